@@ -1,0 +1,5 @@
+"""`python -m autodiff_cli` is `adiff`."""
+
+from autodiff_cli.commands.main import main
+
+main()

@@ -1,0 +1,169 @@
+"""`adiff eval`: a program's value and gradient."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autodiff_cli.commands.inputs import read_inputs, read_source, split_names, stdin_is_terminal
+from autodiff_cli.commands.limits import given_limits, limit_options, time_limit
+from autodiff_cli.commands.screen import COLOR, show_text, wants_color
+from autodiff_cli.errors import NonFiniteError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autodiff_cli.runtime.evaluation import Evaluation
+
+FORMATS = ("auto", "table", "plain", "json", "csv", "npz")
+BY_ENDING = {".json": "json", ".jsonl": "json", ".csv": "csv", ".npz": "npz"}
+
+EXAMPLES = """\b
+Examples:
+  adiff eval -e 'x^2 * sin(x)' x=3
+  adiff eval -e '2*dot(x, x)' x='[0, 1, 2, 3]' --json
+  adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z
+  echo 'sum(exp(x))' | adiff eval - x='[1, 2]'
+"""
+
+
+class ExamplesFirst(click.Command):
+    """A command whose help opens with its examples."""
+
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_epilog(context, formatter)
+        self.format_usage(context, formatter)
+        self.format_help_text(context, formatter)
+        self.format_options(context, formatter)
+
+
+@click.command("eval", cls=ExamplesFirst, epilog=EXAMPLES)
+@click.argument("words", nargs=-1, metavar="[FILE | -] [NAME=VALUE]...")
+@click.option("-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines.")
+@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs from a JSON object; NAME=VALUE comes first.")
+@click.option("--wrt", multiple=True, metavar="NAMES", help="Names to differentiate by.  [every input]")
+@click.option("--of", multiple=True, metavar="NAMES", help="Names to give out.  [the last statement's]")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="auto", help="auto: a table on a terminal, else plain.")
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
+@click.option("--digits", type=click.IntRange(1, 17), help="Significant digits.  [as many as it takes]")
+@click.option("--dtype", type=click.Choice(("float64", "float32")), default="float64", help="The precision of floats.")
+@click.option("--seed", type=click.IntRange(min=0), help="Start random numbers here.")
+@click.option("--at-kink", type=click.Choice(("subgradient", "nan", "error")), default="subgradient", help="What a derivative is where there is none.")
+@click.option("--strict", is_flag=True, help="A nan or inf is an error, of status 4.")
+@limit_options
+@click.option("--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told.")
+@click.option("-q", "--quiet", is_flag=True, help="No warnings.")
+@click.pass_context
+def command(context: click.Context, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> None:
+    """Run a program; print its value and its gradient."""
+    if words[:1] == ("-",) and stdin_is_terminal():
+        click.echo(context.get_help())
+        return
+    source, input_words = read_source(words, expressions)
+    form = _format(options)
+    from autodiff_cli.runtime.interpreter import Settings, load
+    from autodiff_cli.runtime.machine import Limits
+
+    settings = Settings(
+        limits=Limits(
+            **given_limits(
+                max_steps=options["max_steps"],
+                max_nodes=options["max_nodes"],
+                max_depth=options["max_depth"],
+                max_memory=options["max_memory"],
+            )
+        ),
+        single=options["dtype"] == "float32",
+        seed=options["seed"],
+        on_print=lambda text: click.echo(text, err=True),
+    )
+    from autodiff_cli.commands.progress import progress
+    from autodiff_cli.runtime.evaluation import evaluate
+
+    with time_limit(options["timeout"]), progress(f"evaluating {source.name}"):
+        names = load(source)
+        inputs = read_inputs(input_words, options["inputs_file"], source.name == "<stdin>")
+        evaluations = evaluate(
+            names,
+            inputs,
+            split_names(options["wrt"]),
+            split_names(options["of"]),
+            settings,
+            options["at_kink"],
+        )
+    if options["strict"]:
+        _refuse_non_finite(evaluations)
+    if form != "json" and not options["quiet"]:
+        _warn(evaluations, options["color"])
+    _deliver(evaluations, form, options)
+
+
+def _format(options: dict[str, Any]) -> str:
+    form = str(options["form"])
+    if options["as_json"]:
+        if form not in ("auto", "json"):
+            raise UsageError(f"got --json and --format {form}, want one of them")
+        form = "json"
+    if form == "auto":
+        if options["output"] is not None:
+            ending = os.path.splitext(options["output"])[1].lower()
+            form = BY_ENDING.get(ending, "plain")
+        else:
+            form = "table" if sys.stdout.isatty() else "plain"
+    if form == "npz":
+        if options["digits"] is not None:
+            raise UsageError("--digits does not go with npz, which holds floats as they are")
+        if options["output"] is None and sys.stdout.isatty():
+            raise UsageError("npz is not for a terminal", help="add -o FILE.npz, or pipe it on")
+    return form
+
+
+def _refuse_non_finite(evaluations: Sequence[Evaluation]) -> None:
+    from autodiff_cli.report.result import is_non_finite
+
+    for evaluation in evaluations:
+        if is_non_finite(evaluation):
+            finding = next(f for f in evaluation.findings if f.kind == "non-finite")
+            raise NonFiniteError(
+                finding.what, finding.where, label=finding.label, notes=finding.notes, help=finding.help
+            )
+
+
+def _warn(evaluations: Sequence[Evaluation], color: str) -> None:
+    if not any(evaluation.findings for evaluation in evaluations):
+        return
+    from autodiff_cli.report import diagnostics
+
+    for evaluation in evaluations:
+        for finding in evaluation.findings:
+            show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
+
+
+def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, Any]) -> None:
+    from autodiff_cli.report import result
+
+    path, digits = options["output"], options["digits"]
+    if form == "npz":
+        from autodiff_cli.data.output import npz_bytes
+
+        content = npz_bytes(result.as_arrays(evaluations))
+    elif form == "table":
+        from autodiff_cli.report.table import as_table
+
+        color = wants_color(sys.stdout, options["color"]) and path is None
+        content = as_table(evaluations, sys.stdout, color, digits).encode()
+    else:
+        write = {"plain": result.as_plain, "json": result.as_json, "csv": result.as_csv}[form]
+        content = write(evaluations, digits).encode()
+    if path is not None:
+        from autodiff_cli.data.output import write_whole
+
+        write_whole(path, content)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()

@@ -1,0 +1,64 @@
+"""The two streams: who gets colour, and how errors and warnings reach standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autodiff_cli.errors import AdiffError
+
+COLOR = ("auto", "always", "never")
+
+
+def wants_color(stream: TextIO, choice: str = "auto") -> bool:
+    """Whether a stream gets colour: as `--color` says, else the environment, else a terminal does."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def show_error(error: AdiffError, arguments: Sequence[str]) -> None:
+    """Writes an error to standard error: as JSON where the results were to be JSON.
+
+    `arguments` are the command line's, as they stand: it may be what is wrong.
+    """
+    from autodiff_cli.report import diagnostics
+
+    if _asks_for_json(arguments):
+        click.echo(diagnostics.as_json(error), err=True)
+    else:
+        show_text(diagnostics.as_text(error, wants_color(sys.stderr, _color_choice(arguments))))
+
+
+def show_text(text: str) -> None:
+    """Writes text to standard error, its colours as they are."""
+    click.echo(text, err=True, nl=False, color=True)
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments or _last_of(arguments, "--format") == "json"
+
+
+def _color_choice(arguments: Sequence[str]) -> str:
+    choice = _last_of(arguments, "--color")
+    return choice if choice in COLOR else "auto"
+
+
+def _last_of(arguments: Sequence[str], option: str) -> str:
+    value = ""
+    for position, argument in enumerate(arguments):
+        if argument == option and position + 1 < len(arguments):
+            value = arguments[position + 1]
+        elif argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+    return value

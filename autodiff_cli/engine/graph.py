@@ -1,0 +1,128 @@
+"""What ran, in the order in which it ran: a Wengert list of nodes.
+
+Only what depends on a leaf is recorded. A node's operands were recorded before it, so
+the list is a topological order and nothing ever recurses over the graph.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.operand import Operand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autodiff_cli.engine.primitive import Primitive
+
+
+class Node(Operand):
+    """One evaluation of a primitive.
+
+    Attributes:
+        primitive: what was evaluated; None for a leaf.
+        args: its arguments, nodes and plain values, static ones (an axis) at the end.
+        value: its result, the primal: an array, or a scalar.
+        span: where in the source it came from, opaque to the engine; a leaf's is its name.
+        adjoint: scratch space of the reverse sweep that is running; nothing between sweeps.
+    """
+
+    __slots__ = ("adjoint", "args", "primitive", "span", "value")
+
+    primitive: Primitive | None
+    args: tuple[Any, ...]
+    value: Any
+    span: Any
+    adjoint: Any
+
+    @property
+    def parents(self) -> list[Node]:
+        """The operands that were recorded."""
+        return [arg for arg in self.args if isinstance(arg, Node)]
+
+
+class Scalar(Node):
+    """A node whose value is a Python float: the fast case, told from others by its type."""
+
+    __slots__ = ()
+
+
+class Graph:
+    """The nodes of one run.
+
+    Attributes:
+        nodes: in the order of evaluation, leaves included.
+        kinks: those that were evaluated exactly at a kink of their primitive.
+        single: floats are float32, not float64.
+    """
+
+    _recording: ClassVar[list[Graph]] = []
+
+    def __init__(self, single: bool = False) -> None:
+        self.nodes: list[Node] = []
+        self.kinks: list[Node] = []
+        self.single = single
+
+    def cast(self, value: Any) -> Any:
+        """A float, or an array of floats, in the precision of this graph."""
+        if self.single:
+            if type(value) is float:
+                return np.float32(value)
+            if getattr(value, "dtype", None) == np.float64:
+                return value.astype(np.float32)
+        return value
+
+    def leaf(self, value: Any, name: Any) -> Node:
+        """A new node that depends on nothing: what derivatives are taken by."""
+        return self.record(None, (), value, name)
+
+    def record(self, primitive: Primitive | None, args: tuple[Any, ...], value: Any, span: Any) -> Node:
+        """Appends the node of an evaluation that has been done."""
+        node: Node
+        if type(value) is float:
+            node = Scalar()
+            node.adjoint = 0.0
+        else:
+            node = Node()
+            node.adjoint = None
+        node.primitive = primitive
+        node.args = args
+        node.value = value
+        node.span = span
+        self.nodes.append(node)
+        return node
+
+    def ancestors(self, output: Node) -> set[Node]:
+        """All that `output` was computed from, itself included."""
+        found = {output}
+        pending = [output]
+        while pending:
+            for parent in pending.pop().parents:
+                if parent not in found:
+                    found.add(parent)
+                    pending.append(parent)
+        return found
+
+    @property
+    def leaves(self) -> int:
+        return sum(node.primitive is None for node in self.nodes)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """While it is open, a primitive that is called on nodes records into this graph."""
+        self._recording.append(self)
+        try:
+            yield
+        finally:
+            self._recording.pop()
+
+    @classmethod
+    def current(cls) -> Graph:
+        return cls._recording[-1]
+
+
+def value_of(argument: Any) -> Any:
+    """The number behind a node, or the argument itself where it is not one."""
+    return argument.value if isinstance(argument, Node) else argument

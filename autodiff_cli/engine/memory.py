@@ -1,0 +1,37 @@
+"""The memory that arrays may take: asked for before it is, not found out by the kernel."""
+
+from __future__ import annotations
+
+from autodiff_cli.errors import LimitError
+
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+_largest: float = float("inf")
+
+
+def set_largest(size: float) -> None:
+    """Sets how many bytes one array may take."""
+    global _largest
+    _largest = size
+
+
+def reserve(size: float, what: str) -> None:
+    """Asks for `size` bytes for `what`.
+
+    Raises:
+        LimitError: that is more than is allowed.
+    """
+    if size > _largest:
+        raise LimitError(
+            f"{what} would take {in_words(size)}, and --max-memory allows {in_words(_largest)}",
+            help="give --max-memory a larger size if that much is meant",
+        )
+
+
+def in_words(size: float) -> str:
+    """`1.5 GiB`."""
+    unit = 0
+    while size >= 1024 and unit < len(UNITS) - 1:
+        size /= 1024
+        unit += 1
+    return f"{size:.3g} {UNITS[unit]}"

@@ -1,0 +1,250 @@
+"""The record that a primitive is. All that adiff knows of a function stands in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import nan
+from typing import TYPE_CHECKING, Any, Literal
+
+from autodiff_cli.engine.graph import Graph, Scalar, value_of
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.operand import Operand
+from autodiff_cli.engine.symbols import Symbol, python_source
+from autodiff_cli.errors import ShapeError, TypeMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Kind = Literal["elementwise", "reduction", "structural", "constant"]
+Rule = Any
+"""`rule(out, *args)`: a callable, or a number where the derivative is that everywhere."""
+
+REQUIRED: Any = object()
+"""Stands in `options` for a static argument that has no default."""
+
+NUMBERS = frozenset((float, int, bool))
+LARGEST_INTEGER = 2**63
+
+
+def _nan(*_: float) -> float:
+    return nan
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Primitive:
+    """A function with its derivative.
+
+    Attributes:
+        name: as programs call it; an operator's is a word (`add`).
+        kind: `elementwise` has `partials`, `reduction` has `weight`, `structural` has `vjps`
+            and `jvps`; `constant` has no derivative, which is said by being of this kind.
+        operands: names of the arguments that are numbers.
+        defaults: values of operands that may be left out.
+        options: static arguments (an axis), which follow the operands, with their defaults.
+        variadic: any number of operands, all like the one named.
+        array: the value, on anything that NumPy takes: `array(*args)`.
+        scalar: the value on Python floats; may raise `ValueError` or `ArithmeticError`,
+            and then `beyond` gives what IEEE 754 says. None where there is no such path.
+        exact: integers give an integer.
+        partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
+        weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
+            reduced `out` as an array that broadcasts against x.
+        vjps: for each operand, `rule(g, out, *args)`, the cotangent that it gets; None
+            where it has no derivative. A variadic one has a single `rule(i, g, out, *args)`.
+        jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
+            where the primitive is linear in that operand.
+        kink: `kink(*operands)`, true where the derivative is a convention.
+        convention: that convention, in words.
+        doc: what it computes, one line.
+        domain: where it is finite and differentiable, in words.
+        example: an expression that shows it.
+        sample: a range for each operand from which tests may draw.
+    """
+
+    name: str
+    kind: Kind
+    operands: tuple[str, ...]
+    array: Callable[..., Any]
+    doc: str
+    example: str
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    variadic: bool = False
+    scalar: Callable[..., Any] | None = None
+    beyond: Callable[..., float] = _nan
+    exact: bool = False
+    partials: Sequence[Rule] = ()
+    weight: Callable[..., Any] | None = None
+    vjps: Any = ()
+    jvps: Sequence[Callable[..., Any] | None] = ()
+    kink: Callable[..., Any] | None = None
+    convention: str = ""
+    domain: str = "all reals"
+    sample: Sequence[tuple[float, float]] = ()
+    _scalar_pull: Callable[[Scalar, float], None] | None = None
+
+    @property
+    def signature(self) -> str:
+        """As a caller writes it: `leaky_relu(x, slope=0.01)`."""
+        parts = [
+            f"{name}={self.defaults[name]:g}" if name in self.defaults else name
+            for name in self.operands
+        ]
+        if self.variadic:
+            parts = [f"{self.operands[0]}1", f"{self.operands[0]}2", "…"]
+        for name, default in self.options.items():
+            parts.append(name if default in (REQUIRED, None) else f"{name}={_literal(default)}")
+        return f"{self.name}({', '.join(parts)})"
+
+    def __call__(self, *args: Any) -> Any:
+        """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
+        for arg in args:
+            if isinstance(arg, Symbol):
+                return Symbol(self.name, self, args)
+            if isinstance(arg, Operand):
+                return apply(Graph.current(), self, args, None)
+        return self.array(*args)
+
+    def evaluate(self, *values: Any) -> Any:
+        """The value, as programs see it: a float, int or bool, or an array of them.
+
+        Raises:
+            ShapeError: the shapes do not go together.
+            TypeMismatch: an argument is not a number.
+        """
+        if self.scalar is not None:
+            for value in values:
+                if type(value) not in NUMBERS:
+                    break
+            else:
+                return self._on_scalars(values)
+        if self.kind != "elementwise":
+            return plain(self.array(*values))
+        for value in values:
+            if not is_numeric(value):
+                raise TypeMismatch(f"`{self.name}` got {describe(value)}, want numbers")
+        try:
+            return plain(self.array(*values))
+        except ValueError:
+            raise broadcast_error(self.name, values) from None
+
+    def _on_scalars(self, values: tuple[Any, ...]) -> Any:
+        assert self.scalar is not None
+        try:
+            out = self.scalar(*values)
+        except (ValueError, ArithmeticError):
+            return self.beyond(*values)
+        if type(out) is int and not (self.exact and -LARGEST_INTEGER <= out < LARGEST_INTEGER):
+            return float(out)
+        return out
+
+    @property
+    def scalar_pull(self) -> Callable[[Scalar, float], None]:
+        """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats."""
+        if self._scalar_pull is None:
+            self._scalar_pull = _compile_pull(self)
+        return self._scalar_pull
+
+    def guarded(self, *values: float) -> Any:
+        """The value on floats, by `beyond` where `scalar` raises."""
+        return self._on_scalars(values)
+
+
+def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
+    """Evaluates a primitive on nodes and plain values, and records it where a node is among them."""
+    operands = len(args) - len(primitive.options)
+    active = False
+    values = []
+    for position, arg in enumerate(args):
+        if isinstance(arg, Operand):
+            active = active or position < operands
+            arg = value_of(arg)
+        values.append(arg)
+    out = primitive.evaluate(*values)
+    if not active or primitive.kind == "constant":
+        return graph.cast(out)
+    # What depends on a float is one, also where the integer 0 was chosen by `where`.
+    out = graph.cast(float(out) if type(out) in (int, bool) else out)
+    node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
+    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
+        graph.kinks.append(node)
+    return node
+
+
+def holds_anywhere(condition: Any) -> bool:
+    return condition if isinstance(condition, bool) else bool(condition.any())
+
+
+def plain(value: Any) -> Any:
+    """NumPy's scalars and 0-d arrays as Python's own, but for float32, which keeps its type."""
+    if isinstance(value, np.ndarray):
+        if value.ndim:
+            return value
+        value = value[()]
+    if isinstance(value, np.generic) and not isinstance(value, np.float32):
+        return value.item()
+    return value
+
+
+def is_numeric(value: Any) -> bool:
+    if type(value) in NUMBERS:
+        return True
+    return isinstance(value, (np.ndarray, np.generic))
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    return value.shape if hasattr(value, "shape") else ()
+
+
+def describe(value: Any) -> str:
+    """A value in the words of a message: `an array of shape (3,)`, `a function`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"the number {value!r}"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, tuple):
+        return f"{len(value)} values"
+    if hasattr(value, "shape"):
+        return f"an array of shape {value.shape}" if value.shape else f"the number {value}"
+    return "a function"
+
+
+def broadcast_error(name: str, values: Sequence[Any]) -> ShapeError:
+    shapes = [str(shape_of(value)) for value in values]
+    return ShapeError(
+        f"`{name}` got shapes {' and '.join(shapes)}, which do not go together",
+        help="the sizes of each axis, counted from the last, must be equal or 1",
+    )
+
+
+def _literal(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _compile_pull(primitive: Primitive) -> Callable[[Scalar, float], None]:
+    """Writes the partials into one function over floats: the sweep's fast case."""
+    names = list(primitive.operands)
+    symbols = [Symbol(name) for name in names]
+    used: dict[str, Primitive] = {}
+    lines = []
+    for name, rule in zip(names, primitive.partials, strict=True):
+        formula = rule(Symbol("out"), *symbols) if callable(rule) else rule
+        if isinstance(formula, (int, float)) and formula == 0:
+            continue
+        product = {1: "g", -1: "-g"}.get(formula) if not isinstance(formula, Symbol) else None
+        if product is None:
+            product = f"g * {python_source(formula, used)}"
+        lines.append(f"    if type(_{name}) is Scalar:\n        _{name}.adjoint += {product}\n")
+    body = "".join(lines)
+    nodes = ", ".join(f"_{name}" for name in names)
+    source = f"def pull(node, g):\n    {nodes}, = node.args\n"
+    for name in names:
+        source += f"    {name} = _{name}.value if type(_{name}) is Scalar else _{name}\n"
+    source += f"    out = node.value\n{body}"
+    namespace: dict[str, Any] = {"Scalar": Scalar, "nan": nan}
+    namespace.update((name, other.guarded) for name, other in used.items())
+    exec(compile(source, f"<partials of {primitive.name}>", "exec"), namespace)
+    pull: Callable[[Scalar, float], None] = namespace["pull"]
+    return pull

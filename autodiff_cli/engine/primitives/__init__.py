@@ -1,0 +1,25 @@
+"""THE TABLE: every primitive, one entry each. All that is said of a function is said there."""
+
+from __future__ import annotations
+
+from autodiff_cli.engine.operand import Operand
+from autodiff_cli.engine.primitive import Primitive
+from autodiff_cli.engine.primitives import (
+    arithmetic,
+    arrays,
+    elementwise,
+    linalg,
+    logic,
+    random,
+    reductions,
+    special,
+)
+
+TABLE: dict[str, Primitive] = {
+    entry.name: entry
+    for module in (arithmetic, logic, elementwise, special, reductions, linalg, arrays, random)
+    for entry in vars(module).values()
+    if isinstance(entry, Primitive)
+}
+
+Operand.table = TABLE

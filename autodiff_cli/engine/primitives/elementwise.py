@@ -1,0 +1,495 @@
+"""Elementary functions of one or two numbers, and those of neural networks.
+
+Derivatives are written so that they keep their digits in the tails: `tanh` has
+(1/cosh x)², not 1 - tanh² x, which is 0 long before the derivative is.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from math import copysign, inf, nan
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import Primitive
+from autodiff_cli.engine.primitives.logic import equal, where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+LN_2 = math.log(2)
+LN_10 = math.log(10)
+
+
+def _function(
+    name: str,
+    doc: str,
+    scalar: Callable[..., Any],
+    array: Callable[..., Any],
+    *partials: Any,
+    sample: Sequence[tuple[float, float]] = ((-5, 5),),
+    operands: tuple[str, ...] = ("x",),
+    defaults: Mapping[str, float] | None = None,
+    **fields: Any,
+) -> Primitive:
+    fields.setdefault("example", f"{name}({', '.join(['0.5'] * len(operands))})")
+    return Primitive(
+        name=name,
+        kind="elementwise",
+        operands=operands,
+        defaults=defaults or {},
+        scalar=scalar,
+        array=array,
+        partials=partials,
+        doc=doc,
+        sample=sample,
+        **fields,
+    )
+
+
+def _pole_at(pole: float) -> Callable[[float], float]:
+    """For logarithms: -inf at the pole, nan on its other side."""
+    return lambda x: -inf if x == pole else nan
+
+
+# ── exponentials and logarithms ───────────────────────────────────────────────────────
+
+exp = _function(
+    "exp", "e^x", math.exp, lambda x: np.exp(x), lambda out, x: out, beyond=lambda x: inf
+)
+expm1 = _function(
+    "expm1",
+    "e^x - 1, exact for small x",
+    math.expm1,
+    lambda x: np.expm1(x),
+    lambda out, x: exp(x),
+    beyond=lambda x: inf,
+)
+exp2 = _function(
+    "exp2",
+    "2^x",
+    math.exp2,
+    lambda x: np.exp2(x),
+    lambda out, x: out * LN_2,
+    beyond=lambda x: inf,
+)
+log = _function(
+    "log",
+    "the natural logarithm",
+    math.log,
+    lambda x: np.log(x),
+    lambda out, x: 1.0 / x,
+    beyond=_pole_at(0),
+    domain="x > 0",
+    sample=((0.1, 10),),
+)
+log1p = _function(
+    "log1p",
+    "log(1 + x), exact for small x",
+    math.log1p,
+    lambda x: np.log1p(x),
+    lambda out, x: 1.0 / (1.0 + x),
+    beyond=_pole_at(-1),
+    domain="x > -1",
+    sample=((-0.9, 10),),
+)
+log2 = _function(
+    "log2",
+    "the logarithm to base 2",
+    math.log2,
+    lambda x: np.log2(x),
+    lambda out, x: 1.0 / (x * LN_2),
+    beyond=_pole_at(0),
+    domain="x > 0",
+    sample=((0.1, 10),),
+)
+log10 = _function(
+    "log10",
+    "the logarithm to base 10",
+    math.log10,
+    lambda x: np.log10(x),
+    lambda out, x: 1.0 / (x * LN_10),
+    beyond=_pole_at(0),
+    domain="x > 0",
+    sample=((0.1, 10),),
+)
+logaddexp = _function(
+    "logaddexp",
+    "log(e^a + e^b) without overflow",
+    lambda a, b: _logaddexp(a, b),
+    lambda a, b: np.logaddexp(a, b),
+    lambda out, a, b: sigmoid(a - b),
+    lambda out, a, b: sigmoid(b - a),
+    operands=("a", "b"),
+    sample=((-5, 5), (-5, 5)),
+)
+
+# ── roots ─────────────────────────────────────────────────────────────────────────────
+
+sqrt = _function(
+    "sqrt",
+    "the square root",
+    math.sqrt,
+    lambda x: np.sqrt(x),
+    lambda out, x: 0.5 / out,
+    domain="x > 0; at 0 the derivative is inf",
+    sample=((0.1, 10),),
+)
+cbrt = _function(
+    "cbrt",
+    "the cube root, of negative numbers too",
+    math.cbrt,
+    lambda x: np.cbrt(x),
+    lambda out, x: 1.0 / (3.0 * out * out),
+    domain="x ≠ 0; at 0 the derivative is inf",
+    sample=((0.1, 10),),
+)
+hypot = _function(
+    "hypot",
+    "√(a² + b²) without overflow",
+    math.hypot,
+    lambda a, b: np.hypot(a, b),
+    lambda out, a, b: where(equal(out, 0.0), 0.0, a / out),
+    lambda out, a, b: where(equal(out, 0.0), 0.0, b / out),
+    operands=("a", "b"),
+    kink=lambda a, b: (a == 0) & (b == 0),
+    convention="0 at (0, 0)",
+    sample=((0.2, 5), (0.2, 5)),
+)
+
+# ── trigonometry ──────────────────────────────────────────────────────────────────────
+
+sin = _function("sin", "the sine", math.sin, lambda x: np.sin(x), lambda out, x: cos(x))
+cos = _function("cos", "the cosine", math.cos, lambda x: np.cos(x), lambda out, x: -sin(x))
+tan = _function(
+    "tan",
+    "the tangent",
+    math.tan,
+    lambda x: np.tan(x),
+    lambda out, x: 1.0 + out * out,
+    domain="x ≠ π/2 + kπ",
+    sample=((-1.4, 1.4),),
+)
+asin = _function(
+    "asin",
+    "the inverse of sin, in [-π/2, π/2]",
+    math.asin,
+    lambda x: np.arcsin(x),
+    lambda out, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    domain="-1 < x < 1; at ±1 the derivative is inf",
+    sample=((-0.9, 0.9),),
+)
+acos = _function(
+    "acos",
+    "the inverse of cos, in [0, π]",
+    math.acos,
+    lambda x: np.arccos(x),
+    lambda out, x: -(1.0 / sqrt((1.0 - x) * (1.0 + x))),
+    domain="-1 < x < 1; at ±1 the derivative is -inf",
+    sample=((-0.9, 0.9),),
+)
+atan = _function(
+    "atan",
+    "the inverse of tan, in (-π/2, π/2)",
+    math.atan,
+    lambda x: np.arctan(x),
+    lambda out, x: 1.0 / (1.0 + x * x),
+)
+atan2 = _function(
+    "atan2",
+    "the angle of the point (x, y), in (-π, π]",
+    math.atan2,
+    lambda y, x: np.arctan2(y, x),
+    # Divided twice by the distance, which neither overflows nor underflows as its square does.
+    lambda out, y, x: x / hypot(y, x) / hypot(y, x),
+    lambda out, y, x: -(y / hypot(y, x) / hypot(y, x)),
+    operands=("y", "x"),
+    domain="(x, y) ≠ (0, 0)",
+    sample=((0.2, 5), (-5, 5)),
+)
+deg2rad = _function(
+    "deg2rad", "degrees to radians", math.radians, lambda x: np.deg2rad(x), math.pi / 180
+)
+rad2deg = _function(
+    "rad2deg", "radians to degrees", math.degrees, lambda x: np.rad2deg(x), 180 / math.pi
+)
+
+# ── hyperbolic functions ──────────────────────────────────────────────────────────────
+
+sinh = _function(
+    "sinh",
+    "the hyperbolic sine",
+    math.sinh,
+    lambda x: np.sinh(x),
+    lambda out, x: cosh(x),
+    beyond=lambda x: copysign(inf, x),
+)
+cosh = _function(
+    "cosh",
+    "the hyperbolic cosine",
+    math.cosh,
+    lambda x: np.cosh(x),
+    lambda out, x: sinh(x),
+    beyond=lambda x: inf,
+)
+tanh = _function(
+    "tanh",
+    "the hyperbolic tangent",
+    math.tanh,
+    lambda x: np.tanh(x),
+    lambda out, x: (1.0 / cosh(x)) ** 2.0,
+)
+asinh = _function(
+    "asinh",
+    "the inverse of sinh",
+    math.asinh,
+    lambda x: np.arcsinh(x),
+    lambda out, x: 1.0 / hypot(1.0, x),
+)
+acosh = _function(
+    "acosh",
+    "the inverse of cosh",
+    math.acosh,
+    lambda x: np.arccosh(x),
+    lambda out, x: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+    domain="x > 1; at 1 the derivative is inf",
+    sample=((1.1, 10),),
+    example="acosh(1.5)",
+)
+atanh = _function(
+    "atanh",
+    "the inverse of tanh",
+    math.atanh,
+    lambda x: np.arctanh(x),
+    lambda out, x: 1.0 / ((1.0 - x) * (1.0 + x)),
+    beyond=lambda x: copysign(inf, x) if x in (-1, 1) else nan,
+    domain="-1 < x < 1",
+    sample=((-0.9, 0.9),),
+)
+
+# ── steps and kinks ───────────────────────────────────────────────────────────────────
+
+
+def _step(
+    name: str,
+    doc: str,
+    scalar: Callable[[float], int],
+    array: Callable[..., Any],
+    kink: Callable[[Any], Any],
+) -> Primitive:
+    def compute(x: Any) -> Any:
+        # An infinity has no integer beside it: Python raises, IEEE 754 returns it.
+        if not isinstance(x, float):
+            return x
+        return copysign(scalar(x), x) if math.isfinite(x) else x
+
+    return _function(
+        name,
+        doc,
+        compute,
+        array,
+        0.0,
+        exact=True,
+        kink=kink,
+        convention="0 at the steps, as between them",
+        example=f"{name}(2.7)",
+    )
+
+
+floor = _step(
+    "floor", "rounds down", math.floor, lambda x: np.floor(x), kink=lambda x: x % 1 == 0
+)
+ceil = _step("ceil", "rounds up", math.ceil, lambda x: np.ceil(x), kink=lambda x: x % 1 == 0)
+round_ = _step(
+    "round",
+    "rounds to the nearest integer, halves to the even one",
+    builtins.round,
+    lambda x: np.round(x),
+    kink=lambda x: x % 1 == 0.5,
+)
+trunc = _step(
+    "trunc",
+    "rounds towards 0",
+    math.trunc,
+    lambda x: np.trunc(x),
+    kink=lambda x: (x % 1 == 0) & (x != 0),
+)
+
+
+def _sign(x: Any) -> Any:
+    if x != x:
+        return x
+    return type(x)((x > 0) - (x < 0))
+
+
+sign = _function(
+    "sign",
+    "-1, 0 or 1",
+    _sign,
+    lambda x: np.sign(x),
+    0.0,
+    exact=True,
+    kink=lambda x: x == 0,
+    convention="0 at 0",
+    sample=((0.1, 5),),
+)
+abs_ = _function(
+    "abs",
+    "the absolute value",
+    builtins.abs,
+    lambda x: np.abs(x),
+    lambda out, x: sign(x),
+    exact=True,
+    kink=lambda x: x == 0,
+    convention="0 at 0, the least of its subgradients",
+    sample=((0.1, 5),),
+    example="abs(-3)",
+)
+
+
+def _choice(name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, first: Any) -> Primitive:
+    return _function(
+        name,
+        doc,
+        lambda a, b: a + b if a != a or b != b else pick(a, b),
+        array,
+        lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 1.0, 0.0)),
+        lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 0.0, 1.0)),
+        operands=("a", "b"),
+        exact=True,
+        kink=lambda a, b: a == b,
+        convention="one half to each of two that tie",
+        sample=((-5, 0), (0.1, 5)),
+        example=f"{name}(1, 2)",
+    )
+
+
+maximum = _choice(
+    "maximum",
+    "the larger of two, nan if either is",
+    builtins.max,
+    lambda a, b: np.maximum(a, b),
+    lambda a, b: a > b,
+)
+minimum = _choice(
+    "minimum",
+    "the smaller of two, nan if either is",
+    builtins.min,
+    lambda a, b: np.minimum(a, b),
+    lambda a, b: a < b,
+)
+
+
+def _clamp(x: Any, lo: Any, hi: Any) -> Any:
+    return x if x != x else builtins.min(builtins.max(x, lo), hi)
+
+
+clamp = _function(
+    "clamp",
+    "x, but no less than min and no more than max",
+    _clamp,
+    lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
+    lambda out, x, lo, hi: where(x < lo, 0.0, where(x > hi, 0.0, 1.0)),
+    lambda out, x, lo, hi: where(hi < lo, 0.0, where(x < lo, 1.0, 0.0)),
+    lambda out, x, lo, hi: where(hi < lo, 1.0, where(x > hi, 1.0, 0.0)),
+    operands=("x", "min", "max"),
+    defaults={"min": -inf, "max": inf},
+    exact=True,
+    kink=lambda x, lo, hi: (x == lo) | (x == hi),
+    convention="1 at both ends, as inside",
+    sample=((-5, 5), (-1, -0.5), (0.5, 1)),
+    example="clamp([-2, 0.5, 2], -1, 1)",
+)
+
+# ── activations ───────────────────────────────────────────────────────────────────────
+
+
+def _logaddexp(a: float, b: float) -> float:
+    if a == b:
+        return a + LN_2
+    high, low = (a, b) if a > b else (b, a)
+    return high + math.log1p(math.exp(low - high)) if high == high else nan
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    # For negative x the quotient is written over e^x, which underflows and does not overflow.
+    power = math.exp(x)
+    return power / (1 + power)
+
+
+def _sigmoid_of_array(x: Any) -> Any:
+    power = np.exp(-np.abs(x))
+    return np.where(np.less(x, 0), power, 1) / (1 + power)
+
+
+relu = _function(
+    "relu",
+    "x where it is positive, else 0",
+    lambda x: x if x > 0 or x != x else x * 0,
+    lambda x: np.maximum(x, 0),
+    lambda out, x: where(x > 0.0, 1.0, 0.0),
+    exact=True,
+    kink=lambda x: x == 0,
+    convention="0 at 0",
+    sample=((0.1, 5),),
+)
+leaky_relu = _function(
+    "leaky_relu",
+    "x where it is positive, else slope·x",
+    lambda x, slope: x if x > 0 else slope * x,
+    lambda x, slope: np.where(np.greater(x, 0), x, np.multiply(slope, x)),
+    lambda out, x, slope: where(x > 0.0, 1.0, slope),
+    lambda out, x, slope: where(x > 0.0, 0.0, x),
+    operands=("x", "slope"),
+    defaults={"slope": 0.01},
+    kink=lambda x, slope: x == 0,
+    convention="the slope at 0",
+    sample=((-5, -0.1), (0.01, 0.3)),
+    example="leaky_relu(-2)",
+)
+elu = _function(
+    "elu",
+    "x where it is positive, else scale·(e^x - 1)",
+    lambda x, scale: x if x > 0 else scale * math.expm1(x),
+    lambda x, scale: np.where(np.greater(x, 0), x, scale * np.expm1(np.minimum(x, 0))),
+    lambda out, x, scale: where(x > 0.0, 1.0, scale * exp(x)),
+    lambda out, x, scale: where(x > 0.0, 0.0, expm1(x)),
+    operands=("x", "scale"),
+    defaults={"scale": 1.0},
+    kink=lambda x, scale: (x == 0) & (scale != 1),
+    convention="the scale at 0",
+    sample=((-5, -0.1), (0.5, 2)),
+    example="elu(-2)",
+)
+sigmoid = _function(
+    "sigmoid",
+    "1 / (1 + e^-x)",
+    _sigmoid,
+    _sigmoid_of_array,
+    # 1 - out is 0 for large x, sigmoid(-x) is not.
+    lambda out, x: out * sigmoid(-x),
+)
+logsigmoid = _function(
+    "logsigmoid",
+    "log(sigmoid(x)) without overflow",
+    lambda x: -_logaddexp(0.0, -x),
+    lambda x: -np.logaddexp(0, -x),
+    lambda out, x: sigmoid(-x),
+)
+softplus = _function(
+    "softplus",
+    "log(1 + e^x) without overflow",
+    lambda x: _logaddexp(0.0, x),
+    lambda x: np.logaddexp(0, x),
+    lambda out, x: sigmoid(x),
+)
+silu = _function(
+    "silu",
+    "x·sigmoid(x)",
+    lambda x: x * _sigmoid(x),
+    lambda x: x * _sigmoid_of_array(x),
+    lambda out, x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+)

@@ -1,0 +1,126 @@
+"""The one family of errors. Raised anywhere, rendered once (`report.diagnostics`).
+
+A message keeps to one form: lower case, what was got and what was wanted; the remedy
+goes into `help`. Whoever raises an error names what it knows; a caller that knows more
+(the interpreter knows the span, the engine does not) completes it on the way up.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from autodiff_cli.language.source import Span
+
+
+class AdiffError(Exception):
+    """Something that the user can put right.
+
+    Args:
+        what: the heading, one line: what is wrong, what was got and what was wanted.
+        where: the span of the source that is at fault, where there is one.
+        label: a few words set beside the underline.
+        notes: further facts, one line each.
+        help: what to do about it.
+        kind: the machine-readable name, where it differs from the class's own.
+    """
+
+    kind = "error"
+    status = 1
+
+    def __init__(
+        self,
+        what: str,
+        where: Span | None = None,
+        *,
+        label: str = "",
+        notes: Iterable[str] = (),
+        help: str = "",
+        kind: str | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.label = label
+        self.notes = list(notes)
+        self.help = help
+        self.calls: list[tuple[str, Span]] = []
+        """The `.ad` functions that were running, innermost first, each with its call's span."""
+        if kind is not None:
+            self.kind = kind
+
+
+class UsageError(AdiffError):
+    """The command line is wrong: an option, a file, an input missing or unknown."""
+
+    kind = "usage"
+    status = 2
+
+
+class ProgramError(AdiffError):
+    """The program text is wrong: syntax, or a name that means nothing. Found before it runs."""
+
+    kind = "syntax"
+    status = 3
+
+
+class RunError(AdiffError):
+    """The program failed while it ran. `kind` is one of the subclasses'."""
+
+    kind = "run"
+
+
+class ShapeError(RunError):
+    """Shapes that do not go together, an axis or an index that is not there."""
+
+    kind = "shape"
+
+
+class TypeMismatch(RunError):
+    """A value of the wrong kind: a function where a number is wanted, a float for an integer."""
+
+    kind = "type"
+
+
+class DomainError(RunError):
+    """A value outside what an operation can take."""
+
+    kind = "domain"
+
+
+class LimitError(RunError):
+    """A limit of the command line was reached: steps, nodes, depth, memory, time."""
+
+    kind = "limit"
+
+
+class AssertFailed(RunError):
+    """An `assert` of the program did not hold."""
+
+    kind = "assert"
+
+
+class NonFiniteError(AdiffError):
+    """A value or a derivative is nan or inf, and `--strict` was asked for."""
+
+    kind = "non-finite"
+    status = 4
+
+
+class Finding(AdiffError):
+    """Something to tell of a run that did not fail. It is collected, and not raised."""
+
+    kind = "finding"
+    status = 0
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean "…"?` for the closest of `known`, or nothing where none is close."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if not close:
+        close = [candidate for candidate in known if candidate.lower() == name.lower()][:1]
+    return f"did you mean `{close[0]}`?" if close else ""

@@ -1,0 +1,309 @@
+"""What every name of a program refers to, found before the program runs.
+
+Functions have a scope of their own, blocks do not. A name that no statement of its
+scope or of an enclosing one binds is built in, or else an input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.errors import ProgramError, did_you_mean
+from autodiff_cli.language import syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from autodiff_cli.language.source import Span
+
+ATTRIBUTES = ("T", "shape", "grad")
+
+
+@dataclass(slots=True, frozen=True)
+class Variable:
+    """Slot `slot` of the scope that is `depth` functions further out."""
+
+    depth: int
+    slot: int
+
+
+@dataclass(slots=True, frozen=True)
+class BuiltIn:
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The variables of a function, or of the program."""
+
+    function: syntax.Function | None
+    parent: Scope | None
+    slots: dict[str, int] = field(default_factory=dict)
+    bound_at: dict[str, Span] = field(default_factory=dict)
+    """Where each name is first bound; an undeclared input's is where it is first read."""
+
+    def bind(self, name: str, span: Span) -> None:
+        if name not in self.slots:
+            self.slots[name] = len(self.slots) + 1
+            self.bound_at[name] = span
+
+
+@dataclass(slots=True)
+class InputName:
+    """An input of the program: declared by `input`, or read and never bound."""
+
+    name: str
+    declared: bool
+    has_default: bool
+    span: Span
+
+
+@dataclass(slots=True)
+class Names:
+    """What names mean in one program.
+
+    Attributes:
+        scopes: the scope of every function, and of the program under its `Program`.
+        bindings: what each `Name` that is read refers to.
+        inputs: in the order in which the source first names them.
+        results: the names that the last statement gives its value; empty where it has none.
+    """
+
+    program: syntax.Program
+    scopes: dict[Any, Scope]
+    bindings: dict[syntax.Name, Variable | BuiltIn]
+    inputs: dict[str, InputName]
+    results: tuple[str, ...]
+
+    @property
+    def top(self) -> Scope:
+        return self.scopes[self.program]
+
+    def uses(self, name: str) -> list[syntax.Name]:
+        """Every place that reads the top-level variable `name`, in order of the source."""
+        slot = self.top.slots[name]
+        found = []
+        for scope, read in _reads(self.program):
+            binding = self.bindings.get(read)
+            if isinstance(binding, Variable) and binding.slot == slot:
+                depth, out = 0, self.scopes[scope]
+                while out.parent is not None:
+                    depth, out = depth + 1, out.parent
+                if binding.depth == depth:
+                    found.append(read)
+        return found
+
+
+def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
+    """Finds what every name refers to.
+
+    Raises:
+        ProgramError: a function that is called is unknown, or a statement stands where it
+            means nothing (`break` outside a loop).
+    """
+    top = Scope(None, None)
+    names = Names(program, {program: top}, {}, {}, result_names(program))
+    for node in walk(program.body):
+        if isinstance(node, syntax.InputItem):
+            names.inputs[node.name.name] = InputName(
+                node.name.name, True, node.default is not None, node.name.span
+            )
+    pending: list[tuple[Any, Scope]] = [(program, top)]
+    while pending:
+        owner, scope = pending.pop()
+        if isinstance(owner, syntax.Function):
+            _check_parameters(owner)
+        for bound in _bound(owner):
+            scope.bind(bound.name, bound.span)
+        for node in walk(owner.body):
+            if isinstance(node, syntax.Function):
+                names.scopes[node] = Scope(node, scope)
+                pending.append((node, names.scopes[node]))
+    for owner, scope in list(names.scopes.items()):
+        _check_placement(owner.body, scope.function is not None)
+        targets = set(_bound(owner))
+        for node in walk(owner.body):
+            if isinstance(node, syntax.Name) and node not in targets:
+                names.bindings[node] = _lookup(node, scope, names, built_in)
+            elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
+                raise ProgramError(
+                    f"unknown attribute `.{node.name}`",
+                    node.span,
+                    help=did_you_mean(node.name, ATTRIBUTES) or "there are .T, .shape and .grad",
+                    kind="name",
+                )
+            elif isinstance(node, syntax.Call):
+                _check_called(node, scope, names, built_in)
+    names.inputs = dict(sorted(names.inputs.items(), key=lambda item: item[1].span.start))
+    return names
+
+
+def result_names(program: syntax.Program) -> tuple[str, ...]:
+    """What the last top-level statement calls its value."""
+    last = program.body.statements[-1]
+    if isinstance(last, syntax.Evaluate):
+        return ("result",)
+    if isinstance(last, syntax.Assign):
+        return tuple(assigned_name(target).name for target in last.targets)
+    return ()
+
+
+def assigned_name(target: syntax.Name | syntax.Index) -> syntax.Name:
+    if isinstance(target, syntax.Name):
+        return target
+    assert isinstance(target.base, syntax.Name)
+    return target.base
+
+
+def children(node: Any) -> list[Any]:
+    """The parts of a node, in order of the source; of a function, parameters and body."""
+    parts: list[Any] = []
+    for name in type(node).__slots__:
+        child = getattr(node, name)
+        if type(child) is tuple:
+            parts.extend(part for part in child if _is_node(part))
+        elif _is_node(child):
+            parts.append(child)
+    return parts
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """`node` and all below it in order of the source, not entering the bodies of functions."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, syntax.Function):
+            pending.extend(reversed(children(node)))
+
+
+def _is_node(value: Any) -> bool:
+    return hasattr(type(value), "__dataclass_fields__")
+
+
+def _reads(program: syntax.Program) -> Iterator[tuple[Any, syntax.Name]]:
+    pending: list[Any] = [program]
+    while pending:
+        owner = pending.pop(0)
+        for node in walk(owner.body):
+            if isinstance(node, syntax.Function):
+                pending.append(node)
+            elif isinstance(node, syntax.Name):
+                yield owner, node
+
+
+def _bound(owner: Any) -> list[syntax.Name]:
+    """The names that the statements of a function or program bind, parameters first."""
+    bound = list(owner.parameters) if isinstance(owner, syntax.Function) else []
+    for node in walk(owner.body):
+        if isinstance(node, syntax.Assign):
+            bound.extend(target for target in node.targets if isinstance(target, syntax.Name))
+            bound.extend(assigned_name(t) for t in node.targets if isinstance(t, syntax.Index))
+        elif isinstance(node, syntax.For):
+            bound.append(node.target)
+        elif isinstance(node, (syntax.FunctionDefinition, syntax.InputItem)):
+            bound.append(node.name)
+    return bound
+
+
+def _lookup(
+    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str]
+) -> Variable | BuiltIn:
+    depth, out = 0, scope
+    while True:
+        if node.name in out.slots:
+            return Variable(depth, out.slots[node.name])
+        if out.parent is None:
+            break
+        depth, out = depth + 1, out.parent
+    if node.name in built_in:
+        return BuiltIn(node.name)
+    out.bind(node.name, node.span)
+    names.inputs[node.name] = InputName(node.name, False, False, node.span)
+    return Variable(depth, out.slots[node.name])
+
+
+def _check_called(
+    call: syntax.Call, scope: Scope, names: Names, built_in: Collection[str]
+) -> None:
+    function = call.function
+    if not isinstance(function, syntax.Name):
+        return
+    name = function.name
+    visible: list[Scope] = []
+    out: Scope | None = scope
+    while out is not None:
+        visible.append(out)
+        out = out.parent
+    read_only = name in names.inputs and not names.inputs[name].declared
+    if name in built_in or (not read_only and any(name in one.slots for one in visible)):
+        return
+    known = set(built_in).union(*(one.slots for one in visible))
+    known -= {one.name for one in names.inputs.values() if not one.declared}
+    raise ProgramError(
+        f"unknown function `{name}`",
+        function.span,
+        help=did_you_mean(name, sorted(known))
+        or f"define it with `fn {name}(…) {{ … }}`; to multiply, write `*`",
+        kind="name",
+    )
+
+
+def _check_parameters(function: syntax.Function) -> None:
+    seen: set[str] = set()
+    for parameter in function.parameters:
+        if parameter.name in seen:
+            raise ProgramError(f"two parameters are called `{parameter.name}`", parameter.span)
+        seen.add(parameter.name)
+
+
+def _check_placement(body: syntax.Block, in_function: bool) -> None:
+    """Refuses `break`, `return` and the like where they mean nothing."""
+    pending: list[tuple[Any, bool, bool]] = [(body, False, True)]
+    while pending:
+        node, in_loop, as_statement = pending.pop()
+        if isinstance(node, (syntax.Break, syntax.Continue)):
+            word = "break" if isinstance(node, syntax.Break) else "continue"
+            if not in_loop:
+                raise ProgramError(f"`{word}` outside a loop", node.span)
+            if not as_statement:
+                raise ProgramError(f"`{word}` inside an expression", node.span)
+        elif isinstance(node, syntax.Return):
+            if not in_function:
+                raise ProgramError(
+                    "`return` outside a function",
+                    node.span,
+                    help="the value of a program is that of its last statement",
+                )
+            if not as_statement:
+                raise ProgramError("`return` inside an expression", node.span)
+        elif isinstance(node, syntax.Input) and (in_function or in_loop):
+            raise ProgramError(
+                "`input` inside a function or a loop",
+                node.span,
+                help="declare inputs at the top of the program",
+            )
+        pending.extend(_placed(node, in_loop, as_statement))
+
+
+def _placed(node: Any, in_loop: bool, as_statement: bool) -> Iterator[tuple[Any, bool, bool]]:
+    """The parts of a node that may hold statements, each with what is known of its place."""
+    if isinstance(node, syntax.Function):
+        return
+    if isinstance(node, syntax.Block):
+        for statement in node.statements:
+            yield statement, in_loop, as_statement
+    elif isinstance(node, (syntax.While, syntax.For)):
+        yield node.body, True, as_statement
+        yield node.condition if isinstance(node, syntax.While) else node.iterable, in_loop, False
+    elif isinstance(node, syntax.Evaluate):
+        yield node.value, in_loop, as_statement
+    elif isinstance(node, syntax.If):
+        yield node.condition, in_loop, False
+        yield node.then, in_loop, as_statement
+        if node.otherwise is not None:
+            yield node.otherwise, in_loop, as_statement
+    else:
+        for part in children(node):
+            yield part, in_loop, False

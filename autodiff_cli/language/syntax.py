@@ -1,0 +1,273 @@
+"""The syntax tree: frozen, every node with its span, and nothing of any run in it.
+
+Nodes compare by identity, so that tables about a tree (what a name refers to, which
+branch ran) are dictionaries keyed by its nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from autodiff_cli.language.source import Span
+
+node = dataclass(frozen=True, slots=True, eq=False)
+
+
+# ── expressions ───────────────────────────────────────────────────────────────────────
+
+
+@node
+class Number:
+    span: Span
+    value: int | float | bool
+
+
+@node
+class String:
+    span: Span
+    text: str
+
+
+@node
+class Name:
+    span: Span
+    name: str
+
+
+@node
+class ArrayLiteral:
+    span: Span
+    items: tuple[Expression, ...]
+
+
+@node
+class Argument:
+    """One argument of a call; `keyword` is empty for a positional one."""
+
+    span: Span
+    keyword: str
+    value: Expression
+
+
+@node
+class Call:
+    span: Span
+    function: Expression
+    arguments: tuple[Argument, ...]
+
+
+@node
+class Slice:
+    span: Span
+    start: Expression | None
+    stop: Expression | None
+    step: Expression | None
+
+
+@node
+class Index:
+    span: Span
+    base: Expression
+    subscripts: tuple[Expression | Slice, ...]
+
+
+@node
+class Attribute:
+    span: Span
+    base: Expression
+    name: str
+
+
+@node
+class Unary:
+    """`-x`, `+x` or `not x`."""
+
+    span: Span
+    operator: str
+    operand: Expression
+
+
+@node
+class Binary:
+    """An arithmetic operator; `**` arrives here as `^`."""
+
+    span: Span
+    operator: str
+    left: Expression
+    right: Expression
+    operator_span: Span
+
+
+@node
+class Comparison:
+    """`a < b <= c`: one operator fewer than operands, each operand evaluated at most once."""
+
+    span: Span
+    operators: tuple[str, ...]
+    operands: tuple[Expression, ...]
+
+
+@node
+class Logical:
+    """`and` or `or` over two operands; the right one is evaluated only where it decides."""
+
+    span: Span
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@node
+class If:
+    """`if` as a statement and as an expression; an `elif` is an `If` alone in `otherwise`."""
+
+    span: Span
+    condition: Expression
+    then: Block
+    otherwise: Block | None
+
+
+@node
+class Function:
+    """`fn name(parameters) { … }`; an anonymous function has no name."""
+
+    span: Span
+    name: str
+    parameters: tuple[Name, ...]
+    body: Block
+
+
+Expression: TypeAlias = (
+    Number
+    | String
+    | Name
+    | ArrayLiteral
+    | Call
+    | Index
+    | Attribute
+    | Unary
+    | Binary
+    | Comparison
+    | Logical
+    | If
+    | Function
+)
+
+
+# ── statements ────────────────────────────────────────────────────────────────────────
+
+
+@node
+class Block:
+    span: Span
+    statements: tuple[Statement, ...]
+
+
+@node
+class InputItem:
+    span: Span
+    name: Name
+    default: Expression | None
+
+
+@node
+class Input:
+    span: Span
+    items: tuple[InputItem, ...]
+
+
+@node
+class Assign:
+    """`targets = values`; `operator` is the arithmetic operator of `op=`, or empty.
+
+    Several values make a tuple; several targets take one apart.
+    """
+
+    span: Span
+    targets: tuple[Name | Index, ...]
+    operator: str
+    values: tuple[Expression, ...]
+
+
+@node
+class While:
+    span: Span
+    condition: Expression
+    body: Block
+
+
+@node
+class For:
+    span: Span
+    target: Name
+    iterable: Expression
+    body: Block
+
+
+@node
+class Break:
+    span: Span
+
+
+@node
+class Continue:
+    span: Span
+
+
+@node
+class Return:
+    span: Span
+    values: tuple[Expression, ...]
+
+
+@node
+class Assert:
+    span: Span
+    condition: Expression
+    message: Expression | None
+
+
+@node
+class Print:
+    span: Span
+    values: tuple[Expression, ...]
+
+
+@node
+class FunctionDefinition:
+    span: Span
+    name: Name
+    function: Function
+
+
+@node
+class Evaluate:
+    """An expression that stands as a statement."""
+
+    span: Span
+    value: Expression
+
+
+Statement: TypeAlias = (
+    Input
+    | Assign
+    | While
+    | For
+    | Break
+    | Continue
+    | Return
+    | Assert
+    | Print
+    | FunctionDefinition
+    | Evaluate
+)
+
+
+@node
+class Program:
+    """A whole program: its sources in order, and the top-level statements."""
+
+    span: Span
+    body: Block

@@ -1,0 +1,54 @@
+"""Numbers as text. Without `digits`, as few digits as read back to the same float."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def number_text(value: Any, digits: int | None = None) -> str:
+    """One number: `28.0`, `nan`, `true`."""
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if digits is not None and math.isfinite(value):
+        return f"{float(value):.{digits}g}"
+    # str of a float32 is the shortest that reads back to that float32.
+    return str(value)
+
+
+def value_text(value: Any, digits: int | None = None) -> str:
+    """A number, or an array in nested brackets on one line, never shortened."""
+    if not getattr(value, "shape", ()):
+        return number_text(_plain(value), digits)
+    return f"[{', '.join(value_text(item, digits) for item in value)}]"
+
+
+def json_value(value: Any, digits: int | None = None) -> Any:
+    """What JSON can hold: nan and inf as the strings that they are written as."""
+    if getattr(value, "shape", ()):
+        return [json_value(item, digits) for item in value]
+    value = _plain(value)
+    if isinstance(value, (bool, int)):
+        return value
+    if not math.isfinite(value):
+        return str(value)
+    return float(number_text(value, digits))
+
+
+def summary_text(value: Any, digits: int | None = None) -> str:
+    """As for `value_text`, but long arrays shortened and set in lines as NumPy does."""
+    if not getattr(value, "shape", ()):
+        return number_text(_plain(value), digits)
+    import numpy as np
+
+    text = np.array2string(value, separator=", ", threshold=100, precision=digits, max_line_width=60)
+    return text.replace("True", "true").replace("False", "false")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's own scalars as Python's, but for float32, whose digits are fewer."""
+    if hasattr(value, "dtype") and value.dtype != "float32":
+        return value.item()
+    return value

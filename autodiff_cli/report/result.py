@@ -1,0 +1,104 @@
+"""An evaluation as plain data: what the JSON says, and what every other format draws."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.report.diagnostics import as_data
+from autodiff_cli.report.numbers import json_value, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from autodiff_cli.runtime.evaluation import Evaluation
+
+SCHEMA = "adiff.result/1"
+
+
+def quantities(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
+    """What was computed, each under the name that all formats give it: `y`, `dy/dx`."""
+    yield evaluation.output, evaluation.value
+    for name, derivative in evaluation.gradient.items():
+        yield f"d{evaluation.output}/d{name}", derivative
+
+
+def is_non_finite(evaluation: Evaluation) -> bool:
+    return any(_has_non_finite(value) for _, value in quantities(evaluation))
+
+
+def _has_non_finite(value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return not math.isfinite(value)
+    import numpy as np
+
+    return not np.isfinite(value).all()
+
+
+def as_json(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
+    """One object a line, as `schemas/result.json` describes it."""
+    return "".join(f"{_json_object(evaluation, digits)}\n" for evaluation in evaluations)
+
+
+def _json_object(evaluation: Evaluation, digits: int | None) -> str:
+    data = {
+        "schema": SCHEMA,
+        "status": "non-finite" if is_non_finite(evaluation) else "ok",
+        "output": evaluation.output,
+        "value": json_value(evaluation.value, digits),
+        "shape": list(getattr(evaluation.value, "shape", ())),
+        "gradient": {
+            name: json_value(value, digits) for name, value in evaluation.gradient.items()
+        },
+        "warnings": [as_data(finding) for finding in evaluation.findings],
+        "graph": {"nodes": evaluation.nodes, "leaves": evaluation.leaves},
+    }
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def as_plain(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
+    """A line for each quantity, `NAME<TAB>VALUE`, never wrapped and never shortened."""
+    return "".join(
+        f"{name}\t{value_text(value, digits)}\n"
+        for evaluation in evaluations
+        for name, value in quantities(evaluation)
+    )
+
+
+def as_csv(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
+    """A row for each number: the quantity, its index (`1 2` for row 1, column 2), the value."""
+    import csv
+    from io import StringIO
+
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("quantity", "index", "value"))
+    for evaluation in evaluations:
+        for name, value in quantities(evaluation):
+            writer.writerows(
+                (name, " ".join(map(str, index)), value_text(item, digits))
+                for index, item in _items(value)
+            )
+    return text.getvalue()
+
+
+def _items(value: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
+    if not getattr(value, "shape", ()):
+        yield (), value
+        return
+    import numpy as np
+
+    for index in np.ndindex(value.shape):
+        yield index, value[index]
+
+
+def as_arrays(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """The quantities as arrays, for an NPZ file."""
+    import numpy as np
+
+    return {
+        name: np.asarray(value)
+        for evaluation in evaluations
+        for name, value in quantities(evaluation)
+    }

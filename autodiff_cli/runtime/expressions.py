@@ -1,0 +1,427 @@
+"""Expressions to closures: the tree is read once, and every operator becomes a function.
+
+A closure takes the frame of the call that runs and gives a value. What it shares with
+the others of its run, the machine, is bound into it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.primitives.arrays import index_key
+from autodiff_cli.errors import AdiffError, RunError, TypeMismatch
+from autodiff_cli.language import syntax
+from autodiff_cli.language.names import BuiltIn, Names, Scope
+from autodiff_cli.runtime import builtins, operators
+from autodiff_cli.runtime.values import (
+    NOTHING,
+    UNSET,
+    BuiltInFunction,
+    Frame,
+    Returned,
+    UserFunction,
+    describe_value,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autodiff_cli.language.source import Span
+    from autodiff_cli.runtime.machine import Machine
+
+    Closure = Callable[[Frame], Any]
+
+OPERATORS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "div",
+    "//": "floordiv",
+    "%": "mod",
+    "^": "pow",
+    "@": "matmul",
+}
+COMPARISONS = {
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+}
+
+
+class ExpressionLowering:
+    """Makes closures of the expressions of one scope.
+
+    `body_of`, which statements need and functions call, is the subclass's.
+    """
+
+    def __init__(self, machine: Machine, names: Names, scope: Scope) -> None:
+        self.machine = machine
+        self.names = names
+        self.scope = scope
+
+    def tail(self, block: syntax.Block) -> Closure:
+        raise NotImplementedError
+
+    def in_scope(self, scope: Scope) -> ExpressionLowering:
+        return type(self)(self.machine, self.names, scope)
+
+    def expression(self, node: Any) -> Closure:
+        constant = self.constant(node)
+        if constant is not None:
+            return lambda frame: constant
+        return self._methods[type(node)](self, node)
+
+    # ── constants and names ───────────────────────────────────────────────────────────
+
+    def constant(self, node: Any) -> Any:
+        """The value of a literal, with its sign, or of an array of literals; else None."""
+        if isinstance(node, syntax.ArrayLiteral):
+            items = self._literal(node)
+            if items is None:
+                return None
+            try:
+                return self.machine.graph.cast(np.array(items))
+            except (ValueError, OverflowError):
+                # Of different shapes: `stack` has the words for it.
+                return None
+        return self._literal(node)
+
+    def _literal(self, node: Any) -> Any:
+        if isinstance(node, syntax.Number):
+            return self.machine.graph.cast(node.value)
+        if isinstance(node, syntax.ArrayLiteral):
+            items = [self._literal(item) for item in node.items]
+            return None if None in items or not items else items
+        if isinstance(node, syntax.Unary) and isinstance(node.operand, syntax.Number):
+            value = node.operand.value
+            if node.operator != "not" and not isinstance(value, bool):
+                return self.machine.graph.cast(-value if node.operator == "-" else value)
+        if isinstance(node, syntax.Name):
+            binding = self.names.bindings[node]
+            if isinstance(binding, BuiltIn) and binding.name in builtins.CONSTANTS:
+                return self.machine.graph.cast(builtins.CONSTANTS[binding.name])
+        return None
+
+    def string(self, node: syntax.String) -> Closure:
+        return lambda frame: node.text
+
+    def name(self, node: syntax.Name) -> Closure:
+        binding = self.names.bindings[node]
+        if isinstance(binding, BuiltIn):
+            function = BuiltInFunction(binding.name, builtins.as_value(self.machine, binding.name))
+            return lambda frame: function
+        return self.variable(node, binding.depth, binding.slot)
+
+    def variable(self, node: syntax.Name, depth: int, slot: int) -> Closure:
+        name, span = node.name, node.span
+        where = " in this function" if self.scope.function is not None and depth == 0 else ""
+
+        def unset() -> RunError:
+            return RunError(
+                f"`{name}` is read before it has a value{where}",
+                span,
+                help=f"a function has variables of its own: pass `{name}` to it as a parameter"
+                if where and name in self.names.top.slots
+                else f"assign to `{name}` on every path that leads here",
+                kind="name",
+            )
+
+        if depth == 0:
+
+            def local(frame: Frame) -> Any:
+                value = frame[slot]
+                if value is UNSET:
+                    raise unset()
+                return value
+
+            return local
+
+        def outer(frame: Frame) -> Any:
+            for _ in range(depth):
+                frame = frame[0]
+            value = frame[slot]
+            if value is UNSET:
+                raise unset()
+            return value
+
+        return outer
+
+    # ── operators ─────────────────────────────────────────────────────────────────────
+
+    def unary(self, node: syntax.Unary) -> Closure:
+        operand = self.expression(node.operand)
+        if node.operator == "-":
+            return operators.unary(self.machine, TABLE["neg"], operand, node.span)
+        if node.operator == "+":
+            return operand
+        machine, span = self.machine, node.span
+
+        def negation(frame: Frame) -> Any:
+            value = operand(frame)
+            if _is_array(value):
+                return machine.apply(TABLE["logical_not"], (value,), span)
+            return not truth(value, span)
+
+        return negation
+
+    def binary(self, node: syntax.Binary) -> Closure:
+        primitive = TABLE[OPERATORS[node.operator]]
+        left, right = self.expression(node.left), self.expression(node.right)
+        return operators.binary(self.machine, primitive, left, right, node.span)
+
+    def comparison(self, node: syntax.Comparison) -> Closure:
+        if len(node.operators) == 1:
+            left, right = (self.expression(operand) for operand in node.operands)
+            primitive = TABLE[COMPARISONS[node.operators[0]]]
+            return operators.comparison(self.machine, primitive, left, right, node.span)
+        machine, span = self.machine, node.span
+        primitives = [TABLE[COMPARISONS[operator]] for operator in node.operators]
+        operands = [self.expression(operand) for operand in node.operands]
+
+        def chain(frame: Frame) -> Any:
+            left = operands[0](frame)
+            holds: Any = True
+            for primitive, operand in zip(primitives, operands[1:], strict=True):
+                right = operand(frame)
+                answer = machine.apply(primitive, (left, right), span)
+                if holds is True:
+                    holds = answer
+                else:
+                    holds = machine.apply(TABLE["logical_and"], (holds, answer), span)
+                if holds is False:
+                    return False
+                left = right
+            return holds
+
+        return chain
+
+    def logical(self, node: syntax.Logical) -> Closure:
+        machine, span = self.machine, node.span
+        left, right = self.expression(node.left), self.expression(node.right)
+        left_span, right_span = node.left.span, node.right.span
+        decided = node.operator == "or"
+        primitive = TABLE[f"logical_{node.operator}"]
+
+        def evaluate(frame: Frame) -> Any:
+            a = left(frame)
+            if _is_array(a):
+                return machine.apply(primitive, (a, right(frame)), span)
+            if truth(a, left_span) is decided:
+                return decided
+            b = right(frame)
+            return machine.apply(primitive, (a, b), span) if _is_array(b) else truth(b, right_span)
+
+        return evaluate
+
+    # ── calls ─────────────────────────────────────────────────────────────────────────
+
+    def call(self, node: syntax.Call) -> Closure:
+        evaluate = self.call_or_nothing(node)
+        span = node.span
+
+        def value(frame: Frame) -> Any:
+            result = evaluate(frame)
+            if result is NOTHING:
+                raise TypeMismatch(
+                    f"`{node.function.span.text}` gives no value",
+                    span,
+                    help="end the function with an expression, or with `return`",
+                )
+            return result
+
+        return evaluate if self._is_built_in(node.function) else value
+
+    def _is_built_in(self, function: Any) -> bool:
+        return isinstance(function, syntax.Name) and isinstance(
+            self.names.bindings[function], BuiltIn
+        )
+
+    def call_or_nothing(self, node: syntax.Call) -> Closure:
+        """A call as a statement, which needs no value."""
+        if self._is_built_in(node.function):
+            assert isinstance(node.function, syntax.Name)
+            return self._built_in_call(node, node.function.name)
+        machine, span = self.machine, node.span
+        for argument in node.arguments:
+            if argument.keyword:
+                raise TypeMismatch(
+                    f"got the keyword `{argument.keyword}` for a function of the program",
+                    argument.span,
+                    help="pass its arguments in order, without names",
+                )
+        function = self.expression(node.function)
+        arguments = [self.expression(argument.value) for argument in node.arguments]
+
+        def evaluate(frame: Frame) -> Any:
+            called = function(frame)
+            args = [argument(frame) for argument in arguments]
+            if type(called) is UserFunction:
+                return machine.invoke(called, args, span)
+            return machine.call(called, args, span)
+
+        return evaluate
+
+    def _built_in_call(self, node: syntax.Call, name: str) -> Closure:
+        machine, span = self.machine, node.span
+        if name in builtins.CONSTANTS:
+            raise TypeMismatch(
+                f"`{name}` is a number, not a function", span, help="to multiply, write `*`"
+            )
+        primitive, arguments = builtins.arrange(name, node.arguments, span)
+        closures = [
+            self.expression(argument) if hasattr(argument, "span") else _always(argument)
+            for argument in arguments
+        ]
+        if primitive is None:
+            return lambda frame: builtins.call_machine_function(
+                machine, name, [closure(frame) for closure in closures], span
+            )
+        if primitive.kind == "elementwise" and not primitive.variadic:
+            if len(primitive.operands) == 1:
+                return operators.unary(machine, primitive, closures[0], span)
+            if len(primitive.operands) == 2:
+                return reduce(
+                    lambda a, b: operators.binary(machine, primitive, a, b, span), closures
+                )
+        return lambda frame: machine.apply(
+            primitive, tuple([closure(frame) for closure in closures]), span
+        )
+
+    def function(self, node: syntax.Function) -> Closure:
+        scope = self.names.scopes[node]
+        arity = len(node.parameters)
+        local = len(scope.slots) - arity
+        body = self.in_scope(scope).tail(node.body)
+        return lambda frame: UserFunction(node.name, arity, local, body, frame)
+
+    # ── arrays ────────────────────────────────────────────────────────────────────────
+
+    def array(self, node: syntax.ArrayLiteral) -> Closure:
+        machine, span, stack = self.machine, node.span, TABLE["stack"]
+        items = [self.expression(item) for item in node.items]
+        return lambda frame: machine.apply(stack, (*[item(frame) for item in items], 0), span)
+
+    def index(self, node: syntax.Index) -> Closure:
+        machine, span, primitive = self.machine, node.span, TABLE["index"]
+        base, key = self.expression(node.base), self.key(node)
+
+        def evaluate(frame: Frame) -> Any:
+            array = base(frame)
+            return machine.apply(primitive, (array, key(frame, array)), span)
+
+        return evaluate
+
+    def key(self, node: syntax.Index) -> Callable[[Frame, Any], tuple[Any, ...]]:
+        """The subscripts of `node` for the array that they are for."""
+        span = node.span
+        parts = [self._subscript(part) for part in node.subscripts]
+
+        def evaluate(frame: Frame, array: Any) -> tuple[Any, ...]:
+            shape = getattr(value_of(array), "shape", None)
+            if shape is None and not isinstance(value_of(array), (int, float)):
+                raise TypeMismatch(f"{describe_value(array)} has no elements", span)
+            try:
+                return index_key(tuple([part(frame) for part in parts]), shape or ())
+            except AdiffError as error:
+                if error.where is None:
+                    error.where = span
+                raise
+
+        return evaluate
+
+    def _subscript(self, part: Any) -> Closure:
+        if not isinstance(part, syntax.Slice):
+            value = self.expression(part)
+            return lambda frame: value_of(value(frame))
+        ends = [
+            _always(None) if end is None else self.expression(end)
+            for end in (part.start, part.stop, part.step)
+        ]
+        return lambda frame: slice(*[value_of(end(frame)) for end in ends])
+
+    def attribute(self, node: syntax.Attribute) -> Closure:
+        machine, span, base = self.machine, node.span, self.expression(node.base)
+        if node.name == "T":
+            return lambda frame: machine.apply(TABLE["transpose"], (base(frame), None), span)
+        if node.name == "shape":
+            return lambda frame: machine.apply(TABLE["shape"], (base(frame),), span)
+
+        def accumulated(frame: Frame) -> Any:
+            base(frame)
+            raise RunError(
+                f"`{span.text}` is read before any `backward`",
+                span,
+                help="a gradient accumulates there when a backward sweep has run",
+                kind="name",
+            )
+
+        return accumulated
+
+    # ── choice ────────────────────────────────────────────────────────────────────────
+
+    def choice(self, node: syntax.If) -> Closure:
+        """`if` as an expression: its value is needed, and nothing leaves it early."""
+        evaluate, span = self.branches(node, self.tail), node.span
+
+        def value(frame: Frame) -> Any:
+            result = evaluate(frame)
+            if result is NOTHING:
+                raise TypeMismatch(
+                    "this `if` gives no value",
+                    span,
+                    help="end the branch that was taken with an expression, and add an `else`",
+                )
+            return result
+
+        return value
+
+    def branches(
+        self, node: syntax.If, lower: Callable[[syntax.Block], Closure], missing: Any = NOTHING
+    ) -> Closure:
+        condition, condition_span = self.expression(node.condition), node.condition.span
+        then, then_block, taken = lower(node.then), node.then, self.machine.taken
+        otherwise_block = node.otherwise
+        otherwise = _always(missing) if otherwise_block is None else lower(otherwise_block)
+
+        def evaluate(frame: Frame) -> Any:
+            if truth(condition(frame), condition_span):
+                taken.add(then_block)
+                return then(frame)
+            if otherwise_block is not None:
+                taken.add(otherwise_block)
+            return otherwise(frame)
+
+        return evaluate
+
+    _methods: dict[type, Callable[[Any, Any], Closure]] = {
+        syntax.String: string,
+        syntax.Name: name,
+        syntax.ArrayLiteral: array,
+        syntax.Call: call,
+        syntax.Index: index,
+        syntax.Attribute: attribute,
+        syntax.Unary: unary,
+        syntax.Binary: binary,
+        syntax.Comparison: comparison,
+        syntax.Logical: logical,
+        syntax.If: choice,
+        syntax.Function: function,
+    }
+
+
+def _always(value: Any) -> Closure:
+    return lambda frame: value
+
+
+def _is_array(value: Any) -> bool:
+    return bool(getattr(value_of(value), "shape", ()))
+
+

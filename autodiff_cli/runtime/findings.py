@@ -1,0 +1,261 @@
+"""What there is to tell of a run that did not fail: the reason of every nan, inf, lost gradient and kink."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.primitive import describe
+from autodiff_cli.engine.sweeps import reverse_sweep
+from autodiff_cli.errors import Finding
+from autodiff_cli.language import syntax
+from autodiff_cli.language.names import children
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from autodiff_cli.engine.primitive import Primitive
+    from autodiff_cli.language.source import Span
+    from autodiff_cli.runtime.interpreter import Outcome
+
+COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
+"""Functions that read of their argument a size or a count."""
+
+
+def find(
+    outcome: Outcome,
+    name: str,
+    output: Any,
+    gradient: Mapping[str, Any],
+    kinks: Sequence[Node],
+) -> list[Finding]:
+    """The findings about one output and its gradient."""
+    findings = [_at_kink(node) for node in _once_a_span(kinks)]
+    value = value_of(output)
+    if not is_finite(value):
+        findings.append(_non_finite_value(outcome, name, output))
+    elif not all(is_finite(derivative) for derivative in gradient.values()):
+        findings.append(_non_finite_adjoint(outcome, name, output, gradient))
+    findings.extend(_independent(outcome, name, output, gradient))
+    return findings
+
+
+def is_finite(value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return math.isfinite(value)
+    import numpy as np
+
+    return bool(np.isfinite(value).all())
+
+
+# ── kinks ─────────────────────────────────────────────────────────────────────────────
+
+
+def _once_a_span(nodes: Sequence[Node]) -> list[Node]:
+    """In order of evaluation, one node for each place in the source."""
+    seen: dict[int, Node] = {}
+    for node in reversed(nodes):
+        seen.setdefault(id(node.span), node)
+    return list(seen.values())
+
+
+def _at_kink(node: Node) -> Finding:
+    assert node.primitive is not None
+    return Finding(
+        f"`{node.primitive.name}` is at a kink here, where its derivative is a convention: "
+        f"{node.primitive.convention}",
+        node.span,
+        label=f"at {_operands(node.args)}",
+        help="--at-kink nan or --at-kink error refuses to go by the convention",
+        kind="kink",
+    )
+
+
+# ── nan and inf ───────────────────────────────────────────────────────────────────────
+
+
+def _operands(args: Sequence[Any]) -> str:
+    """The operands of an operation as numbers, arrays by their shape."""
+    words = []
+    for arg in args:
+        value = value_of(arg)
+        if isinstance(value, (bool, int, float)):
+            words.append(repr(float(value)))
+        elif hasattr(value, "shape"):
+            words.append(describe(value))
+    return ", ".join(words)
+
+
+def _non_finite_value(outcome: Outcome, name: str, output: Any) -> Finding:
+    value = value_of(output)
+    shown = repr(value) if isinstance(value, float) else "not finite"
+    heading = f"the value of `{name}` is {shown}"
+    if isinstance(output, Node):
+        below = outcome.graph.ancestors(output)
+        for node in outcome.graph.nodes:
+            if node in below and not is_finite(node.value):
+                return _first(heading, node.primitive, node.args, node.value, node.span)
+    culprit = outcome.machine.non_finite_constant
+    if culprit is not None:
+        span, primitive, args, value = culprit
+        return _first(heading, primitive, args, value, span)
+    return Finding(heading, _place(outcome, name), kind="non-finite")
+
+
+def _first(
+    heading: str, primitive: Primitive | None, args: Sequence[Any], value: Any, span: Any
+) -> Finding:
+    shown = f"{value!r}" if isinstance(value, float) else f"not finite in {describe(value)}"
+    if primitive is None:
+        return Finding(f"{heading}: input `{span}` is {shown}", kind="non-finite")
+    if any(not is_finite(value_of(arg)) for arg in args if _is_number(arg)):
+        label = f"`{primitive.name}` gives {shown} first, of {_operands(args)}"
+    else:
+        label = f"`{primitive.name}` of {_operands(args)} is {shown}"
+    return Finding(
+        f"{heading}; it begins here", span, label=label, help=_domain(primitive), kind="non-finite"
+    )
+
+
+def _is_number(arg: Any) -> bool:
+    value = value_of(arg)
+    return isinstance(value, (int, float)) or hasattr(value, "dtype")
+
+
+def _domain(primitive: Primitive) -> str:
+    if primitive.domain == "all reals":
+        return ""
+    return f"`{primitive.name}` is finite and differentiable for {primitive.domain}"
+
+
+def _non_finite_adjoint(
+    outcome: Outcome, name: str, output: Any, gradient: Mapping[str, Any]
+) -> Finding:
+    which = ", ".join(f"d{name}/d{by}" for by, value in gradient.items() if not is_finite(value))
+    heading = f"{which} is not finite, though the value is"
+    first: list[tuple[Node, Any]] = []
+
+    def watch(node: Node, g: Any, operand: Node, contribution: Any) -> None:
+        contribution = getattr(contribution, "cotangent", contribution)
+        if not first and not is_finite(contribution) and is_finite(g):
+            first.append((node, contribution))
+
+    one = output.value * 0 + 1
+    targets = [node for node in outcome.targets.values() if node is not None]
+    reverse_sweep(outcome.graph, output, one, targets, watch=watch)
+    if not first:
+        return Finding(heading, _place(outcome, name), kind="non-finite")
+    node, contribution = first[0]
+    assert node.primitive is not None
+    shown = repr(float(contribution)) if getattr(contribution, "ndim", 0) == 0 else "not finite"
+    return Finding(
+        f"{heading}; it begins here",
+        node.span,
+        label=f"the derivative of `{node.primitive.name}` at {_operands(node.args)} makes it {shown}",
+        help=_domain(node.primitive),
+        kind="non-finite",
+    )
+
+
+def _place(outcome: Outcome, name: str) -> Span:
+    names = outcome.names
+    if name in names.results:
+        return names.program.body.statements[-1].span
+    return names.top.bound_at[name]
+
+
+# ── no gradient at all ────────────────────────────────────────────────────────────────
+
+
+def _independent(
+    outcome: Outcome, name: str, output: Any, gradient: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """A finding for each name that the output was not computed from."""
+    zero = [by for by, value in gradient.items() if _is_zero(value)]
+    if not zero:
+        return
+    below = outcome.graph.ancestors(output) if isinstance(output, Node) else set()
+    for by in zero:
+        target = outcome.targets[by]
+        if target is not None and target not in below:
+            reason, where, help = _reason(outcome, by, target)
+            yield Finding(
+                f"`{name}` does not depend on `{by}`: {reason}",
+                where,
+                help=help,
+                kind="no-dependence",
+            )
+
+
+def _is_zero(value: Any) -> bool:
+    return not value.any() if hasattr(value, "any") else value == 0
+
+
+def _reason(outcome: Outcome, by: str, target: Node) -> tuple[str, Span | None, str]:
+    """Why no gradient reaches `by`, the place that decides it, and what to do."""
+    for cut in outcome.machine.detached.values():
+        if target in outcome.graph.ancestors(cut.node):
+            return "it was detached here", cut.span, "leave out `detach` to let the gradient through"
+    uses = outcome.names.uses(by)
+    if not uses:
+        return "the program never reads it", outcome.names.top.bound_at[by], ""
+    places = _Places(outcome.names.program)
+    live = [use for use in uses if not places.untaken(use, outcome.machine.taken)]
+    if not live:
+        return "it is read only where a branch was not taken", uses[0].span, ""
+    if all(places.is_condition(use) for use in live):
+        return (
+            "it is only compared, and no gradient flows through a condition",
+            live[0].span,
+            "",
+        )
+    if all(places.is_count(use) for use in live):
+        return "it is only counted or indexed with, as a whole number", live[0].span, ""
+    return "nothing that is computed from it reaches the output", live[0].span, ""
+
+
+class _Places:
+    """Where in the tree each node stands: its parents, up to the program."""
+
+    def __init__(self, program: syntax.Program) -> None:
+        self._parents: dict[Any, Any] = {}
+        pending: list[Any] = [program]
+        while pending:
+            node = pending.pop()
+            for child in children(node):
+                self._parents[child] = node
+                pending.append(child)
+
+    def _above(self, node: Any) -> Iterator[tuple[Any, Any]]:
+        """Pairs of a parent and the child that leads to `node`, going up."""
+        while node in self._parents:
+            parent = self._parents[node]
+            yield parent, node
+            node = parent
+
+    def untaken(self, node: Any, taken: set[syntax.Block]) -> bool:
+        return any(
+            isinstance(parent, syntax.If) and isinstance(child, syntax.Block) and child not in taken
+            for parent, child in self._above(node)
+        )
+
+    def is_condition(self, node: Any) -> bool:
+        return any(
+            isinstance(parent, (syntax.Comparison, syntax.Logical))
+            or (isinstance(parent, (syntax.If, syntax.While)) and child is parent.condition)
+            for parent, child in self._above(node)
+        )
+
+    def is_count(self, node: Any) -> bool:
+        return any(
+            (isinstance(parent, syntax.Index) and child is not parent.base)
+            or isinstance(parent, syntax.Slice)
+            or (isinstance(parent, syntax.Attribute) and parent.name == "shape")
+            or (
+                isinstance(parent, syntax.Call)
+                and isinstance(parent.function, syntax.Name)
+                and parent.function.name in COUNTING
+            )
+            for parent, child in self._above(node)
+        )

@@ -1,0 +1,204 @@
+"""The state of one run: the graph that grows, the limits, and how functions are called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.memory import in_words
+from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.errors import AdiffError, LimitError, TypeMismatch
+from autodiff_cli.runtime.values import (
+    NOTHING,
+    UNSET,
+    BuiltInFunction,
+    Returned,
+    UserFunction,
+    describe_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autodiff_cli.language.source import Span
+    from autodiff_cli.language.syntax import Block
+
+BYTES_OF_A_NODE = 200
+"""What a scalar node takes with its tuple of arguments and its value."""
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """How far a run may go before it is stopped with a `LimitError`.
+
+    Attributes:
+        steps: iterations of loops and calls of functions, together.
+        nodes: nodes recorded.
+        depth: calls inside calls.
+        memory: bytes that the recorded graph, or one array, may take.
+    """
+
+    steps: int = 10_000_000
+    nodes: int = 10_000_000
+    depth: int = 10_000
+    memory: float = 4 * 2**30
+
+
+@dataclass(slots=True, frozen=True)
+class Detached:
+    """A value that lost its history: where, and the node that it was."""
+
+    span: Span
+    node: Node
+
+
+class Machine:
+    """What the closures of a lowered program share while they run."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        single: bool = False,
+        on_print: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.graph = Graph(single)
+        self.limits = limits
+        self.on_print = on_print
+        self.steps = 0
+        self.depth = 0
+        self.array_bytes = 0
+        self.targets: dict[str, Node] = {}
+        """The nodes to differentiate by, each at the first value of its name."""
+        self.taken: set[Block] = set()
+        """The branches of `if` that ran."""
+        self.detached: dict[Span, Detached] = {}
+        """For every `detach` that cut something off, the last that it cut."""
+        self.non_finite_constant: tuple[Span, Primitive, tuple[Any, ...], Any] | None = None
+        """The first operation on constants that made a nan or inf of finite numbers."""
+
+    def apply(self, primitive: Primitive, args: tuple[Any, ...], span: Span) -> Any:
+        """Evaluates a primitive on anything that a program can hand it."""
+        for arg in args:
+            if arg is UNSET or arg is NOTHING:
+                raise TypeMismatch(f"`{primitive.name}` got {describe_value(arg)}", span)
+        try:
+            out = apply(self.graph, primitive, args, span)
+        except AdiffError as error:
+            if error.where is None:
+                error.where = span
+            raise
+        if isinstance(out, Node):
+            size = getattr(out.value, "nbytes", 0)
+            if size:
+                self.array_bytes += size
+                self.check_memory(span)
+        elif isinstance(out, float) and out - out:
+            self.note_non_finite(primitive, args, out, span)
+        return out
+
+    def note_non_finite(
+        self, primitive: Primitive, args: tuple[Any, ...], out: Any, span: Span
+    ) -> None:
+        """Remembers the first constant nan or inf that finite numbers gave."""
+        if self.non_finite_constant is None:
+            for arg in args:
+                value = value_of(arg)
+                if isinstance(value, float) and value - value:
+                    return
+            self.non_finite_constant = (span, primitive, args, out)
+
+    def tick(self, span: Span) -> None:
+        """Counts a step of a loop, or a call."""
+        self.steps += 1
+        if self.steps > self.limits.steps:
+            raise LimitError(
+                f"the program takes more than {self.limits.steps:,} steps",
+                span,
+                label="this was running",
+                help="does the loop end? a larger --max-steps allows more",
+            )
+        if len(self.graph.nodes) > self.limits.nodes:
+            raise LimitError(
+                f"the graph has more than {self.limits.nodes:,} nodes",
+                span,
+                label="this was running",
+                help="a larger --max-nodes allows more",
+            )
+        if not self.steps & 0xFFF:
+            self.check_memory(span)
+
+    def check_memory(self, span: Span) -> None:
+        used = self.array_bytes + BYTES_OF_A_NODE * len(self.graph.nodes)
+        if used > self.limits.memory:
+            raise LimitError(
+                f"the graph takes {in_words(used)}, and --max-memory allows "
+                f"{in_words(self.limits.memory)}",
+                span,
+                help="a larger --max-memory allows more",
+            )
+
+    def call(self, function: Any, args: list[Any], span: Span) -> Any:
+        """Calls a function value; `NOTHING` where it has no value."""
+        if type(function) is UserFunction:
+            return self.invoke(function, args, span)
+        if type(function) is BuiltInFunction:
+            return function.call(args, span)
+        raise TypeMismatch(
+            f"a call of {describe_value(function)}, which is no function",
+            span,
+            help="to multiply, write `*`",
+        )
+
+    def invoke(self, function: UserFunction, args: list[Any], span: Span) -> Any:
+        if len(args) != function.arity:
+            raise arity_error(function.name or "the function", function.arity, len(args), span)
+        self.tick(span)
+        self.depth += 1
+        try:
+            if self.depth > self.limits.depth:
+                raise LimitError(
+                    f"calls are nested more than {self.limits.depth:,} deep",
+                    span,
+                    help="does the recursion end? a larger --max-depth allows more",
+                )
+            result = function.body([function.frame, *args, *([UNSET] * function.locals)])
+        except AdiffError as error:
+            error.calls.append((function.name or "fn", span))
+            raise
+        finally:
+            self.depth -= 1
+        return result.value if type(result) is Returned else result
+
+    def mark(self, name: str, value: Any) -> Any:
+        """Makes `value` what derivatives by `name` are taken by, and returns its node."""
+        if isinstance(value, Node):
+            # A node of its own, so that only what goes through this name counts.
+            node = apply(self.graph, TABLE["identity"], (value,), None)
+            node.span = value.span
+        else:
+            node = self.graph.leaf(self.as_float(value, name), name)
+        self.targets[name] = node
+        return node
+
+    def as_float(self, value: Any, name: str) -> Any:
+        """A value as the float, or the array of floats, that can be differentiated by.
+
+        Raises:
+            TypeMismatch: it is no number.
+        """
+        if isinstance(value, (bool, int, float)):
+            return self.graph.cast(float(value))
+        if hasattr(value, "astype"):
+            return value.astype("float32" if self.graph.single else "float64")
+        raise TypeMismatch(f"`{name}` holds {describe_value(value)}, want numbers to differentiate by")
+
+
+def arity_error(name: str, want: int | str, got: int, span: Span, signature: str = "") -> TypeMismatch:
+    plural = "" if want == 1 else "s"
+    return TypeMismatch(
+        f"`{name}` takes {want} argument{plural}, got {got}",
+        span,
+        help=f"its signature is {signature}" if signature else "",
+    )

@@ -1,0 +1,370 @@
+"""Statements to closures. A statement gives None, or the signal that leaves a block early."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.primitives.arrays import whole
+from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageError
+from autodiff_cli.language import syntax
+from autodiff_cli.language.names import BuiltIn, assigned_name
+from autodiff_cli.runtime import operators
+from autodiff_cli.runtime.expressions import OPERATORS, ExpressionLowering
+from autodiff_cli.runtime.printing import printed
+from autodiff_cli.runtime.values import (
+    BREAK,
+    CONTINUE,
+    NOTHING,
+    UNSET,
+    Frame,
+    Returned,
+    describe_value,
+    truth,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from autodiff_cli.runtime.expressions import Closure
+
+
+class StatementLowering(ExpressionLowering):
+    """Makes closures of the statements of one scope.
+
+    Attributes:
+        targets: names of this scope whose first value is to be differentiated by; only the
+            program's own scope has any.
+    """
+
+    targets: frozenset[str] = frozenset()
+
+    # ── blocks ────────────────────────────────────────────────────────────────────────
+
+    def block(self, node: syntax.Block) -> Closure:
+        return self._sequence(node.statements)
+
+    def _sequence(self, nodes: tuple[syntax.Statement, ...]) -> Closure:
+        statements = [self.statement(node) for node in nodes]
+        spans = {statement: node.span for statement, node in zip(statements, nodes, strict=True)}
+        if len(statements) == 1 and isinstance(nodes[0], syntax.Evaluate):
+            return statements[0]
+
+        def run(frame: Frame) -> Any:
+            try:
+                for statement in statements:
+                    signal = statement(frame)
+                    if signal is not None:
+                        return signal
+            except AdiffError as error:
+                if error.where is None:
+                    error.where = spans[statement]
+                raise
+            return None
+
+        return run
+
+    def tail(self, block: syntax.Block) -> Closure:
+        """A block for its value: the last expression's, a `Returned`, or `NOTHING`."""
+        if not block.statements:
+            return lambda frame: NOTHING
+        *before, last = block.statements
+        if not isinstance(last, syntax.Evaluate):
+            before.append(last)
+            value: Closure = lambda frame: NOTHING  # noqa: E731
+        else:
+            value = self.tail_value(last.value)
+        if not before:
+            return value
+        prefix = self._sequence(tuple(before))
+
+        def run(frame: Frame) -> Any:
+            signal = prefix(frame)
+            return value(frame) if signal is None else signal
+
+        return run
+
+    def tail_value(self, node: Any) -> Closure:
+        """An expression that ends a block: an `if` may return from it, a call may give nothing."""
+        if isinstance(node, syntax.If):
+            return self.branches(node, self.tail)
+        if isinstance(node, syntax.Call):
+            return self.call_or_nothing(node)
+        return self.expression(node)
+
+    # ── statements ────────────────────────────────────────────────────────────────────
+
+    def statement(self, node: Any) -> Closure:
+        return self._statements[type(node)](self, node)
+
+    def evaluate(self, node: syntax.Evaluate) -> Closure:
+        if isinstance(node.value, syntax.If):
+            return self.branches(node.value, self.block, missing=None)
+        if isinstance(node.value, syntax.Call):
+            value = self.call_or_nothing(node.value)
+        else:
+            value = self.expression(node.value)
+
+        def run(frame: Frame) -> None:
+            value(frame)
+
+        return run
+
+    def assign(self, node: syntax.Assign) -> Closure:
+        if len(node.values) == 1:
+            value = self.expression(node.values[0])
+        else:
+            values = [self.expression(item) for item in node.values]
+            value = lambda frame: tuple([item(frame) for item in values])  # noqa: E731
+        if len(node.targets) > 1:
+            return self._take_apart(node, value)
+        (target,) = node.targets
+        if node.operator:
+            value = self._updated(node, target, value)
+        store = self.store(target)
+
+        def run(frame: Frame) -> None:
+            store(frame, value(frame))
+
+        return run
+
+    def _updated(self, node: syntax.Assign, target: Any, value: Closure) -> Closure:
+        if isinstance(target, syntax.Index):
+            old = self._old_element(target)
+        else:
+            old = self.variable(target, 0, self.scope.slots[target.name])
+        primitive = TABLE[OPERATORS[node.operator]]
+        return operators.binary(self.machine, primitive, old, value, node.span)
+
+    def _old_element(self, target: syntax.Index) -> Closure:
+        name = assigned_name(target)
+        array = self.variable(name, 0, self.scope.slots[name.name])
+        machine, span, key = self.machine, target.span, self.key(target)
+
+        def element(frame: Frame) -> Any:
+            value = array(frame)
+            return machine.apply(TABLE["index"], (value, key(frame, value)), span)
+
+        return element
+
+    def store(self, target: syntax.Name | syntax.Index) -> Callable[[Frame, Any], None]:
+        slot = self.scope.slots[assigned_name(target).name]
+        if isinstance(target, syntax.Index):
+            return self._store_element(target, slot)
+        name, span, machine = target.name, target.span, self.machine
+        if name not in self.targets:
+
+            def keep(frame: Frame, value: Any) -> None:
+                frame[slot] = value
+
+            return keep
+
+        def mark(frame: Frame, value: Any) -> None:
+            if name not in machine.targets:
+                try:
+                    value = machine.mark(name, value)
+                except AdiffError as error:
+                    error.where = span
+                    raise
+            frame[slot] = value
+
+        return mark
+
+    def _store_element(self, target: syntax.Index, slot: int) -> Callable[[Frame, Any], None]:
+        machine, span, key = self.machine, target.span, self.key(target)
+        name = assigned_name(target)
+        old = self.variable(name, 0, slot)
+
+        def put(frame: Frame, value: Any) -> None:
+            array = old(frame)
+            frame[slot] = machine.apply(
+                TABLE["setindex"], (array, value, key(frame, array)), span
+            )
+
+        return put
+
+    def _take_apart(self, node: syntax.Assign, value: Closure) -> Closure:
+        machine, span = self.machine, node.span
+        stores = [self.store(target) for target in node.targets]
+
+        def run(frame: Frame) -> None:
+            whole_value = value(frame)
+            if isinstance(whole_value, tuple):
+                parts = list(whole_value)
+            else:
+                shape = shape_of(value_of(whole_value))
+                if not shape:
+                    raise TypeMismatch(
+                        f"got {describe_value(whole_value)} for {len(stores)} names", span
+                    )
+                count = shape[0] if shape[0] == len(stores) else 0
+                parts = [
+                    machine.apply(TABLE["index"], (whole_value, (i,)), span) for i in range(count)
+                ]
+            if len(parts) != len(stores):
+                raise TypeMismatch(
+                    f"got {describe_value(whole_value)} for {len(stores)} names", span
+                )
+            for store, part in zip(stores, parts, strict=True):
+                store(frame, part)
+
+        return run
+
+    def input(self, node: syntax.Input) -> Closure:
+        runs = [self._input_item(item) for item in node.items]
+
+        def run(frame: Frame) -> None:
+            for item in runs:
+                item(frame)
+
+        return run
+
+    def _input_item(self, item: syntax.InputItem) -> Closure:
+        """Takes the default, where no value was given from outside before the run."""
+        machine, name, span = self.machine, item.name.name, item.span
+        slot, marked = self.scope.slots[item.name.name], item.name.name in self.targets
+        default = None if item.default is None else self.expression(item.default)
+
+        def run(frame: Frame) -> None:
+            if frame[slot] is not UNSET:
+                return
+            if default is None:
+                raise UsageError(f"input `{name}` has no value", span, kind="input")
+            value = default(frame)
+            if not isinstance(value, (Node, bool)):
+                value = machine.as_float(value, name)
+            frame[slot] = machine.mark(name, value) if marked else value
+
+        return run
+
+    def while_loop(self, node: syntax.While) -> Closure:
+        machine, span, tick = self.machine, node.span, self.machine.tick
+        condition, condition_span = self.expression(node.condition), node.condition.span
+        body = self.block(node.body)
+        head = type(span)(span.source, span.start, condition_span.end)
+
+        def run(frame: Frame) -> Any:
+            while truth(condition(frame), condition_span):
+                tick(head)
+                signal = body(frame)
+                if signal is not None:
+                    if signal is BREAK:
+                        break
+                    if signal is not CONTINUE:
+                        return signal
+            return None
+
+        return run
+
+    def for_loop(self, node: syntax.For) -> Closure:
+        tick = self.machine.tick
+        head = type(node.span)(node.span.source, node.span.start, node.iterable.span.end)
+        items = self._items(node.iterable)
+        store, body = self.store(node.target), self.block(node.body)
+
+        def run(frame: Frame) -> Any:
+            for item in items(frame):
+                tick(head)
+                store(frame, item)
+                signal = body(frame)
+                if signal is not None:
+                    if signal is BREAK:
+                        break
+                    if signal is not CONTINUE:
+                        return signal
+            return None
+
+        return run
+
+    def _items(self, node: Any) -> Callable[[Frame], Any]:
+        """What a `for` goes through. `range` is counted through, and makes no array."""
+        machine, span = self.machine, node.span
+        if (
+            isinstance(node, syntax.Call)
+            and isinstance(node.function, syntax.Name)
+            and self.names.bindings[node.function] == BuiltIn("range")
+            and 1 <= len(node.arguments) <= 3
+            and not any(argument.keyword for argument in node.arguments)
+        ):
+            bounds = [self.expression(argument.value) for argument in node.arguments]
+
+            def counted(frame: Frame) -> range:
+                numbers = [whole(value_of(bound(frame)), "`range`") for bound in bounds]
+                if len(numbers) == 3 and numbers[2] == 0:
+                    raise TypeMismatch("`range` got the step 0", span)
+                return range(*numbers)
+
+            return counted
+        value = self.expression(node)
+
+        def elements(frame: Frame) -> Iterator[Any]:
+            array = value(frame)
+            shape = shape_of(value_of(array))
+            if not shape:
+                raise TypeMismatch(
+                    f"`for` got {describe_value(array)}, want an array to go through",
+                    span,
+                    help="to count, write `range(n)`",
+                )
+            return iter(
+                [machine.apply(TABLE["index"], (array, (i,)), span) for i in range(shape[0])]
+            )
+
+        return elements
+
+    def leave(self, node: syntax.Break | syntax.Continue) -> Closure:
+        signal = BREAK if isinstance(node, syntax.Break) else CONTINUE
+        return lambda frame: signal
+
+    def return_(self, node: syntax.Return) -> Closure:
+        if not node.values:
+            return lambda frame: Returned(NOTHING)
+        values = [self.expression(value) for value in node.values]
+        if len(values) == 1:
+            (value,) = values
+            return lambda frame: Returned(value(frame))
+        return lambda frame: Returned(tuple([value(frame) for value in values]))
+
+    def assertion(self, node: syntax.Assert) -> Closure:
+        condition, span = self.expression(node.condition), node.condition.span
+        message = None if node.message is None else self.expression(node.message)
+
+        def run(frame: Frame) -> None:
+            if not truth(condition(frame), span):
+                text = "" if message is None else f": {printed(message(frame))}"
+                raise AssertFailed(f"the assertion does not hold{text}", span)
+
+        return run
+
+    def print(self, node: syntax.Print) -> Closure:
+        values = [self.expression(value) for value in node.values]
+        machine = self.machine
+
+        def run(frame: Frame) -> None:
+            machine.on_print(" ".join(printed(value(frame)) for value in values))
+
+        return run
+
+    def definition(self, node: syntax.FunctionDefinition) -> Closure:
+        function, slot = self.function(node.function), self.scope.slots[node.name.name]
+
+        def run(frame: Frame) -> None:
+            frame[slot] = function(frame)
+
+        return run
+
+    _statements: dict[type, Callable[[Any, Any], Closure]] = {
+        syntax.Evaluate: evaluate,
+        syntax.Assign: assign,
+        syntax.Input: input,
+        syntax.While: while_loop,
+        syntax.For: for_loop,
+        syntax.Break: leave,
+        syntax.Continue: leave,
+        syntax.Return: return_,
+        syntax.Assert: assertion,
+        syntax.Print: print,
+        syntax.FunctionDefinition: definition,
+    }
