@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node
-from autodiff_cli.engine.sweeps import AtKink, reverse_sweep
+from autodiff_cli.engine.sweeps import AtKink, ones_of, reverse_sweep, zeros_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,8 @@ def gradient(
         DomainError: a kink was met, and `at_kink` is "error".
     """
     if not isinstance(output, Node):
-        return Gradient([target.value * 0.0 for target in targets])
-    one: Any = 1.0
-    if hasattr(output.value, "dtype"):
-        one = output.value.dtype.type(1)
-    adjoints, kinks = reverse_sweep(graph, output, one, targets, at_kink=at_kink)
-    return Gradient(adjoints, kinks)
+        return Gradient([zeros_of(target) for target in targets])
+    adjoints, kinks = reverse_sweep(
+        graph.up_to(output), ones_of(output), targets, kinks=graph.kinks, at_kink=at_kink
+    )
+    return Gradient([adjoints.get(target, zeros_of(target)) for target in targets], kinks)

@@ -94,16 +94,12 @@ class Graph:
         self.nodes.append(node)
         return node
 
-    def ancestors(self, output: Node) -> set[Node]:
-        """All that `output` was computed from, itself included."""
-        found = {output}
-        pending = [output]
-        while pending:
-            for parent in pending.pop().parents:
-                if parent not in found:
-                    found.add(parent)
-                    pending.append(parent)
-        return found
+    def up_to(self, output: Node) -> list[Node]:
+        """The nodes recorded up to and with `output`: all that it may depend on."""
+        last = len(self.nodes) - 1
+        while self.nodes[last] is not output:
+            last -= 1
+        return self.nodes if last == len(self.nodes) - 1 else self.nodes[: last + 1]
 
     @property
     def leaves(self) -> int:
@@ -121,6 +117,25 @@ class Graph:
     @classmethod
     def current(cls) -> Graph:
         return cls._recording[-1]
+
+
+def below(output: Node) -> list[Node]:
+    """All that `output` was computed from, itself last, operands before what is made of them.
+
+    It costs what is below the output, however long the graph that it is part of.
+    """
+    order: list[Node] = []
+    done: set[Node] = set()
+    pending: list[tuple[Node, bool]] = [(output, False)]
+    while pending:
+        node, expanded = pending.pop()
+        if expanded:
+            order.append(node)
+        elif node not in done:
+            done.add(node)
+            pending.append((node, True))
+            pending.extend((p, False) for p in reversed(node.parents) if p not in done)
+    return order
 
 
 def value_of(argument: Any) -> Any:

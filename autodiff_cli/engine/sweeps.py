@@ -1,7 +1,7 @@
-"""The reverse sweep: from an output's cotangent to the adjoints of what it was computed from.
+"""The sweeps: along the nodes of a graph, backwards with cotangents or forwards with tangents.
 
-One walk along the list of nodes, backwards; nothing recurses. Between sweeps no node
-holds an adjoint. Broadcasting is undone in one place, `_Reverse.add`.
+Nothing recurses. Between sweeps no node holds an adjoint. What one node does is in
+`rules`; here is the order, and how contributions add up.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar, value_of
+from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, shape_of
-from autodiff_cli.engine.primitives.arrays import Scatter, reshape
-from autodiff_cli.engine.primitives.reductions import kept_shape
+from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.primitives.arrays import Scatter, scatter
+from autodiff_cli.engine.rules import cotangent, fit, rule_arguments, tangent
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 
@@ -25,33 +25,35 @@ AtKink = Literal["subgradient", "nan", "error"]
 
 
 def reverse_sweep(
-    graph: Graph,
-    output: Node,
-    cotangent: Any,
-    targets: Sequence[Node],
+    nodes: Sequence[Node],
+    seed: Any,
+    targets: Collection[Node],
     *,
+    kinks: Collection[Node] = (),
     at_kink: AtKink = "subgradient",
     watch: Callable[[Node, Any, Node, Any], None] | None = None,
-) -> tuple[list[Any], list[Node]]:
-    """Adjoints of `targets`, for the `cotangent` of `output`, which has its shape.
+) -> tuple[dict[Node, Any], list[Node]]:
+    """The adjoints of those of `targets` that are reached, from `seed`, the last node's cotangent.
 
-    Also the nodes that stood at a kink and whose convention the adjoints rest on.
-    `watch(node, adjoint, operand, contribution)` is told every contribution as it is made.
+    Args:
+        nodes: in an order in which operands come before what is computed from them.
+        seed: of the last node's shape and type.
+        kinks: nodes that stand at a kink.
+        watch: is told every contribution as it is made.
+
+    Returns:
+        The adjoints, and those of `kinks` on whose convention they rest.
 
     Raises:
         DomainError: a kink was met, and `at_kink` is "error".
     """
-    sweep = _Reverse(watch)
-    kinks = set(graph.kinks)
+    sums = _Sums()
+    at_kinks = set(kinks)
     met: list[Node] = []
     wanted = set(targets)
     adjoints: dict[Node, Any] = {}
-    last = len(graph.nodes) - 1
-    while graph.nodes[last] is not output:
-        last -= 1
-    output.adjoint = cotangent
-    for position in range(last, -1, -1):
-        node = graph.nodes[position]
+    nodes[-1].adjoint = seed
+    for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
             if g == 0.0:
@@ -70,20 +72,81 @@ def reverse_sweep(
         primitive = node.primitive
         if primitive is None:
             continue
-        if kinks and node in kinks:
+        if at_kinks and node in at_kinks:
             met.append(node)
             g = _at_kink(node, g, at_kink)
         if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
             primitive.scalar_pull(node, g)
-        else:
-            sweep.pull(node, primitive, g)
-    return [_adjoint_or_zero(target, adjoints) for target in targets], met
+            continue
+        args = rule_arguments(node)
+        for position, operand in enumerate(node.args):
+            if isinstance(operand, Node):
+                contribution = cotangent(primitive, position, g, node.value, args)
+                if contribution is not None:
+                    if watch is not None:
+                        watch(node, g, operand, contribution)
+                    sums.add(operand, contribution)
+    return adjoints, met
 
 
-def _adjoint_or_zero(target: Node, adjoints: dict[Node, Any]) -> Any:
-    if target in adjoints:
-        return adjoints[target]
-    return 0.0 if type(target) is Scalar else np.zeros_like(target.value)
+def recorded_reverse_sweep(
+    graph: Graph, nodes: Sequence[Node], seed: Any, targets: Collection[Node]
+) -> dict[Node, Any]:
+    """As `reverse_sweep`, but every step is recorded into `graph`.
+
+    The adjoints are nodes where they depend on anything, and can be differentiated again.
+    """
+    adjoints: dict[Node, Any] = {nodes[-1]: seed}
+    found: dict[Node, Any] = {}
+    wanted = set(targets)
+    with graph.recording():
+        for node in reversed(nodes):
+            g = adjoints.pop(node, None)
+            if g is None:
+                continue
+            if node in wanted:
+                found[node] = g
+            if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
+                continue
+            args = rule_arguments(node, recorded=True)
+            for position, operand in enumerate(node.args):
+                if isinstance(operand, Node):
+                    contribution = cotangent(node.primitive, position, g, node, args)
+                    if contribution is None:
+                        continue
+                    shape = shape_of(operand.value)
+                    if type(contribution) is Scatter:
+                        contribution = scatter(contribution.cotangent, contribution.key, shape)
+                    contribution = fit(contribution, shape)
+                    before = adjoints.get(operand)
+                    adjoints[operand] = contribution if before is None else before + contribution
+    return found
+
+
+def forward_sweep(nodes: Sequence[Node], seeds: Mapping[Node, Any]) -> dict[Node, Any]:
+    """The tangents of all `nodes` that depend on a seeded one, from the tangents in `seeds`.
+
+    Args:
+        nodes: in an order in which operands come before what is computed from them.
+        seeds: a tangent for each node that has one of its own, in its shape.
+    """
+    tangents: dict[Node, Any] = dict(seeds)
+    for node in nodes:
+        if node.primitive is None or node in seeds:
+            continue
+        args: list[Any] | None = None
+        total = None
+        for position, operand in enumerate(node.args):
+            t = tangents.get(operand) if isinstance(operand, Node) else None
+            if t is None or not np.any(t):
+                continue
+            args = args or rule_arguments(node)
+            part = tangent(node.primitive, position, t, node.value, args)
+            if part is not None:
+                total = part if total is None else total + part
+        if total is not None:
+            tangents[node] = fit(np.asarray(total), shape_of(node.value))
+    return tangents
 
 
 def _at_kink(node: Node, g: Any, at_kink: AtKink) -> Any:
@@ -98,33 +161,17 @@ def _at_kink(node: Node, g: Any, at_kink: AtKink) -> Any:
     return g
 
 
-class _Reverse:
-    """The general case of a step: any shapes, any kind of primitive."""
+class _Sums:
+    """Adds contributions up in the nodes' `adjoint`, arrays in place where it made them itself."""
 
-    def __init__(self, watch: Callable[[Node, Any, Node, Any], None] | None) -> None:
-        self._watch = watch
+    def __init__(self) -> None:
         self._owned: set[Node] = set()
-        """Nodes whose adjoint is an array that this sweep made, and may add to in place."""
-
-    def pull(self, node: Node, primitive: Primitive, g: Any) -> None:
-        """Adds to the adjoint of every operand what reaches it through `node`."""
-        values = rule_arguments(node)
-        for position, operand in enumerate(node.args):
-            if isinstance(operand, Node):
-                contribution = _contribution(primitive, position, g, node.value, values)
-                if contribution is not None:
-                    if self._watch is not None:
-                        self._watch(node, g, operand, contribution)
-                    self.add(operand, contribution)
 
     def add(self, operand: Node, contribution: Any) -> None:
-        """Adds a contribution, with what broadcasting repeated summed up again."""
         if type(contribution) is Scatter:
             self._scatter(operand, contribution)
             return
-        shape = shape_of(operand.value)
-        if shape_of(contribution) != shape:
-            contribution = _fit(contribution, shape)
+        contribution = fit(contribution, shape_of(operand.value))
         if type(operand) is Scalar:
             operand.adjoint += float(contribution)
         elif operand.adjoint is None:
@@ -134,10 +181,11 @@ class _Reverse:
             operand.adjoint += contribution
         else:
             operand.adjoint = np.asarray(operand.adjoint + contribution, dtype=operand.value.dtype)
-            if shape:
+            if operand.adjoint.ndim:
                 self._owned.add(operand)
 
     def _scatter(self, operand: Node, contribution: Scatter) -> None:
+        """Adds where the key points: reading n elements one by one costs n, not n²."""
         if operand not in self._owned:
             if operand.adjoint is None:
                 operand.adjoint = np.zeros_like(operand.value)
@@ -151,63 +199,11 @@ class _Reverse:
             operand.adjoint[key] += contribution.cotangent
 
 
-def rule_arguments(node: Node) -> list[Any]:
-    """A node's arguments as its rule takes them: numbers in NumPy's types.
-
-    Python's own floats raise on 1/0; NumPy's give what IEEE 754 says.
-    """
-    to_float = np.float32 if getattr(node.value, "dtype", None) == np.float32 else np.float64
-    values = []
-    for arg in node.args:
-        value = value_of(arg)
-        if type(value) in (float, int) and len(values) < len(node.args) - _statics(node):
-            value = to_float(value)
-        values.append(value)
-    return values
+def zeros_of(node: Node) -> Any:
+    """A derivative of zero in the shape and type of a node's value."""
+    return 0.0 if type(node) is Scalar else np.zeros_like(node.value)
 
 
-def _statics(node: Node) -> int:
-    return len(node.primitive.options) if node.primitive is not None else 0
-
-
-def _contribution(primitive: Primitive, position: int, g: Any, out: Any, args: list[Any]) -> Any:
-    """What operand number `position` gets; None where it has no derivative."""
-    if primitive.kind == "elementwise":
-        rule = primitive.partials[position]
-        partial = rule(out, *args) if callable(rule) else rule
-        if not callable(rule) and rule == 0:
-            return None
-        return _times(g, partial)
-    if primitive.kind == "reduction":
-        assert primitive.weight is not None
-        x, *static = args
-        *head, axis, _ = static
-        shape = kept_shape(shape_of(x), axis)
-        weight = primitive.weight(reshape(out, shape), x, *head, axis)
-        return _times(reshape(g, shape), weight)
-    if primitive.variadic:
-        return primitive.vjps(position, g, out, *args)
-    rule = primitive.vjps[position]
-    return None if rule is None else rule(g, out, *args)
-
-
-def _times(g: Any, partial: Any) -> Any:
-    """g·partial, where a g of zero gives zero even beside an inf or a nan."""
-    product = g * partial
-    if not np.isfinite(product).all():
-        product = np.where(np.equal(g, 0), 0, product)
-    return product
-
-
-def _fit(contribution: Any, shape: tuple[int, ...]) -> Any:
-    """A contribution in the shape of what it goes to: summed where that was broadcast."""
-    array = np.asarray(contribution)
-    extra = array.ndim - len(shape)
-    if extra > 0:
-        array = array.sum(axis=tuple(range(extra)))
-    axes = tuple(
-        axis for axis, size in enumerate(shape) if size == 1 and axis < array.ndim and array.shape[axis] != 1
-    )
-    if axes:
-        array = array.sum(axis=axes, keepdims=True)
-    return array if array.shape == shape else np.broadcast_to(array, shape)
+def ones_of(node: Node) -> Any:
+    """A cotangent of ones in the shape and type of a node's value."""
+    return 1.0 if type(node) is Scalar else np.ones_like(node.value)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
 INTERNAL = frozenset(
-    "add sub mul div floordiv mod pow neg identity less less_equal greater greater_equal equal "
+    "add sub mul div floordiv mod pow neg identity gated less less_equal greater greater_equal equal "
     "not_equal logical_and logical_or logical_not index scatter setindex broadcast_to".split()
 )
 """Primitives that programs reach by an operator or by syntax, and not by name."""

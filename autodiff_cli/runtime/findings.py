@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.primitive import describe
-from autodiff_cli.engine.sweeps import reverse_sweep
+from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
 from autodiff_cli.errors import Finding
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import children
@@ -91,14 +91,13 @@ def _non_finite_value(outcome: Outcome, name: str, output: Any) -> Finding:
     value = value_of(output)
     shown = repr(value) if isinstance(value, float) else "not finite"
     heading = f"the value of `{name}` is {shown}"
+    constant = outcome.machine.non_finite_constant
     if isinstance(output, Node):
-        below = outcome.graph.ancestors(output)
-        for node in outcome.graph.nodes:
-            if node in below and not is_finite(node.value):
-                return _first(heading, node.primitive, node.args, node.value, node.span)
-    culprit = outcome.machine.non_finite_constant
-    if culprit is not None:
-        span, primitive, args, value = culprit
+        node = next(node for node in below(output) if not is_finite(node.value))
+        if constant is None or all(is_finite(value_of(arg)) for arg in _numbers(node.args)):
+            return _first(heading, node.primitive, node.args, node.value, node.span)
+    if constant is not None:
+        span, primitive, args, value = constant
         return _first(heading, primitive, args, value, span)
     return Finding(heading, _place(outcome, name), kind="non-finite")
 
@@ -109,7 +108,7 @@ def _first(
     shown = f"{value!r}" if isinstance(value, float) else f"not finite in {describe(value)}"
     if primitive is None:
         return Finding(f"{heading}: input `{span}` is {shown}", kind="non-finite")
-    if any(not is_finite(value_of(arg)) for arg in args if _is_number(arg)):
+    if not all(is_finite(value_of(arg)) for arg in _numbers(args)):
         label = f"`{primitive.name}` gives {shown} first, of {_operands(args)}"
     else:
         label = f"`{primitive.name}` of {_operands(args)} is {shown}"
@@ -118,9 +117,13 @@ def _first(
     )
 
 
-def _is_number(arg: Any) -> bool:
-    value = value_of(arg)
-    return isinstance(value, (int, float)) or hasattr(value, "dtype")
+def _numbers(args: Sequence[Any]) -> list[Any]:
+    """Those of an operation's arguments that hold numbers."""
+    return [
+        arg
+        for arg in args
+        if isinstance(value_of(arg), (int, float)) or hasattr(value_of(arg), "dtype")
+    ]
 
 
 def _domain(primitive: Primitive) -> str:
@@ -141,9 +144,7 @@ def _non_finite_adjoint(
         if not first and not is_finite(contribution) and is_finite(g):
             first.append((node, contribution))
 
-    one = output.value * 0 + 1
-    targets = [node for node in outcome.targets.values() if node is not None]
-    reverse_sweep(outcome.graph, output, one, targets, watch=watch)
+    reverse_sweep(outcome.graph.up_to(output), ones_of(output), (), watch=watch)
     if not first:
         return Finding(heading, _place(outcome, name), kind="non-finite")
     node, contribution = first[0]
@@ -175,10 +176,10 @@ def _independent(
     zero = [by for by, value in gradient.items() if _is_zero(value)]
     if not zero:
         return
-    below = outcome.graph.ancestors(output) if isinstance(output, Node) else set()
+    ancestors = set(below(output)) if isinstance(output, Node) else set()
     for by in zero:
         target = outcome.targets[by]
-        if target is not None and target not in below:
+        if target is not None and target not in ancestors:
             reason, where, help = _reason(outcome, by, target)
             yield Finding(
                 f"`{name}` does not depend on `{by}`: {reason}",
@@ -195,7 +196,7 @@ def _is_zero(value: Any) -> bool:
 def _reason(outcome: Outcome, by: str, target: Node) -> tuple[str, Span | None, str]:
     """Why no gradient reaches `by`, the place that decides it, and what to do."""
     for cut in outcome.machine.detached.values():
-        if target in outcome.graph.ancestors(cut.node):
+        if target in below(cut.node):
             return "it was detached here", cut.span, "leave out `detach` to let the gradient through"
     uses = outcome.names.uses(by)
     if not uses:

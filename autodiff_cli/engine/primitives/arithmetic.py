@@ -187,3 +187,19 @@ identity = Primitive(
     example="identity(3)",
     sample=((-5, 5),),
 )
+
+
+def _gated(g: Any, partial: Any) -> Any:
+    return np.where(np.equal(g, 0), 0, np.multiply(g, partial))
+
+
+gated = Primitive(
+    name="gated",
+    kind="elementwise",
+    operands=("factor", "partial"),
+    array=_gated,
+    partials=(lambda out, factor, partial: partial, lambda out, factor, partial: factor),
+    doc="factor * partial, but 0 where the factor is 0, whatever the partial: the product of the sweeps",
+    example="",
+    sample=((-5, 5), (-5, 5)),
+)

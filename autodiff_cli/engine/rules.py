@@ -1,0 +1,118 @@
+"""One step of a sweep: what a node's rule makes of a cotangent, or of a tangent.
+
+Everything here is written in primitives and Python's operators, so that on arrays it
+computes, and on nodes it records: a recorded sweep can itself be differentiated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.operand import Operand
+from autodiff_cli.engine.primitive import Primitive, shape_of
+from autodiff_cli.engine.primitives.arithmetic import gated
+from autodiff_cli.engine.primitives.arrays import broadcast_to, reshape
+from autodiff_cli.engine.primitives.reductions import axes_of, kept_shape, sum_
+
+
+def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
+    """A node's arguments as its rule takes them: nodes as they are where `recorded`, else values.
+
+    Numbers come in NumPy's types: Python's own raise on 1/0, NumPy's give what IEEE 754 says.
+    """
+    assert node.primitive is not None
+    to_float = np.float32 if getattr(node.value, "dtype", None) == np.float32 else np.float64
+    operands = len(node.args) - len(node.primitive.options)
+    arguments = []
+    for position, arg in enumerate(node.args):
+        if not (recorded and isinstance(arg, Node)):
+            arg = value_of(arg)
+            if position < operands and type(arg) in (float, int):
+                arg = to_float(arg)
+        arguments.append(arg)
+    return arguments
+
+
+def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[Any]) -> Any:
+    """What operand number `position` gets of the cotangent `g` of `out`; None where nothing.
+
+    Shape: that of the operand broadcast as the primitive broadcast it; `fit` undoes it.
+    """
+    if primitive.kind == "elementwise":
+        rule = primitive.partials[position]
+        if callable(rule):
+            return _times(g, rule(out, *args))
+        return None if rule == 0 else _times(g, rule)
+    if primitive.kind == "reduction":
+        weight, shape, _ = _weight(primitive, out, args)
+        return _times(reshape(g, shape), weight)
+    if primitive.variadic:
+        return primitive.vjps(position, g, out, *args)
+    rule = primitive.vjps[position]
+    return None if rule is None else rule(g, out, *args)
+
+
+def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[Any]) -> Any:
+    """What the tangent `t` of operand number `position` adds to that of `out`; None where nothing."""
+    if primitive.kind == "elementwise":
+        rule = primitive.partials[position]
+        if callable(rule):
+            return _times(t, rule(out, *args))
+        return None if rule == 0 else _times(t, rule)
+    if primitive.kind == "reduction":
+        weight, _, axis = _weight(primitive, out, args)
+        product = _times(t, weight)
+        axes = axes_of(axis, shape_of(value_of(args[0])))
+        return sum_(product, axes, True) if args[-1] else sum_(product, axes, False)
+    rule = primitive.jvps[position] if primitive.jvps else None
+    if rule is not None:
+        return rule(t, out, *args)
+    # Linear in this operand: the primitive itself, of the tangent. Of a variadic one, whose
+    # operands are summands of the result, the others are zero.
+    if primitive.variadic:
+        operands = len(args) - len(primitive.options)
+        others = [arg * 0.0 for arg in args[:operands]]
+        return primitive(*others[:position], t, *others[position + 1 :], *args[operands:])
+    return primitive(*args[:position], t, *args[position + 1 :])
+
+
+def _weight(primitive: Primitive, out: Any, args: list[Any]) -> tuple[Any, tuple[int, ...], Any]:
+    """A reduction's weight, the shape of its result with the axes kept, and the axis."""
+    assert primitive.weight is not None
+    x, *head, axis, _ = args
+    shape = kept_shape(shape_of(value_of(x)), axis)
+    return primitive.weight(reshape(out, shape), x, *head, axis), shape, axis
+
+
+def _times(g: Any, partial: Any) -> Any:
+    """g·partial, where a g of zero gives zero even beside an inf or a nan."""
+    if isinstance(g, Operand) or isinstance(partial, Operand):
+        product = g * partial
+        if np.isfinite(value_of(product)).all():
+            return product
+        return gated(g, partial)
+    product = g * partial
+    if not np.isfinite(product).all():
+        product = np.where(np.equal(g, 0), 0, product)
+    return product
+
+
+def fit(contribution: Any, shape: tuple[int, ...]) -> Any:
+    """A contribution in the shape of what it goes to: summed where that was broadcast."""
+    given = shape_of(value_of(contribution))
+    if given == shape:
+        return contribution
+    extra = len(given) - len(shape)
+    if extra > 0:
+        contribution = sum_(contribution, tuple(range(extra)), False)
+        given = given[extra:]
+    axes = tuple(
+        axis for axis, size in enumerate(shape[: len(given)]) if size == 1 and given[axis] != 1
+    )
+    if len(given) == len(shape) and axes:
+        contribution = sum_(contribution, axes, True)
+    if shape_of(value_of(contribution)) == shape:
+        return contribution
+    return broadcast_to(contribution, shape)
