@@ -7,7 +7,6 @@ goes into `help`. Whoever raises an error names what it knows; a caller that kno
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ class Finding(AdiffError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean "…"?` for the closest of `known`, or nothing where none is close."""
+    from difflib import get_close_matches
+
     known = list(known)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if not close:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autodiff_cli.commands.inputs import read_inputs, read_source, split_names, stdin_is_terminal
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.commands.inputs import read_inputs, read_source, split_names
 from autodiff_cli.commands.limits import given_limits, limit_options, time_limit
-from autodiff_cli.commands.screen import COLOR, show_text, wants_color
+from autodiff_cli.commands.screen import COLOR, is_terminal, show_text, wants_color
 from autodiff_cli.errors import NonFiniteError, UsageError
 
 if TYPE_CHECKING:
@@ -21,80 +22,106 @@ if TYPE_CHECKING:
 FORMATS = ("auto", "table", "plain", "json", "csv", "npz")
 BY_ENDING = {".json": "json", ".jsonl": "json", ".csv": "csv", ".npz": "npz"}
 
-EXAMPLES = """\b
-Examples:
-  adiff eval -e 'x^2 * sin(x)' x=3
-  adiff eval -e '2*dot(x, x)' x='[0, 1, 2, 3]' --json
-  adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z
-  echo 'sum(exp(x))' | adiff eval - x='[1, 2]'
-"""
+EXAMPLES = (
+    "adiff eval -e 'x^2 * sin(x)' x=3",
+    "adiff eval -e '2*dot(x, x)' x='[0, 1, 2, 3]' --json",
+    "adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z",
+    "echo 'sum(exp(x))' | adiff eval - x='[1, 2]'",
+)
+
+FILE = click.Path(readable=False)
+"""A name that the shell completes as a file's; whether it can be read, `data` finds out."""
 
 
-class ExamplesFirst(click.Command):
-    """A command whose help opens with its examples."""
-
-    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        self.format_epilog(context, formatter)
-        self.format_usage(context, formatter)
-        self.format_help_text(context, formatter)
-        self.format_options(context, formatter)
-
-
-@click.command("eval", cls=ExamplesFirst, epilog=EXAMPLES)
-@click.argument("words", nargs=-1, metavar="[FILE | -] [NAME=VALUE]...")
-@click.option("-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines.")
-@click.option("--inputs", "inputs_file", metavar="FILE", help="Inputs from a JSON object; NAME=VALUE comes first.")
-@click.option("--wrt", multiple=True, metavar="NAMES", help="Names to differentiate by.  [every input]")
-@click.option("--of", multiple=True, metavar="NAMES", help="Names to give out.  [the last statement's]")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="auto", help="auto: a table on a terminal, else plain.")
+@click.command("eval", cls=ExamplesFirst, examples=EXAMPLES)
+@click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]...")
+@click.option(
+    "-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines."
+)
+@click.option(
+    "--inputs",
+    "inputs_file",
+    type=FILE,
+    metavar="FILE",
+    help="Inputs from a JSON object; NAME=VALUE goes before it.",
+)
+@click.option(
+    "--wrt",
+    multiple=True,
+    metavar="NAMES",
+    help="What to differentiate by; '' for nothing.  [every input]",
+)
+@click.option(
+    "--of", multiple=True, metavar="NAMES", help="What to give out.  [the last statement's value]"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="auto",
+    help="auto: by the ending of -o, else a table on a terminal, else plain.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-@click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
-@click.option("--digits", type=click.IntRange(1, 17), help="Significant digits.  [as many as it takes]")
-@click.option("--dtype", type=click.Choice(("float64", "float32")), default="float64", help="The precision of floats.")
-@click.option("--seed", type=click.IntRange(min=0), help="Start random numbers here.")
-@click.option("--at-kink", type=click.Choice(("subgradient", "nan", "error")), default="subgradient", help="What a derivative is where there is none.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all.")
+@click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="N",
+    help="Significant digits.  [all that it takes]",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(("float64", "float32")),
+    default="float64",
+    help="The precision of floats.",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here.")
+@click.option(
+    "--at-kink",
+    type=click.Choice(("subgradient", "nan", "error")),
+    default="subgradient",
+    help="What a derivative is where there is none.",
+)
 @click.option("--strict", is_flag=True, help="A nan or inf is an error, of status 4.")
 @limit_options
-@click.option("--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told.")
+@click.option(
+    "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 @click.pass_context
-def command(context: click.Context, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> None:
+def command(
+    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
+) -> None:
     """Run a program; print its value and its gradient."""
-    if words[:1] == ("-",) and stdin_is_terminal():
+    if "-" in words and is_terminal(sys.stdin):
         click.echo(context.get_help())
         return
+    of = split_names(options["of"])
+    if of == []:
+        raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     source, input_words = read_source(words, expressions)
     form = _format(options)
+    from autodiff_cli.commands.progress import progress
+    from autodiff_cli.runtime.evaluation import evaluate
     from autodiff_cli.runtime.interpreter import Settings, load
     from autodiff_cli.runtime.machine import Limits
 
-    settings = Settings(
-        limits=Limits(
-            **given_limits(
-                max_steps=options["max_steps"],
-                max_nodes=options["max_nodes"],
-                max_depth=options["max_depth"],
-                max_memory=options["max_memory"],
-            )
-        ),
-        single=options["dtype"] == "float32",
-        seed=options["seed"],
-        on_print=lambda text: click.echo(text, err=True),
-    )
-    from autodiff_cli.commands.progress import progress
-    from autodiff_cli.runtime.evaluation import evaluate
-
-    with time_limit(options["timeout"]), progress(f"evaluating {source.name}"):
-        names = load(source)
-        inputs = read_inputs(input_words, options["inputs_file"], source.name == "<stdin>")
-        evaluations = evaluate(
-            names,
-            inputs,
-            split_names(options["wrt"]),
-            split_names(options["of"]),
-            settings,
-            options["at_kink"],
+    with (
+        time_limit(options["timeout"]),
+        progress(f"evaluating {source.name}", options["color"]) as say,
+    ):
+        settings = Settings(
+            limits=Limits(**given_limits(options)),
+            single=options["dtype"] == "float32",
+            seed=options["seed"],
+            on_print=say,
         )
+        names = load(source)
+        inputs = read_inputs(
+            input_words, options["inputs_file"], source.name == "<stdin>", settings
+        )
+        wrt = split_names(options["wrt"])
+        evaluations = evaluate(names, inputs, wrt, of, settings, options["at_kink"])
     if options["strict"]:
         _refuse_non_finite(evaluations)
     if form != "json" and not options["quiet"]:
@@ -103,6 +130,7 @@ def command(context: click.Context, words: tuple[str, ...], expressions: tuple[s
 
 
 def _format(options: dict[str, Any]) -> str:
+    """The format that is asked for, or the one that `auto` stands for."""
     form = str(options["form"])
     if options["as_json"]:
         if form not in ("auto", "json"):
@@ -113,11 +141,11 @@ def _format(options: dict[str, Any]) -> str:
             ending = os.path.splitext(options["output"])[1].lower()
             form = BY_ENDING.get(ending, "plain")
         else:
-            form = "table" if sys.stdout.isatty() else "plain"
+            form = "table" if is_terminal(sys.stdout) else "plain"
     if form == "npz":
         if options["digits"] is not None:
             raise UsageError("--digits does not go with npz, which holds floats as they are")
-        if options["output"] is None and sys.stdout.isatty():
+        if options["output"] is None and is_terminal(sys.stdout):
             raise UsageError("npz is not for a terminal", help="add -o FILE.npz, or pipe it on")
     return form
 
@@ -129,7 +157,11 @@ def _refuse_non_finite(evaluations: Sequence[Evaluation]) -> None:
         if is_non_finite(evaluation):
             finding = next(f for f in evaluation.findings if f.kind == "non-finite")
             raise NonFiniteError(
-                finding.what, finding.where, label=finding.label, notes=finding.notes, help=finding.help
+                finding.what,
+                finding.where,
+                label=finding.label,
+                notes=finding.notes,
+                help=finding.help,
             )
 
 
@@ -144,6 +176,7 @@ def _warn(evaluations: Sequence[Evaluation], color: str) -> None:
 
 
 def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, Any]) -> None:
+    """Writes the results to where they are to go."""
     from autodiff_cli.report import result
 
     path, digits = options["output"], options["digits"]
@@ -151,18 +184,25 @@ def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, An
         from autodiff_cli.data.output import npz_bytes
 
         content = npz_bytes(result.as_arrays(evaluations))
-    elif form == "table":
-        from autodiff_cli.report.table import as_table
-
-        color = wants_color(sys.stdout, options["color"]) and path is None
-        content = as_table(evaluations, sys.stdout, color, digits).encode()
     else:
-        write = {"plain": result.as_plain, "json": result.as_json, "csv": result.as_csv}[form]
-        content = write(evaluations, digits).encode()
+        if form == "table":
+            from autodiff_cli.report.table import as_table
+
+            color = path is None and wants_color(sys.stdout, options["color"])
+            text = as_table(evaluations, color, digits)
+        else:
+            write = {"plain": result.as_plain, "json": result.as_json, "csv": result.as_csv}[form]
+            text = write(evaluations, digits)
+        # A file's name that is no UTF-8 may stand in a warning.
+        content = text.encode(errors="backslashreplace")
     if path is not None:
         from autodiff_cli.data.output import write_whole
 
         write_whole(path, content)
+    elif sys.stdout is None:
+        raise UsageError(
+            "standard output is closed", help="name a file with -o FILE", kind="output"
+        )
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)

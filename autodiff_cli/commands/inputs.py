@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.errors import AdiffError, UsageError
+from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from autodiff_cli.language.source import Source
+    from autodiff_cli.runtime.interpreter import Settings
 
-INPUT = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
+INPUT = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
+EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")
+"""What hardly stands in a file's name, and often in a program."""
+LONGEST_SHOWN = 60
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -30,8 +34,8 @@ def read_source(words: Sequence[str], expressions: Sequence[str]) -> tuple[Sourc
     if expressions:
         if files:
             raise UsageError(
-                f"got the file {files[0]} and -e, want one program",
-                help=f"if {files[0]} is an input, write it as NAME={files[0]}",
+                f"got the file {_on_one_line(files[0])} and -e, want one program",
+                help=_as_input(files[0]),
             )
         return Source("<-e>", "\n".join(expressions)), inputs
     if not files:
@@ -41,16 +45,33 @@ def read_source(words: Sequence[str], expressions: Sequence[str]) -> tuple[Sourc
         )
     if len(files) > 1:
         raise UsageError(
-            f"got the programs {' and '.join(files)}, want one",
-            help=f"if {files[1]} is an input, write it as NAME={files[1]}",
+            f"got the programs {' and '.join(map(_on_one_line, files))}, want one",
+            help=_as_input(files[1]),
         )
     from autodiff_cli.data.files import read_program
 
-    name = "<stdin>" if files[0] == "-" else files[0]
-    return Source(name, read_program(files[0])), inputs
+    (file,) = files
+    try:
+        text = read_program(file)
+    except UsageError as error:
+        if EXPRESSION.search(file) and not os.path.exists(file):
+            error.what = f"got `{_on_one_line(file)}`, want a program's file, and there is none"
+            error.help = "to give the program itself, write -e before it"
+        raise
+    return Source("<stdin>" if file == "-" else file, text), inputs
 
 
-def read_inputs(words: Iterable[str], file: str | None, stdin_is_program: bool) -> dict[str, Any]:
+def _as_input(word: str) -> str:
+    """What to do about a word that was taken for a program's file."""
+    if "=" in word:
+        return "an input is NAME=VALUE, where a name has letters, digits and _, no digit first"
+    word = _on_one_line(word)
+    return f"if {word} is an input, write it as NAME={word}"
+
+
+def read_inputs(
+    words: Iterable[str], file: str | None, stdin_is_program: bool, settings: Settings
+) -> dict[str, Any]:
     """The inputs' values: those of the words, and below them those of the `--inputs` file.
 
     Raises:
@@ -62,37 +83,47 @@ def read_inputs(words: Iterable[str], file: str | None, stdin_is_program: bool) 
         assert match is not None
         name, text = match.groups()
         if name in given:
-            raise UsageError(f"input `{name}` is given twice", help=f"leave out one `{name}=`", kind="input")
-        given[name] = _value(name, text, stdin_is_program)
+            raise UsageError(
+                f"input `{name}` is given twice", help=f"leave out one `{name}=`", kind="input"
+            )
+        given[name] = _value(name, text.lstrip(), stdin_is_program, settings)
     if file is None:
         return given
+    if stdin_is_program and file == "-":
+        raise _standard_input_is_program("--inputs")
     from autodiff_cli.data.files import read_inputs_json
 
     return {**read_inputs_json(file), **given}
 
 
-def _value(name: str, text: str, stdin_is_program: bool) -> Any:
+def _value(name: str, text: str, stdin_is_program: bool, settings: Settings) -> Any:
     if PLAIN_NUMBER.fullmatch(text):
         return float(text)
     if not text.startswith("@"):
-        return _constant(name, text)
+        return _constant(name, text, settings)
     if stdin_is_program and (text == "@-" or text.startswith("@-:")):
-        raise UsageError(
-            f"input `{name}`: standard input is the program already",
-            help="read one of the two from a file",
-            kind="input",
-        )
+        raise _standard_input_is_program(f"input `{name}`")
     from autodiff_cli.data.files import read_file_value
 
     return read_file_value(text[1:], name)
 
 
-def _constant(name: str, text: str) -> Any:
+def _standard_input_is_program(what: str) -> UsageError:
+    return UsageError(
+        f"{what}: standard input is the program already",
+        help="read one of the two from a file",
+        kind="input",
+    )
+
+
+def _constant(name: str, text: str, settings: Settings) -> Any:
     from autodiff_cli.language.source import Source
     from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
-        return evaluate_constant(Source(f"{name}=", text))
+        return evaluate_constant(Source(f"{name}=", text), _settings_of(name, settings))
+    except LimitError:
+        raise
     except AdiffError as error:
         remedy = error.help
         if not text.strip():
@@ -100,12 +131,25 @@ def _constant(name: str, text: str) -> Any:
         elif error.kind == "name":
             remedy = f"a value is an expression of numbers; a file is {name}=@FILE"
         raise UsageError(
-            f"input `{name}`: got `{text}`, want a constant expression",
+            f"input `{name}`: got `{_on_one_line(text)}`, want a constant expression",
             error.where,
             label=error.label or error.what,
             help=remedy,
             kind="input",
         ) from None
+
+
+def _settings_of(name: str, settings: Settings) -> Settings:
+    """Those of the run for an input's value: its random numbers are its own, and repeatable."""
+    from dataclasses import replace
+
+    seed = None if settings.seed is None else (settings.seed, *name.encode())
+    return replace(settings, seed=seed, single=False)
+
+
+def _on_one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def split_names(values: Sequence[str]) -> list[str] | None:
@@ -114,7 +158,3 @@ def split_names(values: Sequence[str]) -> list[str] | None:
         return None
     names = [name.strip() for value in values for name in value.split(",")]
     return list(dict.fromkeys(name for name in names if name))
-
-
-def stdin_is_terminal() -> bool:
-    return sys.stdin is None or sys.stdin.isatty()

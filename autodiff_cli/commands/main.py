@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from autodiff_cli.commands.screen import show_error, wants_color
-from autodiff_cli.errors import AdiffError, UsageError
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.commands.screen import show_error
+from autodiff_cli.errors import AdiffError, LimitError, UsageError
+from autodiff_cli.version import __version__
 
 COMMANDS = ("eval", "examples", "completion")
 """Each is the function `command` of the module of its name."""
 
-INTERRUPTED = 130
-READER_GONE = 141
-
-EPILOG = """\b
-Examples:
-  adiff eval -e 'x^2 * sin(x)' x=3
-  adiff eval model.ad X=@data.csv:a,b y=@data.csv:y --wrt w
-  adiff examples
-"""
+EXAMPLES = (
+    "adiff eval -e 'x^2 * sin(x)' x=3",
+    "adiff eval -e 'dot(w, w)' w='[1, -2]' --json",
+    "adiff examples",
+)
 
 
-class Commands(click.Group):
+class InterruptError(AdiffError):
+    """Ctrl-C, or a SIGINT."""
+
+    kind = "interrupted"
+    status = 130
+
+
+class Commands(ExamplesFirst, click.Group):
     """Loads a command's module when the command is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -39,21 +45,21 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
-    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Examples first."""
-        self.format_epilog(context, formatter)
-        self.format_usage(context, formatter)
-        self.format_help_text(context, formatter)
-        self.format_options(context, formatter)
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            # Not left to click, which prints an empty line first.
+            raise InterruptError("interrupted") from None
 
 
 @click.group(
     cls=Commands,
-    epilog=EPILOG,
+    examples=EXAMPLES,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="autodiff-cli", prog_name="adiff")
+@click.version_option(__version__, prog_name="adiff", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """adiff evaluates small programs and differentiates them exactly."""
@@ -64,26 +70,60 @@ def cli(context: click.Context) -> None:
 def main() -> None:
     """Runs the command line and exits with its status."""
     arguments = sys.argv[1:]
+    _set_up_streams()
     try:
         status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
-        sys.stdout.flush()
-    except AdiffError as error:
-        show_error(error, arguments)
-        status = error.status
-    except click.UsageError as error:
-        show_error(_usage_error(error), arguments)
-        status = UsageError.status
-    except click.ClickException as error:
-        show_error(UsageError(error.format_message()), arguments)
-        status = UsageError.status
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True, color=wants_color(sys.stderr))
-        status = INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads on. Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = READER_GONE
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        failure = _as_adiff_error(error)
+        show_error(failure, arguments)
+        status = failure.status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _set_up_streams() -> None:
+    """UTF-8 whatever the locale is, and a silent end where the reader of a pipe has gone."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def _as_adiff_error(error: BaseException) -> AdiffError:
+    """Whatever was raised, as an error that can be shown."""
+    match error:
+        case AdiffError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return InterruptError("interrupted")
+        case click.UsageError():
+            return _usage_error(error)
+        case click.ClickException():
+            return UsageError(error.format_message())
+        case OSError():
+            # Files are read and written by `data`, which has its own words. What Python still
+            # holds for the stream is dropped, or it would complain once more on the way out.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            reason = (error.strerror or str(error)).lower()
+            return UsageError(f"standard output cannot be written: {reason}", kind="output")
+        case MemoryError():
+            return LimitError("there is no memory left", help="--max-memory sets a limit")
+    return _defect(error)
+
+
+def _defect(error: BaseException) -> AdiffError:
+    """The error of an exception that nobody foresaw, with the place for whoever mends it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = trace and f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    return AdiffError(
+        f"internal error: {type(error).__name__}: {error} ({place})",
+        help="this is a defect of adiff: please report it with the command line and the program",
+        kind="internal",
+    )
 
 
 def _usage_error(error: click.UsageError) -> UsageError:
@@ -95,5 +135,3 @@ def _usage_error(error: click.UsageError) -> UsageError:
     command = error.ctx.command_path if error.ctx else "adiff"
     remedy = f"did you mean {hint}" if hint else f"`{command} --help` lists what there is"
     return UsageError(what, help=remedy)
-
-

@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
+from autodiff_cli.commands.screen import is_terminal, wants_color
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress
 
 SECONDS_BEFORE = 1.0
 
 
+def say(text: str) -> None:
+    """Writes a line to standard error."""
+    click.echo(text, err=True)
+
+
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Shows a pulsing bar with the time on standard error while what runs inside takes long."""
-    if not sys.stderr.isatty():
-        yield
+def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
+    """Shows a pulsing bar with the time on standard error while what runs inside takes long.
+
+    Gives what writes a line to standard error: above the bar, where it is there.
+    """
+    # A dumb terminal cannot take a bar back: rich leaves an empty line there.
+    if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+        yield say
         return
     from threading import Timer
 
-    started = []
+    started: list[Progress] = []
 
     def start() -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        bar.add_task(what, total=None)
+        bar = _bar(color)
+        task = bar.add_task(what, total=None)
+        bar.tasks[task].start_time = bar.get_time() - SECONDS_BEFORE
         bar.start()
         started.append(bar)
+
+    def say_above(text: str) -> None:
+        if started:
+            from rich.text import Text
+
+            started[0].console.print(Text(text), soft_wrap=True)
+        else:
+            say(text)
 
     timer = Timer(SECONDS_BEFORE, start)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield say_above
     finally:
         timer.cancel()
         timer.join()
         for bar in started:
             bar.stop()
+
+
+def _bar(color: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, no_color=not wants_color(sys.stderr, color)),
+        transient=True,
+    )

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 COLOR = ("auto", "always", "never")
 
 
-def wants_color(stream: TextIO, choice: str = "auto") -> bool:
-    """Whether a stream gets colour: as `--color` says, else the environment, else a terminal does."""
+def wants_color(stream: TextIO | None, choice: str = "auto") -> bool:
+    """Whether a stream gets colour: as `--color`, else the environment, else a terminal says."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return os.environ.get("TERM") != "dumb" and stream.isatty()
+    return os.environ.get("TERM") != "dumb" and is_terminal(stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody looks at the stream. It is None where the shell closed it."""
+    return stream is not None and stream.isatty()
 
 
 def show_error(error: AdiffError, arguments: Sequence[str]) -> None:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node
-from autodiff_cli.engine.sweeps import AtKink, ones_of, reverse_sweep, zeros_of
+from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.primitives.joining import stack
+from autodiff_cli.engine.primitives.shapes import reshape
+from autodiff_cli.engine.primitives.reductions import sum_
+from autodiff_cli.engine.sweeps import (
+    AtKink,
+    forward_sweep,
+    ones_of,
+    recorded_reverse_sweep,
+    reverse_sweep,
+    zeros_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 
@@ -21,25 +34,175 @@ class Gradient:
     Attributes:
         by_target: ∂output/∂target for each target, in the target's shape.
         kinks: the nodes at a kink whose convention the numbers rest on.
+        flats: the nodes that ended a gradient that was not zero, their derivative being 0.
     """
 
     by_target: list[Any]
     kinks: list[Node] = field(default_factory=list)
+    flats: list[Node] = field(default_factory=list)
 
 
 def gradient(
-    graph: Graph, output: Any, targets: Sequence[Node], at_kink: AtKink = "subgradient"
+    graph: Graph,
+    output: Any,
+    targets: Sequence[Node],
+    at_kink: AtKink = "subgradient",
+    cotangent: Any = None,
 ) -> Gradient:
-    """The gradient of `output`, a scalar, by every one of `targets`, in one reverse sweep.
+    """The vjp of `output` by every one of `targets`, in one reverse sweep.
 
-    An output that is no node depends on none of them.
+    `cotangent` is of the output's shape; left out, it is ones, which makes the gradient of a
+    scalar. An output that is no node depends on no target.
 
     Raises:
         DomainError: a kink was met, and `at_kink` is "error".
     """
     if not isinstance(output, Node):
         return Gradient([zeros_of(target) for target in targets])
-    adjoints, kinks = reverse_sweep(
-        graph.up_to(output), ones_of(output), targets, kinks=graph.kinks, at_kink=at_kink
+    adjoints, met = reverse_sweep(
+        graph.up_to(output),
+        ones_of(output) if cotangent is None else cotangent,
+        targets,
+        kinks=graph.kinks,
+        flats=graph.flats,
+        at_kink=at_kink,
     )
-    return Gradient([adjoints.get(target, zeros_of(target)) for target in targets], kinks)
+    kinks = set(graph.kinks)
+    return Gradient(
+        [adjoints.get(target, zeros_of(target)) for target in targets],
+        [node for node in met if node in kinks],
+        [node for node in met if node not in kinks],
+    )
+
+
+Direction = Literal["reverse", "forward"]
+
+
+def jacobian(
+    output: Any, targets: Sequence[Node], shape: tuple[int, ...]
+) -> tuple[list[Any], Direction]:
+    """∂output/∂target for each target; shape: the output's, then the target's.
+
+    One sweep for each element of the output, or one for each of the targets: the direction
+    that is cheaper, which is returned.
+    """
+    sizes = [prod(shape_of(target.value)) for target in targets]
+    direction: Direction = "reverse" if prod(shape) <= sum(sizes) else "forward"
+    if not isinstance(output, Node):
+        return [np.zeros((*shape, *shape_of(t.value))) for t in targets], direction
+    nodes = below(output)
+    by_element = _rows if direction == "reverse" else _columns
+    blocks = by_element(nodes, output, targets, shape)
+    return blocks, direction
+
+
+def _rows(
+    nodes: Sequence[Node], output: Node, targets: Sequence[Node], shape: tuple[int, ...]
+) -> list[Any]:
+    blocks = [np.zeros((prod(shape), *shape_of(target.value))) for target in targets]
+    for row, unit in enumerate(unit_arrays(shape)):
+        adjoints, _ = reverse_sweep(nodes, unit if shape else ones_of(output), targets)
+        for block, target in zip(blocks, targets, strict=True):
+            block[row] = adjoints.get(target, 0.0)
+    return [
+        block.reshape(shape + shape_of(target.value))
+        for block, target in zip(blocks, targets, strict=True)
+    ]
+
+
+def _columns(
+    nodes: Sequence[Node], output: Node, targets: Sequence[Node], shape: tuple[int, ...]
+) -> list[Any]:
+    blocks = []
+    for target in targets:
+        inner = shape_of(target.value)
+        columns = [
+            np.broadcast_to(forward_sweep(nodes, {target: unit}).get(output, 0.0), shape)
+            for unit in unit_arrays(inner)
+        ]
+        stacked = np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
+        blocks.append(stacked.reshape(shape + inner))
+    return blocks
+
+
+def hessian(graph: Graph, output: Any, targets: Sequence[Node]) -> list[list[Any]]:
+    """∂²output/∂target∂other of a scalar, for every pair; shape: the target's, then the other's.
+
+    A recorded sweep makes the gradient, and then one sweep for each of its elements a row.
+    """
+    gradients = recorded_gradient(graph, output, 1.0, targets)
+    return [
+        jacobian_rows(component, targets, shape_of(target.value))
+        for component, target in zip(gradients, targets, strict=True)
+    ]
+
+
+def jacobian_rows(output: Any, targets: Sequence[Node], shape: tuple[int, ...]) -> list[Any]:
+    """As `jacobian`, swept in reverse."""
+    if not isinstance(output, Node):
+        return [np.zeros((*shape, *shape_of(target.value))) for target in targets]
+    return _rows(below(output), output, targets, shape)
+
+
+def jvp(output: Any, tangents: Mapping[Node, Any]) -> Any:
+    """The derivative of `output` along `tangents`, in its shape, in one forward sweep."""
+    if not isinstance(output, Node):
+        return np.zeros(shape_of(output))
+    tangent = forward_sweep(below(output), tangents).get(output)
+    return zeros_of(output) if tangent is None else tangent
+
+
+def hvp(
+    graph: Graph, output: Any, targets: Sequence[Node], tangents: Mapping[Node, Any]
+) -> list[Any]:
+    """The Hessian of a scalar times `tangents`, by every target: two sweeps, whatever the size."""
+    gradients = recorded_gradient(graph, output, 1.0, list(tangents))
+    total: Any = 0.0
+    with graph.recording():
+        for component, tangent in zip(gradients, tangents.values(), strict=True):
+            if isinstance(component, Node):
+                total = total + sum_(component * tangent, None, False)
+    return gradient(graph, total, targets).by_target
+
+
+def taylor(graph: Graph, output: Any, target: Node, order: int) -> list[Any]:
+    """The value of a scalar and its first `order` derivatives by a scalar target."""
+    derivatives = [output]
+    for _ in range(order):
+        derivatives.append(recorded_gradient(graph, derivatives[-1], 1.0, [target])[0])
+    return [value_of(derivative) for derivative in derivatives]
+
+
+def recorded_gradient(
+    graph: Graph, output: Any, cotangent: Any, targets: Sequence[Node]
+) -> list[Any]:
+    """The vjp of `cotangent` by every target, recorded, so that it can be differentiated again.
+
+    It costs what is below `output`, however long the graph is. What does not depend on
+    anything is a value and no node.
+    """
+    if not isinstance(output, Node):
+        return [zeros_of(target) for target in targets]
+    found = recorded_reverse_sweep(graph, below(output), cotangent, targets)
+    return [found.get(target, zeros_of(target)) for target in targets]
+
+
+def recorded_jacobian(graph: Graph, output: Any, target: Node) -> Any:
+    """∂output/∂target, recorded; shape: the output's, then the target's."""
+    shape = shape_of(value_of(output))
+    if not shape:
+        return recorded_gradient(graph, output, 1.0, [target])[0]
+    rows = [recorded_gradient(graph, output, one, [target])[0] for one in unit_arrays(shape)]
+    full = (*shape, *shape_of(target.value))
+    if not rows:
+        return np.zeros(full)
+    with graph.recording():
+        return reshape(stack(*rows, 0), full)
+
+
+def unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
+    """The arrays of a shape that are 1 in one place and else 0, in order of the place."""
+    for place in np.ndindex(shape):
+        unit = np.zeros(shape)
+        unit[place] = 1.0
+        yield unit

@@ -55,6 +55,7 @@ class Graph:
     Attributes:
         nodes: in the order of evaluation, leaves included.
         kinks: those that were evaluated exactly at a kink of their primitive.
+        flats: those of primitives whose derivative is 0, where they are at no kink.
         single: floats are float32, not float64.
     """
 
@@ -63,6 +64,7 @@ class Graph:
     def __init__(self, single: bool = False) -> None:
         self.nodes: list[Node] = []
         self.kinks: list[Node] = []
+        self.flats: list[Node] = []
         self.single = single
 
     def cast(self, value: Any) -> Any:

@@ -44,6 +44,12 @@ class Operand:
     def __rmul__(self, other: Any) -> Any:
         return self.table["mul"](other, self)
 
+    def __matmul__(self, other: Any) -> Any:
+        return self.table["matmul"](self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self.table["matmul"](other, self)
+
     def __truediv__(self, other: Any) -> Any:
         return self.table["div"](self, other)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import nan
+from math import nan, prod
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Scalar, value_of
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.symbols import Symbol, python_source
 from autodiff_cli.errors import ShapeError, TypeMismatch
@@ -24,6 +25,8 @@ REQUIRED: Any = object()
 
 NUMBERS = frozenset((float, int, bool))
 LARGEST_INTEGER = 2**63
+SMALL = 2**16
+"""Bytes, below which the shape of a result is not worth computing ahead."""
 
 
 def _nan(*_: float) -> float:
@@ -41,7 +44,10 @@ class Primitive:
         operands: names of the arguments that are numbers.
         defaults: values of operands that may be left out.
         options: static arguments (an axis), which follow the operands, with their defaults.
+        options_first: a caller gives the options before the operands.
         variadic: any number of operands, all like the one named.
+        parts: of a primitive with several results, which are recorded as one array that
+            joins them: the key of each in it, `parts(shape)`.
         array: the value, on anything that NumPy takes: `array(*args)`.
         scalar: the value on Python floats; may raise `ValueError` or `ArithmeticError`,
             and then `beyond` gives what IEEE 754 says. None where there is no such path.
@@ -52,13 +58,15 @@ class Primitive:
         vjps: for each operand, `rule(g, out, *args)`, the cotangent that it gets; None
             where it has no derivative. A variadic one has a single `rule(i, g, out, *args)`.
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
-            where the primitive is linear in that operand.
+            where the primitive is linear in that operand. A variadic one has a single
+            `rule(i, t, out, *args)`; left out where it is linear in all of them together.
         kink: `kink(*operands)`, true where the derivative is a convention.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
         example: an expression that shows it.
-        sample: a range for each operand from which tests may draw.
+        sample: for each operand the interval from which tests may draw, or the `range` of
+            whole numbers that it takes, by which there is no derivative.
     """
 
     name: str
@@ -69,18 +77,20 @@ class Primitive:
     example: str
     defaults: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    options_first: bool = False
     variadic: bool = False
+    parts: Callable[[tuple[int, ...]], tuple[Any, ...]] | None = None
     scalar: Callable[..., Any] | None = None
     beyond: Callable[..., float] = _nan
     exact: bool = False
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
     vjps: Any = ()
-    jvps: Sequence[Callable[..., Any] | None] = ()
+    jvps: Any = ()
     kink: Callable[..., Any] | None = None
     convention: str = ""
     domain: str = "all reals"
-    sample: Sequence[tuple[float, float]] = ()
+    sample: Sequence[tuple[float, float] | range] = ()
     _scalar_pull: Callable[[Scalar, float], None] | None = None
 
     @property
@@ -92,9 +102,23 @@ class Primitive:
         ]
         if self.variadic:
             parts = [f"{self.operands[0]}1", f"{self.operands[0]}2", "…"]
-        for name, default in self.options.items():
-            parts.append(name if default in (REQUIRED, None) else f"{name}={_literal(default)}")
+        options = [
+            name if default in (REQUIRED, None) else f"{name}={_literal(default)}"
+            for name, default in self.options.items()
+        ]
+        parts = options + parts if self.options_first else parts + options
         return f"{self.name}({', '.join(parts)})"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Operands and options in the order in which a caller gives them, with their defaults."""
+        operands = {name: self.defaults.get(name, REQUIRED) for name in self.operands}
+        return {**self.options, **operands} if self.options_first else {**operands, **self.options}
+
+    @property
+    def flat(self) -> bool:
+        """Whether the derivative is 0 wherever there is one: a gradient ends here."""
+        return bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
 
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
@@ -118,15 +142,28 @@ class Primitive:
                     break
             else:
                 return self._on_scalars(values)
-        if self.kind != "elementwise":
-            return plain(self.array(*values))
-        for value in values:
+        for value in values[: len(values) - len(self.options)]:
             if not is_numeric(value):
                 raise TypeMismatch(f"`{self.name}` got {describe(value)}, want numbers")
+        if self.scalar is None and self.kind != "elementwise":
+            return plain(self.array(*values))
+        self._reserve(values)
         try:
             return plain(self.array(*values))
         except ValueError:
             raise broadcast_error(self.name, values) from None
+
+    def _reserve(self, values: tuple[Any, ...]) -> None:
+        """Asks for the memory of a result that is larger than all operands, by broadcasting."""
+        size = 8
+        for value in values:
+            size *= getattr(value, "size", 1)
+        if size > SMALL:
+            try:
+                shape = np.broadcast_shapes(*(shape_of(value) for value in values))
+            except ValueError:
+                raise broadcast_error(self.name, values) from None
+            reserve(8 * prod(shape), f"`{self.name}` of shape {shape}")
 
     def _on_scalars(self, values: tuple[Any, ...]) -> Any:
         assert self.scalar is not None
@@ -168,6 +205,8 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
     node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
     if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
         graph.kinks.append(node)
+    elif primitive.flat:
+        graph.flats.append(node)
     return node
 
 
@@ -220,6 +259,8 @@ def broadcast_error(name: str, values: Sequence[Any]) -> ShapeError:
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -13,7 +13,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, shape_of
 from autodiff_cli.engine.primitives.arithmetic import gated
-from autodiff_cli.engine.primitives.arrays import broadcast_to, reshape
+from autodiff_cli.engine.primitives.shapes import broadcast_to, reshape
 from autodiff_cli.engine.primitives.reductions import axes_of, kept_shape, sum_
 
 
@@ -40,6 +40,8 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
 
     Shape: that of the operand broadcast as the primitive broadcast it; `fit` undoes it.
     """
+    if type(out) is float:
+        out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
         rule = primitive.partials[position]
         if callable(rule):
@@ -56,6 +58,8 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
 
 def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[Any]) -> Any:
     """What the tangent `t` of operand number `position` adds to that of `out`; None where nothing."""
+    if type(out) is float:
+        out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
         rule = primitive.partials[position]
         if callable(rule):
@@ -66,6 +70,8 @@ def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[An
         product = _times(t, weight)
         axes = axes_of(axis, shape_of(value_of(args[0])))
         return sum_(product, axes, True) if args[-1] else sum_(product, axes, False)
+    if primitive.variadic and primitive.jvps:
+        return primitive.jvps(position, t, out, *args)
     rule = primitive.jvps[position] if primitive.jvps else None
     if rule is not None:
         return rule(t, out, *args)
@@ -73,7 +79,7 @@ def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[An
     # operands are summands of the result, the others are zero.
     if primitive.variadic:
         operands = len(args) - len(primitive.options)
-        others = [arg * 0.0 for arg in args[:operands]]
+        others = [np.zeros(shape_of(value_of(arg))) for arg in args[:operands]]
         return primitive(*others[:position], t, *others[position + 1 :], *args[operands:])
     return primitive(*args[:position], t, *args[position + 1 :])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
-from autodiff_cli.engine.primitives.arrays import Scatter, scatter
+from autodiff_cli.engine.primitives.indexing import Scatter, scatter
 from autodiff_cli.engine.rules import cotangent, fit, rule_arguments, tangent
 from autodiff_cli.errors import DomainError
 
@@ -30,6 +30,7 @@ def reverse_sweep(
     targets: Collection[Node],
     *,
     kinks: Collection[Node] = (),
+    flats: Collection[Node] = (),
     at_kink: AtKink = "subgradient",
     watch: Callable[[Node, Any, Node, Any], None] | None = None,
 ) -> tuple[dict[Node, Any], list[Node]]:
@@ -39,16 +40,18 @@ def reverse_sweep(
         nodes: in an order in which operands come before what is computed from them.
         seed: of the last node's shape and type.
         kinks: nodes that stand at a kink.
+        flats: nodes whose derivative is 0.
         watch: is told every contribution as it is made.
 
     Returns:
-        The adjoints, and those of `kinks` on whose convention they rest.
+        The adjoints, and those of `kinks` and `flats` that they rest on, last first.
 
     Raises:
         DomainError: a kink was met, and `at_kink` is "error".
     """
     sums = _Sums()
     at_kinks = set(kinks)
+    noticed = at_kinks.union(flats)
     met: list[Node] = []
     wanted = set(targets)
     adjoints: dict[Node, Any] = {}
@@ -72,9 +75,10 @@ def reverse_sweep(
         primitive = node.primitive
         if primitive is None:
             continue
-        if at_kinks and node in at_kinks:
+        if noticed and node in noticed:
             met.append(node)
-            g = _at_kink(node, g, at_kink)
+            if node in at_kinks:
+                g = _at_kink(node, g, at_kink)
         if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
             primitive.scalar_pull(node, g)
             continue

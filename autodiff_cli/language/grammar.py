@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lark import Lark
 
-PACKAGE = Path(__file__).resolve().parents[1]
+# Paths are strings here: pathlib takes 3 ms of every start.
+PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
-def grammar_path() -> Path:
-    """Where the grammar is: inside an installed package, or beside it in a checkout."""
-    installed = PACKAGE / "grammar" / "adiff.lark"
-    return installed if installed.exists() else PACKAGE.parent / "grammar" / "adiff.lark"
+class _TablesPath(str):
+    """A path that Lark does not see in its fingerprint of the options, where `cache` is one.
+
+    Tables that were moved after they were written would be taken for those of other options.
+    """
+
+    def __str__(self) -> str:
+        return ""
+
+
+def grammar_text() -> str:
+    """The grammar: it is inside an installed package, and beside it in a checkout."""
+    path = os.path.join(PACKAGE, "grammar", "adiff.lark")
+    if not os.path.exists(path):
+        path = os.path.join(os.path.dirname(PACKAGE), "grammar", "adiff.lark")
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def load_parser(transformer: Any, postlex: Any) -> Lark:
@@ -27,7 +41,7 @@ def load_parser(transformer: Any, postlex: Any) -> Lark:
     """
     from lark import Lark
 
-    text = grammar_path().read_text(encoding="utf-8")
+    text = grammar_text()
 
     def make(cache: str | bool) -> Lark:
         return Lark(
@@ -39,23 +53,21 @@ def load_parser(transformer: Any, postlex: Any) -> Lark:
             maybe_placeholders=True,
             transformer=transformer,
             postlex=postlex,
-            cache=cache,
+            cache=_TablesPath(cache) if isinstance(cache, str) else cache,
         )
 
     folder = _private_cache_folder()
     if folder is None:
         return make(False)
-    tables = folder / f"grammar-{_fingerprint(text)}.tables"
-    if not tables.exists():
+    tables = os.path.join(folder, f"grammar-{_fingerprint(text)}.tables")
+    if not os.path.exists(tables):
         # Another process may be doing the same: written aside, then moved into place whole.
-        aside = folder / f"{tables.name}.{os.getpid()}"
-        parser = make(str(aside))
-        try:
+        aside = f"{tables}.{os.getpid()}"
+        parser = make(aside)
+        with suppress(OSError):
             os.replace(aside, tables)
-        except OSError:
-            pass
         return parser
-    return make(str(tables))
+    return make(tables)
 
 
 def _fingerprint(text: str) -> str:
@@ -68,14 +80,16 @@ def _fingerprint(text: str) -> str:
     return sha256(facts.encode()).hexdigest()[:16]
 
 
-def _private_cache_folder() -> Path | None:
+def _private_cache_folder() -> str | None:
     """The XDG cache folder of adiff, or None where it cannot be had for this user alone."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    folder = (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "adiff"
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(base, "adiff")
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        status = folder.stat()
-    except (OSError, RuntimeError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.stat(folder)
+    except OSError:
         return None
     if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
         return None

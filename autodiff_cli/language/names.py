@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 ATTRIBUTES = ("T", "shape", "grad")
 
+PYTHON_CONSTANTS = {
+    "True": "write `true`",
+    "False": "write `false`",
+    "None": "there is no value that is none; a number that is not known is `nan`",
+}
+"""Names that nobody means as an input."""
+
+DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
+"""Built-in functions that take a name to differentiate by, and which argument that is."""
+
 
 @dataclass(slots=True, frozen=True)
 class Variable:
@@ -42,11 +52,22 @@ class Scope:
     slots: dict[str, int] = field(default_factory=dict)
     bound_at: dict[str, Span] = field(default_factory=dict)
     """Where each name is first bound; an undeclared input's is where it is first read."""
+    targets: dict[str, int] = field(default_factory=dict)
+    """The names that the program differentiates by, each with the slot of its node."""
 
     def bind(self, name: str, span: Span) -> None:
         if name not in self.slots:
-            self.slots[name] = len(self.slots) + 1
+            self.slots[name] = self.size
             self.bound_at[name] = span
+
+    def differentiate_by(self, name: str) -> None:
+        if name not in self.targets:
+            self.targets[name] = self.size
+
+    @property
+    def size(self) -> int:
+        """How many slots a frame has: the enclosing frame's, and one for each variable and node."""
+        return 1 + len(self.slots) + len(self.targets)
 
 
 @dataclass(slots=True)
@@ -114,6 +135,9 @@ def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
         owner, scope = pending.pop()
         if isinstance(owner, syntax.Function):
             _check_parameters(owner)
+        for node in walk(owner.body):
+            if isinstance(node, syntax.FunctionDefinition):
+                _check_derivative(node)
         for bound in _bound(owner):
             scope.bind(bound.name, bound.span)
         for node in walk(owner.body):
@@ -127,14 +151,11 @@ def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
             if isinstance(node, syntax.Name) and node not in targets:
                 names.bindings[node] = _lookup(node, scope, names, built_in)
             elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
-                raise ProgramError(
-                    f"unknown attribute `.{node.name}`",
-                    node.span,
-                    help=did_you_mean(node.name, ATTRIBUTES) or "there are .T, .shape and .grad",
-                    kind="name",
-                )
+                raise _unknown_attribute(node, built_in)
             elif isinstance(node, syntax.Call):
                 _check_called(node, scope, names, built_in)
+    for scope in list(names.scopes.values()):
+        _find_targets(names, scope)
     names.inputs = dict(sorted(names.inputs.items(), key=lambda item: item[1].span.start))
     return names
 
@@ -219,15 +240,35 @@ def _lookup(
         depth, out = depth + 1, out.parent
     if node.name in built_in:
         return BuiltIn(node.name)
+    if node.name in PYTHON_CONSTANTS:
+        raise ProgramError(
+            f"unknown name `{node.name}`", node.span, help=PYTHON_CONSTANTS[node.name], kind="name"
+        )
     out.bind(node.name, node.span)
     names.inputs[node.name] = InputName(node.name, False, False, node.span)
     return Variable(depth, out.slots[node.name])
+
+
+def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> ProgramError:
+    remedy = did_you_mean(node.name, ATTRIBUTES) or "there are .T, .shape and .grad"
+    if node.name in built_in:
+        remedy = f"`{node.name}` is a function: write `{node.name}(…)`"
+    return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 
 def _check_called(
     call: syntax.Call, scope: Scope, names: Names, built_in: Collection[str]
 ) -> None:
     function = call.function
+    if isinstance(function, syntax.Number):
+        arguments = call.span.source.text[function.span.end : call.span.end].strip()
+        raise ProgramError(
+            f"`{function.span.text}` is a number, not a function",
+            call.span,
+            help=f"to multiply, write `{function.span.text}*{arguments}`"
+            if "\n" not in arguments
+            else "to multiply, write `*`",
+        )
     if not isinstance(function, syntax.Name):
         return
     name = function.name
@@ -250,12 +291,50 @@ def _check_called(
     )
 
 
+def _find_targets(names: Names, scope: Scope) -> None:
+    """Marks the names that `grad(y, x)`, `x.grad` and their like differentiate by."""
+    for node in walk(names.program.body if scope.function is None else scope.function.body):
+        target: Any = None
+        if isinstance(node, syntax.Attribute) and node.name == "grad":
+            target = node.base
+        elif isinstance(node, syntax.Call) and isinstance(node.function, syntax.Name):
+            function = names.bindings[node.function]
+            place = DIFFERENTIATED.get(node.function.name)
+            if isinstance(function, BuiltIn) and place is not None and place < len(node.arguments):
+                target = node.arguments[place].value
+        else:
+            continue
+        binding = names.bindings.get(target) if isinstance(target, syntax.Name) else None
+        if isinstance(binding, Variable):
+            out: Scope | None = scope
+            for _ in range(binding.depth):
+                assert out is not None
+                out = out.parent
+            assert out is not None
+            out.differentiate_by(target.name)
+
+
 def _check_parameters(function: syntax.Function) -> None:
     seen: set[str] = set()
     for parameter in function.parameters:
         if parameter.name in seen:
             raise ProgramError(f"two parameters are called `{parameter.name}`", parameter.span)
         seen.add(parameter.name)
+
+
+def _check_derivative(node: syntax.FunctionDefinition) -> None:
+    if node.derivative is None:
+        return
+    want, got = len(node.function.parameters) + 2, len(node.derivative.parameters)
+    if got != want:
+        own = ", ".join(parameter.name for parameter in node.function.parameters)
+        raise ProgramError(
+            f"the derivative of `{node.name.name}` has {got} parameters, want {want}",
+            node.derivative.span,
+            help=f"write `derivative ({own}, y, g) {{ … }}`: the function's own parameters, "
+            "its value, and the cotangent of that",
+            kind="arguments",
+        )
 
 
 def _check_placement(body: syntax.Block, in_function: bool) -> None:

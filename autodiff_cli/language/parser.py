@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,16 @@ if TYPE_CHECKING:
 OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSERS = frozenset(OPENERS.values())
 CONTINUES_AFTER = frozenset(
-    "PLUS MINUS TIMES AT POWER COMPARE AND OR NOT COMMA EQUAL UPDATE".split()
-)
+    ("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "COMMA")
+) | {"EQUAL", "UPDATE"}
 """A line that ends in one of these is not over."""
+
+ESCAPE = re.compile(r"\\(.)")
+ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
+"""What stands in a string after a `\\`, and what it means; any other pair is itself."""
+
+JOINS = frozenset(("ELSE", "ELIF", "DERIVATIVE"))
+"""A line that begins with one of these goes on with the one before."""
 
 
 def parse(source: Source) -> syntax.Program:
@@ -77,7 +85,7 @@ class Newlines(PostLex):
                     pending = pending or token
                 continue
             if pending is not None:
-                if kind not in ("ELSE", "ELIF"):
+                if kind not in JOINS:
                     yield pending
                 pending = None
             if kind in OPENERS:
@@ -134,11 +142,15 @@ class TreeBuilder(Transformer[Token, Any]):
             return child
         if isinstance(child, syntax.Index) and isinstance(child.base, syntax.Name):
             return child
+        text = child.span.text if "\n" not in child.span.text else "…"
+        help = "to compare, write `==`"
+        if isinstance(child, syntax.Call) and isinstance(child.function, syntax.Name):
+            help = f"a function is `fn {text} {{ … }}`; {help}"
         raise ProgramError(
-            f"cannot assign to `{child.span.text}`",
+            f"cannot assign to `{text}`",
             child.span,
             label="want a name or `name[index]`",
-            help="to compare two values, write `==`",
+            help=help,
         )
 
     def assign(self, children: list[Any]) -> syntax.Assign:
@@ -152,9 +164,14 @@ class TreeBuilder(Transformer[Token, Any]):
         return syntax.Assign(self.span(children), (self.target(target),), operator, (value,))
 
     def definition(self, children: list[Any]) -> syntax.FunctionDefinition:
-        _, name, _, parameters, _, body = children
-        function = syntax.Function(self.span(children), name.name, parameters, body)
-        return syntax.FunctionDefinition(self.span(children), name, function)
+        _, name, _, parameters, _, body, *rule = children
+        function = syntax.Function(self.span(children[:6]), name.name, parameters, body)
+        derivative = rule[0] if rule else None
+        return syntax.FunctionDefinition(self.span(children), name, function, derivative)
+
+    def derivative(self, children: list[Any]) -> syntax.Function:
+        _, _, parameters, _, body = children
+        return syntax.Function(self.span(children), "derivative", parameters, body)
 
     def evaluate(self, children: list[Any]) -> syntax.Evaluate:
         return syntax.Evaluate(children[0].span, children[0])
@@ -286,6 +303,4 @@ def _operator(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    for escape, char in (('\\"', '"'), ("\\n", "\n"), ("\\t", "\t"), ("\\\\", "\\")):
-        text = text.replace(escape, char)
-    return text
+    return ESCAPE.sub(lambda match: ESCAPES.get(match[1], match[0]), text)

@@ -7,12 +7,22 @@ branch ran) are dictionaries keyed by its nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
-node = dataclass(frozen=True, slots=True, eq=False)
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def node(kind: type[T]) -> type[T]:
+    """A dataclass that the type checker holds frozen.
+
+    At run time it is not: a guard at every field doubles the time of making a node, and that
+    of importing this module, which every start pays for.
+    """
+    return dataclass(slots=True, eq=False)(kind)
 
 
 # ── expressions ───────────────────────────────────────────────────────────────────────
@@ -20,24 +30,32 @@ node = dataclass(frozen=True, slots=True, eq=False)
 
 @node
 class Number:
+    """`1`, `.5e3`, `true`."""
+
     span: Span
     value: int | float | bool
 
 
 @node
 class String:
+    """`"text"`, which only messages hold."""
+
     span: Span
     text: str
 
 
 @node
 class Name:
+    """`x`."""
+
     span: Span
     name: str
 
 
 @node
 class ArrayLiteral:
+    """`[1, 2, x]`."""
+
     span: Span
     items: tuple[Expression, ...]
 
@@ -53,6 +71,8 @@ class Argument:
 
 @node
 class Call:
+    """`function(arguments)`."""
+
     span: Span
     function: Expression
     arguments: tuple[Argument, ...]
@@ -60,6 +80,8 @@ class Call:
 
 @node
 class Slice:
+    """`start:stop:step` between brackets; what is left out is None."""
+
     span: Span
     start: Expression | None
     stop: Expression | None
@@ -68,6 +90,8 @@ class Slice:
 
 @node
 class Index:
+    """`base[subscripts]`."""
+
     span: Span
     base: Expression
     subscripts: tuple[Expression | Slice, ...]
@@ -75,6 +99,8 @@ class Index:
 
 @node
 class Attribute:
+    """`base.name`."""
+
     span: Span
     base: Expression
     name: str
@@ -161,12 +187,16 @@ Expression: TypeAlias = (
 
 @node
 class Block:
+    """`{ statements }`, and the whole of a program."""
+
     span: Span
     statements: tuple[Statement, ...]
 
 
 @node
 class InputItem:
+    """One name of an `input`, with its default."""
+
     span: Span
     name: Name
     default: Expression | None
@@ -174,6 +204,8 @@ class InputItem:
 
 @node
 class Input:
+    """`input w = 1, X`."""
+
     span: Span
     items: tuple[InputItem, ...]
 
@@ -193,6 +225,8 @@ class Assign:
 
 @node
 class While:
+    """`while condition { … }`."""
+
     span: Span
     condition: Expression
     body: Block
@@ -200,6 +234,8 @@ class While:
 
 @node
 class For:
+    """`for target in iterable { … }`."""
+
     span: Span
     target: Name
     iterable: Expression
@@ -208,22 +244,30 @@ class For:
 
 @node
 class Break:
+    """`break`."""
+
     span: Span
 
 
 @node
 class Continue:
+    """`continue`."""
+
     span: Span
 
 
 @node
 class Return:
+    """`return values`; several make a tuple."""
+
     span: Span
     values: tuple[Expression, ...]
 
 
 @node
 class Assert:
+    """`assert condition, message`."""
+
     span: Span
     condition: Expression
     message: Expression | None
@@ -231,15 +275,23 @@ class Assert:
 
 @node
 class Print:
+    """`print(values)`."""
+
     span: Span
     values: tuple[Expression, ...]
 
 
 @node
 class FunctionDefinition:
+    """`fn f(x) { … }`; `derivative (x, y, g) { … }` gives the cotangents of its parameters.
+
+    That rule's parameters are the function's own, then its value, then the value's cotangent.
+    """
+
     span: Span
     name: Name
     function: Function
+    derivative: Function | None
 
 
 @node

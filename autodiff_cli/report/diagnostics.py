@@ -27,6 +27,10 @@ CALLS_SHOWN = 4
 WIDEST_LINE = 100
 """A longer source line is shown by the part around its span."""
 
+CONTROLS = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
+CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+"""Control characters as pictures: a source must not steer the terminal that shows it."""
+MULTILINE = CONTROLS | {ord("\n"): "\n", ord("\t"): " "}
 STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "frame": "\x1b[34m", "bold": "\x1b[1m"}
 RESET = "\x1b[0m"
 
@@ -57,33 +61,38 @@ def as_text(error: AdiffError, color: bool = False) -> str:
     return "\n".join(_lines(error, color)) + "\n"
 
 
+def _shown(text: str) -> str:
+    """A text of a message, which may quote the source or what a program prints."""
+    return text.translate(MULTILINE)
+
+
 def _lines(error: AdiffError, color: bool) -> Iterator[str]:
     def paint(style: str, text: str) -> str:
         return f"{STYLES[style]}{text}{RESET}" if color and text else text
 
     level = "warning" if isinstance(error, Finding) else "error"
-    yield f"{paint(level, level + ':')} {paint('bold', error.what)}"
+    yield f"{paint(level, level + ':')} {paint('bold', _shown(error.what))}"
     margin = " "
     if error.where is not None:
         margin = " " * len(str(error.where.line))
-        place = f"{error.where.source.name}:{error.where.line}:{error.where.column}"
+        place = f"{_shown(error.where.source.name)}:{error.where.line}:{error.where.column}"
         yield f"{paint('frame', margin + '-->')} {place}"
-        yield from _snippet(error.where, error.label, margin, level, paint)
+        yield from _snippet(error.where, _shown(error.label), margin, level, paint)
     elif error.label:
-        yield f"{paint('frame', margin + ' =')} {error.label}"
+        yield f"{paint('frame', margin + ' =')} {_shown(error.label)}"
     for note in (*error.notes, *_calls(error)):
-        yield f"{paint('frame', margin + ' =')} {note}"
+        yield f"{paint('frame', margin + ' =')} {_shown(note)}"
     if error.help:
-        yield f"{paint('frame', margin + ' =')} {paint('bold', 'help:')} {error.help}"
+        yield f"{paint('frame', margin + ' =')} {paint('bold', 'help:')} {_shown(error.help)}"
 
 
 def _snippet(span: Span, label: str, margin: str, level: str, paint: Any) -> Iterator[str]:
     line = span.source.line(span.line)
     start = span.column - 1
-    last = span.end_column - 1 if span.end_line == span.line else len(line)
+    last = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
     stop = max(last, start + 1)
     # One column a tab keeps the underline below what it means.
-    line = line.replace("\t", " ")
+    line = line.replace("\t", " ").translate(CONTROLS)
     if len(line) > WIDEST_LINE:
         cut = max(0, min(start - WIDEST_LINE // 4, len(line) - WIDEST_LINE))
         end = cut + WIDEST_LINE
@@ -100,10 +109,13 @@ def _snippet(span: Span, label: str, margin: str, level: str, paint: Any) -> Ite
 
 def _width(text: str) -> int:
     """Columns that a terminal gives a text: two for wide characters, none for combining ones."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )
+    return sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _calls(error: AdiffError) -> Iterator[str]:

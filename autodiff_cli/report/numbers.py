@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_ITEMS = 100
+"""A longer array is shown by its ends."""
 
 
 def number_text(value: Any, digits: int | None = None) -> str:
@@ -37,14 +43,36 @@ def json_value(value: Any, digits: int | None = None) -> Any:
     return float(number_text(value, digits))
 
 
-def summary_text(value: Any, digits: int | None = None) -> str:
+def summary_text(value: Any, digits: int | None = None, width: int = 75) -> str:
     """As for `value_text`, but long arrays shortened and set in lines as NumPy does."""
     if not getattr(value, "shape", ()):
         return number_text(_plain(value), digits)
     import numpy as np
 
-    text = np.array2string(value, separator=", ", threshold=100, precision=digits, max_line_width=60)
-    return text.replace("True", "true").replace("False", "false")
+    def text(shown: Callable[[Any], str] | None) -> str:
+        return np.array2string(
+            value,
+            separator=", ",
+            threshold=MOST_ITEMS,
+            max_line_width=width,
+            formatter=None if shown is None else {"float_kind": shown},
+        )
+
+    if digits is None:
+        return text(None).replace("True", "true").replace("False", "false")
+    # NumPy's own `precision` counts decimals. Its formatter sets no columns: of the numbers
+    # that it asks for, the widest is found first.
+    widest = 0
+
+    def measure(item: Any) -> str:
+        nonlocal widest
+        measured = number_text(item, digits)
+        widest = max(widest, len(measured))
+        return measured
+
+    text(measure)
+    lines = text(lambda item: number_text(item, digits).rjust(widest))
+    return lines.replace("True", "true").replace("False", "false")
 
 
 def _plain(value: Any) -> Any:

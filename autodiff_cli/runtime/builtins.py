@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import REQUIRED, Primitive
-from autodiff_cli.engine.primitives import TABLE
-from autodiff_cli.engine.primitives.arrays import whole
+from autodiff_cli.engine.primitives import TABLE, random
+from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
+from autodiff_cli.language.names import DIFFERENTIATED
+from autodiff_cli.runtime import calculus
 from autodiff_cli.runtime.machine import Detached, Machine, arity_error
 from autodiff_cli.runtime.values import NOTHING, describe_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Argument
 
@@ -24,7 +26,7 @@ CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
 INTERNAL = frozenset(
     "add sub mul div floordiv mod pow neg identity gated less less_equal greater greater_equal equal "
-    "not_equal logical_and logical_or logical_not index scatter setindex broadcast_to".split()
+    "not_equal logical_and logical_or logical_not index scatter setindex broadcast_to cofactor svd".split()
 )
 """Primitives that programs reach by an operator or by syntax, and not by name."""
 
@@ -68,6 +70,14 @@ def _sum_over(machine: Machine, args: list[Any], span: Span) -> Any:
     return total
 
 
+def _shuffle(machine: Machine, args: list[Any], span: Span) -> Any:
+    (x,) = args
+    shape = getattr(value_of(x), "shape", ())
+    if not shape:
+        raise TypeMismatch(f"`shuffle` got {describe_value(x)}, want an array", span)
+    return machine.apply(TABLE["index"], (x, (random.permutation(shape[0]),)), span)
+
+
 def _call(machine: Machine, function: Any, args: list[Any], span: Span) -> Any:
     machine.tick(span)
     result = machine.call(function, args, span)
@@ -76,13 +86,98 @@ def _call(machine: Machine, function: Any, args: list[Any], span: Span) -> Any:
     return result
 
 
-MACHINE_FUNCTIONS: dict[str, tuple[str, Callable[[Machine, list[Any], Span], Any]]] = {
-    "detach": ("x", _detach),
-    "map": ("function, x", _map),
-    "fold": ("function, init, x", _fold),
-    "sum_over": ("n, function", _sum_over),
+@dataclass(frozen=True, slots=True)
+class MachineFunction:
+    """A built-in function that needs the machine: it calls functions, or reads the graph.
+
+    Attributes:
+        parameters: as the reference shows them; those past the first `needed` may be left out.
+        call: `call(machine, args, span)`.
+        doc: what it gives, one line.
+        example: an expression that shows it.
+    """
+
+    parameters: tuple[str, ...]
+    needed: int
+    call: Callable[[Machine, list[Any], Span], Any]
+    doc: str
+    example: str
+
+    @property
+    def count(self) -> str:
+        """How many arguments it takes, in words."""
+        most = len(self.parameters)
+        return str(most) if self.needed == most else f"{self.needed} to {most}"
+
+
+MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
+    "detach": MachineFunction(
+        ("x",), 1, _detach, "the value of x, without its history: no gradient flows", "detach(3)"
+    ),
+    "map": MachineFunction(
+        ("function", "x"),
+        2,
+        _map,
+        "the array of function(xᵢ)",
+        "map(fn(t) { t^2 }, [1, 2, 3])",
+    ),
+    "fold": MachineFunction(
+        ("function", "init", "x"),
+        3,
+        _fold,
+        "function(… function(function(init, x₀), x₁) …)",
+        "fold(fn(total, t) { total + t }, 0, [1, 2, 3])",
+    ),
+    "sum_over": MachineFunction(
+        ("n", "function"),
+        2,
+        _sum_over,
+        "function(0) + … + function(n - 1)",
+        "sum_over(4, fn(i) { i^2 })",
+    ),
+    "shuffle": MachineFunction(
+        ("x",),
+        1,
+        _shuffle,
+        "x with its elements, or its slices along the first axis, in random order",
+        "shuffle([1, 2, 3])",
+    ),
+    "grad": MachineFunction(
+        ("y", "x", "cotangent"),
+        2,
+        calculus.grad,
+        "the gradient of y by the name x, which can itself be differentiated",
+        "x = 3; grad(x^2, x)",
+    ),
+    "jacobian": MachineFunction(
+        ("y", "x"),
+        2,
+        calculus.jacobian,
+        "the derivatives of every element of y by every element of x",
+        "x = [1, 2]; jacobian(x^2, x)",
+    ),
+    "hessian": MachineFunction(
+        ("y", "x"),
+        2,
+        calculus.hessian,
+        "the second derivatives of y by the elements of x",
+        "x = [1, 2]; hessian(sum(x^3), x)",
+    ),
+    "backward": MachineFunction(
+        ("y", "cotangent"),
+        1,
+        calculus.backward,
+        "adds the gradient of y into x.grad of every leaf x below y",
+        "x = 3; backward(x^2); x.grad",
+    ),
+    "zero_grad": MachineFunction(
+        ("x",),
+        0,
+        calculus.zero_grad,
+        "clears x.grad, or every one",
+        "x = 3; backward(x^2); zero_grad(x); x.grad",
+    ),
 }
-"""Name to parameters and implementation."""
 
 NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE_FUNCTIONS)
 """Every name that means something without being bound."""
@@ -90,7 +185,7 @@ NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE
 
 def signature(name: str) -> str:
     if name in MACHINE_FUNCTIONS:
-        return f"{name}({MACHINE_FUNCTIONS[name][0]})"
+        return f"{name}({', '.join(MACHINE_FUNCTIONS[name].parameters)})"
     return TABLE[name].signature
 
 
@@ -110,42 +205,65 @@ def arrange(name: str, arguments: Sequence[Argument], span: Span) -> tuple[Primi
     if len(positional) + len(keywords) < len(arguments):
         raise ProgramError(f"`{name}` got one keyword twice", span, kind="arguments")
     if name in MACHINE_FUNCTIONS:
-        want = len(MACHINE_FUNCTIONS[name][0].split(","))
-        if keywords or len(positional) != want:
-            raise _wrong_count(name, want, len(arguments), span)
+        function = MACHINE_FUNCTIONS[name]
+        if keywords or not function.needed <= len(positional) <= len(function.parameters):
+            raise _wrong_count(name, function.count, len(arguments), span)
         return None, [argument.value for argument in positional]
     if name in ("max", "min") and len(positional) > 1:
         _refuse_unknown(name, keywords, (), span)
         return TABLE["maximum" if name == "max" else "minimum"], [a.value for a in positional]
     primitive = TABLE[name]
-    if primitive.variadic:
-        _refuse_unknown(name, keywords, primitive.options, span)
-        if not positional:
-            raise _wrong_count(name, "1 or more", 0, span)
-        return primitive, [a.value for a in positional] + [
-            keywords[option].value if option in keywords else default
-            for option, default in primitive.options.items()
-        ]
-    defaults = {operand: primitive.defaults.get(operand, REQUIRED) for operand in primitive.operands}
-    defaults.update(primitive.options)
-    _refuse_unknown(name, keywords, defaults, span)
-    needed = sum(default is REQUIRED for default in defaults.values())
-    want = str(needed) if needed == len(defaults) else f"{needed} to {len(defaults)}"
-    if len(positional) > len(defaults):
-        raise _wrong_count(name, want, len(arguments), span)
-    values: list[Any] = []
-    for position, (parameter, default) in enumerate(defaults.items()):
-        if position < len(positional):
+    known = primitive.options if primitive.variadic else primitive.parameters
+    _refuse_unknown(name, keywords, known, span)
+    if not primitive.variadic:
+        for parameter, _ in zip(known, positional, strict=False):
             if parameter in keywords:
                 raise ProgramError(f"`{name}` got `{parameter}` twice", span, kind="arguments")
-            values.append(positional[position].value)
-        elif parameter in keywords:
-            values.append(keywords[parameter].value)
-        elif default is REQUIRED:
-            raise _wrong_count(name, want, len(arguments), span)
-        else:
-            values.append(default)
+    values = _in_order(
+        primitive,
+        [argument.value for argument in positional],
+        {keyword: argument.value for keyword, argument in keywords.items()},
+    )
+    if values is None:
+        raise _wrong_count(name, _count(primitive), len(arguments), span)
     return primitive, values
+
+
+def _in_order(
+    primitive: Primitive, positional: Sequence[Any], keywords: Mapping[str, Any]
+) -> list[Any] | None:
+    """A caller's arguments in the primitive's order, with the defaults of those left out.
+
+    None where there are too few or too many.
+    """
+    rest = list(positional)
+    if primitive.variadic:
+        values = {**primitive.options, **keywords}
+        if primitive.options_first:
+            for option in primitive.options:
+                if option not in keywords and rest:
+                    values[option] = rest.pop(0)
+        operands, rest = rest, []
+    else:
+        values = dict(primitive.parameters)
+        for parameter in values:
+            if parameter in keywords:
+                values[parameter] = keywords[parameter]
+            elif rest:
+                values[parameter] = rest.pop(0)
+        operands = [values[operand] for operand in primitive.operands]
+    ordered = [*operands, *(values[option] for option in primitive.options)]
+    complete = not rest and not any(value is REQUIRED for value in ordered)
+    return ordered if complete and (operands or not primitive.operands) else None
+
+
+def _count(primitive: Primitive) -> str:
+    """How many arguments a primitive takes, in words."""
+    defaults = primitive.parameters.values()
+    needed = sum(default is REQUIRED for default in defaults)
+    if primitive.variadic:
+        return f"{needed} or more"
+    return str(needed) if needed == len(defaults) else f"{needed} to {len(defaults)}"
 
 
 def _refuse_unknown(name: str, keywords: dict[str, Any], known: Any, span: Span) -> None:
@@ -169,30 +287,31 @@ def as_value(machine: Machine, name: str) -> Callable[[list[Any], Span], Any]:
 
     def call(args: list[Any], span: Span) -> Any:
         if name in MACHINE_FUNCTIONS:
-            want = len(MACHINE_FUNCTIONS[name][0].split(","))
-            if len(args) != want:
-                raise arity_error(name, want, len(args), span, signature(name))
+            function = MACHINE_FUNCTIONS[name]
+            if name in DIFFERENTIATED:
+                raise TypeMismatch(
+                    f"`{name}` is called through a value, and needs the name of a variable",
+                    span,
+                    help=f"call it by its own name: {signature(name)}",
+                )
+            if not function.needed <= len(args) <= len(function.parameters):
+                raise arity_error(name, function.count, len(args), span, signature(name))
             return call_machine_function(machine, name, args, span)
         primitive = TABLE[name]
         if name in ("max", "min") and len(args) > 1:
             pair = TABLE["maximum" if name == "max" else "minimum"]
             return reduce(lambda a, b: machine.apply(pair, (a, b), span), args)
-        given = list(args)
-        parameters = [primitive.defaults.get(o, REQUIRED) for o in primitive.operands]
-        if primitive.variadic:
-            return machine.apply(primitive, (*given, *primitive.options.values()), span)
-        parameters += primitive.options.values()
-        given += parameters[len(given) :]
-        if len(given) != len(parameters) or any(value is REQUIRED for value in given):
-            raise arity_error(name, len(primitive.operands), len(args), span, signature(name))
-        return machine.apply(primitive, tuple(given), span)
+        values = _in_order(primitive, args, {})
+        if values is None:
+            raise arity_error(name, _count(primitive), len(args), span, signature(name))
+        return machine.apply(primitive, tuple(values), span)
 
     return call
 
 
 def call_machine_function(machine: Machine, name: str, args: list[Any], span: Span) -> Any:
     try:
-        return MACHINE_FUNCTIONS[name][1](machine, args, span)
+        return MACHINE_FUNCTIONS[name].call(machine, args, span)
     except AdiffError as error:
         if error.where is None:
             error.where = span

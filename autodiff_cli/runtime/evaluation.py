@@ -56,12 +56,12 @@ def evaluate(
         ShapeError: an output that is to be differentiated is no single number.
     """
     outcome = run(names, inputs, wrt, of, settings)
-    targets = _bound_targets(outcome)
+    targets = bound_targets(outcome)
     evaluations = []
     with no_garbage_collection(), quiet_numpy():
         for name, output in outcome.outputs.items():
             if targets:
-                _require_scalar(outcome, name, output)
+                require_scalar(outcome, name, output)
             try:
                 derivative = gradient(outcome.graph, output, list(targets.values()), at_kink)
             except AdiffError as error:
@@ -74,7 +74,7 @@ def evaluate(
                     value_of(output),
                     by_name,
                     {target: node.value for target, node in targets.items()},
-                    find(outcome, name, output, by_name, derivative.kinks),
+                    find(outcome, name, output, by_name, derivative.kinks, derivative.flats),
                     len(outcome.graph.nodes),
                     outcome.graph.leaves,
                 )
@@ -82,7 +82,7 @@ def evaluate(
     return evaluations
 
 
-def _bound_targets(outcome: Outcome) -> dict[str, Node]:
+def bound_targets(outcome: Outcome) -> dict[str, Node]:
     bound = {}
     for name, node in outcome.targets.items():
         if node is None:
@@ -96,7 +96,7 @@ def _bound_targets(outcome: Outcome) -> dict[str, Node]:
     return bound
 
 
-def _require_scalar(outcome: Outcome, name: str, output: Any) -> None:
+def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
     shape = shape_of(value_of(output))
     if all(size == 1 for size in shape):
         return

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitives import TABLE
-from autodiff_cli.engine.primitives.arrays import index_key
-from autodiff_cli.errors import AdiffError, RunError, TypeMismatch
+from autodiff_cli.engine.primitives.indexing import index_key
+from autodiff_cli.errors import AdiffError, ProgramError, RunError, TypeMismatch
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import BuiltIn, Names, Scope
-from autodiff_cli.runtime import builtins, operators
+from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, Scope, Variable
+from autodiff_cli.runtime import builtins, calculus, operators
 from autodiff_cli.runtime.values import (
     NOTHING,
     UNSET,
@@ -29,10 +29,10 @@ from autodiff_cli.runtime.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from autodiff_cli.language.source import Span
-    from autodiff_cli.runtime.machine import Machine
+    from autodiff_cli.runtime.machine import Machine, Note
 
     Closure = Callable[[Frame], Any]
 
@@ -59,19 +59,30 @@ COMPARISONS = {
 class ExpressionLowering:
     """Makes closures of the expressions of one scope.
 
-    `body_of`, which statements need and functions call, is the subclass's.
+    What blocks of statements need is the subclass's.
     """
 
-    def __init__(self, machine: Machine, names: Names, scope: Scope) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        names: Names,
+        scope: Scope,
+        notes: Mapping[syntax.Comparison, Note],
+    ) -> None:
         self.machine = machine
+        self.notes = notes
         self.names = names
         self.scope = scope
+        self._literals: dict[syntax.ArrayLiteral, list[Any] | None] = {}
 
     def tail(self, block: syntax.Block) -> Closure:
         raise NotImplementedError
 
+    def function_body(self, node: syntax.Function) -> Closure:
+        raise NotImplementedError
+
     def in_scope(self, scope: Scope) -> ExpressionLowering:
-        return type(self)(self.machine, self.names, scope)
+        return type(self)(self.machine, self.names, scope, self.notes)
 
     def expression(self, node: Any) -> Closure:
         constant = self.constant(node)
@@ -98,8 +109,11 @@ class ExpressionLowering:
         if isinstance(node, syntax.Number):
             return self.machine.graph.cast(node.value)
         if isinstance(node, syntax.ArrayLiteral):
-            items = [self._literal(item) for item in node.items]
-            return None if None in items or not items else items
+            # Kept, as every level of a deep nest asks again.
+            if node not in self._literals:
+                items = [self._literal(item) for item in node.items]
+                self._literals[node] = None if None in items or not items else items
+            return self._literals[node]
         if isinstance(node, syntax.Unary) and isinstance(node.operand, syntax.Number):
             value = node.operand.value
             if node.operator != "not" and not isinstance(value, bool):
@@ -181,7 +195,8 @@ class ExpressionLowering:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
             primitive = TABLE[COMPARISONS[node.operators[0]]]
-            return operators.comparison(self.machine, primitive, left, right, node.span)
+            note = self.notes.get(node)
+            return operators.comparison(self.machine, primitive, left, right, node.span, note)
         machine, span = self.machine, node.span
         primitives = [TABLE[COMPARISONS[operator]] for operator in node.operators]
         operands = [self.expression(operand) for operand in node.operands]
@@ -237,7 +252,8 @@ class ExpressionLowering:
                 )
             return result
 
-        return evaluate if self._is_built_in(node.function) else value
+        of_primitive = self._is_built_in(node.function) and node.function.name in TABLE
+        return evaluate if of_primitive else value
 
     def _is_built_in(self, function: Any) -> bool:
         return isinstance(function, syntax.Name) and isinstance(
@@ -276,9 +292,14 @@ class ExpressionLowering:
                 f"`{name}` is a number, not a function", span, help="to multiply, write `*`"
             )
         primitive, arguments = builtins.arrange(name, node.arguments, span)
+        target = DIFFERENTIATED.get(name)
         closures = [
-            self.expression(argument) if hasattr(argument, "span") else _always(argument)
-            for argument in arguments
+            self.target(argument)
+            if position == target
+            else self.expression(argument)
+            if hasattr(argument, "span")
+            else _always(argument)
+            for position, argument in enumerate(arguments)
         ]
         if primitive is None:
             return lambda frame: builtins.call_machine_function(
@@ -297,10 +318,10 @@ class ExpressionLowering:
 
     def function(self, node: syntax.Function) -> Closure:
         scope = self.names.scopes[node]
-        arity = len(node.parameters)
-        local = len(scope.slots) - arity
-        body = self.in_scope(scope).tail(node.body)
-        return lambda frame: UserFunction(node.name, arity, local, body, frame)
+        parameters = tuple(parameter.name for parameter in node.parameters)
+        local = scope.size - 1 - len(parameters)
+        body = self.in_scope(scope).function_body(node)
+        return lambda frame: UserFunction(node.name, parameters, local, body, frame)
 
     # ── arrays ────────────────────────────────────────────────────────────────────────
 
@@ -354,16 +375,39 @@ class ExpressionLowering:
         if node.name == "shape":
             return lambda frame: machine.apply(TABLE["shape"], (base(frame),), span)
 
+        target = self.target(node.base)
+
         def accumulated(frame: Frame) -> Any:
             base(frame)
-            raise RunError(
-                f"`{span.text}` is read before any `backward`",
-                span,
-                help="a gradient accumulates there when a backward sweep has run",
-                kind="name",
-            )
+            return calculus.accumulated(machine, target(frame), span)
 
         return accumulated
+
+    def target(self, node: Any) -> Callable[[Frame], Node]:
+        """The node of a name to differentiate by: that of the first value it was bound to."""
+        binding = self.names.bindings.get(node) if isinstance(node, syntax.Name) else None
+        if not isinstance(binding, Variable):
+            raise ProgramError(
+                f"got `{node.span.text}`, want the name of a variable to differentiate by",
+                node.span,
+                help="give the value a name first: `z = …`",
+                kind="name",
+            )
+        depth, scope = binding.depth, self.scope
+        for _ in range(depth):
+            assert scope.parent is not None
+            scope = scope.parent
+        slot = scope.targets[node.name]
+        value = self.variable(node, depth, binding.slot)
+
+        def find(frame: Frame) -> Node:
+            value(frame)
+            for _ in range(depth):
+                frame = frame[0]
+            marked: Node = frame[slot]
+            return marked
+
+        return find
 
     # ── choice ────────────────────────────────────────────────────────────────────────
 

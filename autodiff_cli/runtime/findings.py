@@ -29,9 +29,12 @@ def find(
     output: Any,
     gradient: Mapping[str, Any],
     kinks: Sequence[Node],
+    flats: Sequence[Node] = (),
 ) -> list[Finding]:
     """The findings about one output and its gradient."""
     findings = [_at_kink(node) for node in _once_a_span(kinks)]
+    findings.extend(_lost(node) for node in _once_a_span(flats))
+    findings.extend(_noted(outcome))
     value = value_of(output)
     if not is_finite(value):
         findings.append(_non_finite_value(outcome, name, output))
@@ -70,6 +73,37 @@ def _at_kink(node: Node) -> Finding:
         help="--at-kink nan or --at-kink error refuses to go by the convention",
         kind="kink",
     )
+
+
+# ── lost gradients ────────────────────────────────────────────────────────────────────
+
+
+def _lost(node: Node) -> Finding:
+    assert node.primitive is not None
+    return Finding(
+        f"the gradient ends here: the derivative of `{node.primitive.name}` is 0",
+        node.span,
+        label=f"at {_operands(node.args)}",
+        kind="lost-gradient",
+    )
+
+
+def _noted(outcome: Outcome) -> Iterator[Finding]:
+    for span, note in outcome.machine.noted.items():
+        if note == "equality":
+            yield Finding(
+                "a branch is decided by equality with what is differentiated",
+                span,
+                label="at points beside this one it may be the other branch",
+                help="the derivative is that of the branch taken; compare with `<` where it matters",
+                kind="equality",
+            )
+        else:
+            yield Finding(
+                "the gradient ends here: a comparison is used as a number, and is flat",
+                span,
+                kind="lost-gradient",
+            )
 
 
 # ── nan and inf ───────────────────────────────────────────────────────────────────────

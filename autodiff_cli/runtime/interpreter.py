@@ -13,17 +13,18 @@ from autodiff_cli.engine import memory
 from autodiff_cli.engine.graph import Graph, Node, value_of
 from autodiff_cli.engine.primitives import random
 from autodiff_cli.errors import LimitError, ProgramError, RunError, TypeMismatch, UsageError, did_you_mean
-from autodiff_cli.language.names import Names, Scope, resolve
+from autodiff_cli.language import syntax
+from autodiff_cli.language.names import Names, Scope, resolve, walk
 from autodiff_cli.language.parser import parse
 from autodiff_cli.runtime.builtins import NAMES
+from autodiff_cli.runtime.comparisons import notes
 from autodiff_cli.runtime.machine import Limits, Machine
 from autodiff_cli.runtime.statements import StatementLowering
-from autodiff_cli.runtime.values import UNSET, Returned, describe_value
+from autodiff_cli.runtime.values import UNSET, Returned, describe_value, is_boolean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from autodiff_cli.language import syntax
     from autodiff_cli.language.source import Source
 
 PYTHON_FRAMES = 10_000_000
@@ -37,7 +38,7 @@ class Settings:
 
     limits: Limits = field(default_factory=Limits)
     single: bool = False
-    seed: int | None = None
+    seed: int | Sequence[int] | None = None
     on_print: Callable[[str], None] = lambda text: None
 
 
@@ -67,7 +68,7 @@ def load(source: Source) -> Names:
     Raises:
         ProgramError: syntax, or a name that means nothing.
     """
-    with deep_recursion():
+    with deep_recursion(), no_garbage_collection():
         return resolve(parse(source), NAMES)
 
 
@@ -77,6 +78,7 @@ def run(
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
     settings: Settings | None = None,
+    lowering_class: type[StatementLowering] = StatementLowering,
 ) -> Outcome:
     """Runs a program once.
 
@@ -84,6 +86,7 @@ def run(
         inputs: a value for each input, but those with a default: floats, arrays, booleans.
         wrt: top-level names to differentiate by; every floating input where it is None.
         of: top-level names to give out; the program's result where it is None.
+        lowering_class: what makes closures of the program; one that watches can stand in.
 
     Raises:
         UsageError: an input is missing, unknown or not the program's to take; `wrt` or `of`
@@ -98,8 +101,9 @@ def run(
     random.seed(settings.seed)
     memory.set_largest(settings.limits.memory)
     by = floating_inputs(names, inputs) if wrt is None else list(wrt)
-    lowering = StatementLowering(machine, names, names.top)
+    lowering = lowering_class(machine, names, names.top, notes(names.program))
     lowering.targets = frozenset(by)
+    lowering.floats_only = wrt is None
     with deep_recursion(), no_garbage_collection(), quiet_numpy():
         frame = _frame(machine, names.top, inputs, by)
         try:
@@ -107,17 +111,20 @@ def run(
             result = body(frame)
         except MemoryError:
             raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
+    machine.check_nodes()
     assert not isinstance(result, Returned)
     outputs = {name: _output(names, name, frame, result) for name in wanted}
+    if wrt is None:
+        by = [name for name in by if name in machine.targets]
     return Outcome(names, outputs, {name: machine.targets.get(name) for name in by}, machine)
 
 
 def floating_inputs(names: Names, inputs: Mapping[str, Any]) -> list[str]:
     """What is differentiated by where nobody says: all inputs but the booleans."""
-    return [name for name in names.inputs if not _is_boolean(inputs.get(name))]
+    return [name for name in names.inputs if not is_boolean(inputs.get(name))]
 
 
-def evaluate_constant(source: Source) -> Any:
+def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
     """The value of an expression that reads no names but the built-in ones.
 
     Raises:
@@ -133,7 +140,7 @@ def evaluate_constant(source: Source) -> Any:
             name.span,
             kind="name",
         )
-    return value_of(run(names, {}).outputs["result"])
+    return value_of(run(names, {}, settings=settings).outputs["result"])
 
 
 # ── inputs and outputs ────────────────────────────────────────────────────────────────
@@ -224,13 +231,19 @@ def _check_wrt(names: Names, wrt: Sequence[str]) -> None:
 
 def _frame(machine: Machine, scope: Scope, inputs: Mapping[str, Any], by: Sequence[str]) -> list[Any]:
     """The program's variables before its first statement: the inputs that were given."""
-    frame: list[Any] = [None, *([UNSET] * len(scope.slots))]
+    frame: list[Any] = [None, *([UNSET] * (scope.size - 1))]
     for name, value in inputs.items():
-        if _is_boolean(value):
+        if is_boolean(value) and name not in by and name not in scope.targets:
             frame[scope.slots[name]] = value
             continue
         value = machine.as_float(value, name)
-        frame[scope.slots[name]] = machine.mark(name, value) if name in by else value
+        if name in by or name in scope.targets:
+            node = value = machine.mark(name, value)
+            if name in by:
+                machine.targets[name] = node
+            if name in scope.targets:
+                frame[scope.targets[name]] = node
+        frame[scope.slots[name]] = value
     return frame
 
 
@@ -255,10 +268,6 @@ def _output(names: Names, name: str, frame: list[Any], result: Any) -> Any:
         span,
         help="end the program with an expression that has a value",
     )
-
-
-def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool) or getattr(value, "dtype", None) == bool
 
 
 # ── the surroundings of a run ─────────────────────────────────────────────────────────

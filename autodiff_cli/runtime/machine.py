@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, value_of
 from autodiff_cli.engine.memory import in_words
-from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine.primitive import Primitive, apply, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, LimitError, TypeMismatch
+from autodiff_cli.runtime import own_rules
 from autodiff_cli.runtime.values import (
     NOTHING,
     UNSET,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Block
+
+Note = Literal["equality", "comparison"]
+"""A branch on `==` or `!=` of what can be differentiated; a comparison of it used as a number."""
 
 BYTES_OF_A_NODE = 200
 """What a scalar node takes with its tuple of arguments and its value."""
@@ -70,11 +74,15 @@ class Machine:
         self.depth = 0
         self.array_bytes = 0
         self.targets: dict[str, Node] = {}
-        """The nodes to differentiate by, each at the first value of its name."""
+        """The nodes that the command differentiates by, each at the first value of its name."""
+        self.accumulated: dict[Node, Any] = {}
+        """What `backward` has added up so far, for each leaf that it reached."""
         self.taken: set[Block] = set()
         """The branches of `if` that ran."""
         self.detached: dict[Span, Detached] = {}
         """For every `detach` that cut something off, the last that it cut."""
+        self.noted: dict[Span, Note] = {}
+        """Places where a gradient may mislead, each with what happened there."""
         self.non_finite_constant: tuple[Span, Primitive, tuple[Any, ...], Any] | None = None
         """The first operation on constants that made a nan or inf of finite numbers."""
 
@@ -89,6 +97,12 @@ class Machine:
             if error.where is None:
                 error.where = span
             raise
+        except MemoryError:
+            raise LimitError(
+                f"there is no memory left for `{primitive.name}`",
+                span,
+                help="--max-memory sets a limit",
+            ) from None
         if isinstance(out, Node):
             size = getattr(out.value, "nbytes", 0)
             if size:
@@ -96,6 +110,9 @@ class Machine:
                 self.check_memory(span)
         elif isinstance(out, float) and out - out:
             self.note_non_finite(primitive, args, out, span)
+        if primitive.parts is not None:
+            keys = primitive.parts(shape_of(value_of(out)))
+            return tuple(apply(self.graph, TABLE["index"], (out, key), span) for key in keys)
         return out
 
     def note_non_finite(
@@ -120,14 +137,21 @@ class Machine:
                 help="does the loop end? a larger --max-steps allows more",
             )
         if len(self.graph.nodes) > self.limits.nodes:
-            raise LimitError(
-                f"the graph has more than {self.limits.nodes:,} nodes",
-                span,
-                label="this was running",
-                help="a larger --max-nodes allows more",
-            )
+            self.check_nodes()
         if not self.steps & 0xFFF:
             self.check_memory(span)
+
+    def check_nodes(self) -> None:
+        """Stops a run that has recorded too much, at the first node that was too many."""
+        most = self.limits.nodes
+        if len(self.graph.nodes) > most:
+            node = self.graph.nodes[most]
+            raise LimitError(
+                f"the graph has more than {most:,} nodes",
+                None if node.primitive is None else node.span,
+                label="this is one too many",
+                help="a larger --max-nodes allows more",
+            )
 
     def check_memory(self, span: Span) -> None:
         used = self.array_bytes + BYTES_OF_A_NODE * len(self.graph.nodes)
@@ -153,7 +177,11 @@ class Machine:
 
     def invoke(self, function: UserFunction, args: list[Any], span: Span) -> Any:
         if len(args) != function.arity:
-            raise arity_error(function.name or "the function", function.arity, len(args), span)
+            name = function.name or "fn"
+            signature = f"{name}({', '.join(function.parameters)})"
+            raise arity_error(name, function.arity, len(args), span, signature)
+        if function.derivative is not None and any(isinstance(arg, Node) for arg in args):
+            return own_rules.record(self, function, args, span)
         self.tick(span)
         self.depth += 1
         try:
@@ -171,15 +199,14 @@ class Machine:
             self.depth -= 1
         return result.value if type(result) is Returned else result
 
-    def mark(self, name: str, value: Any) -> Any:
-        """Makes `value` what derivatives by `name` are taken by, and returns its node."""
+    def mark(self, name: str, value: Any) -> Node:
+        """The node that derivatives by `name` are taken by, for its first `value`."""
         if isinstance(value, Node):
             # A node of its own, so that only what goes through this name counts.
             node = apply(self.graph, TABLE["identity"], (value,), None)
             node.span = value.span
         else:
             node = self.graph.leaf(self.as_float(value, name), name)
-        self.targets[name] = node
         return node
 
     def as_float(self, value: Any, name: str) -> Any:
@@ -191,12 +218,12 @@ class Machine:
         if isinstance(value, (bool, int, float)):
             return self.graph.cast(float(value))
         if hasattr(value, "astype"):
-            return value.astype("float32" if self.graph.single else "float64")
+            return value.astype("float32" if self.graph.single else "float64", copy=False)
         raise TypeMismatch(f"`{name}` holds {describe_value(value)}, want numbers to differentiate by")
 
 
 def arity_error(name: str, want: int | str, got: int, span: Span, signature: str = "") -> TypeMismatch:
-    plural = "" if want == 1 else "s"
+    plural = "" if str(want) == "1" else "s"
     return TypeMismatch(
         f"`{name}` takes {want} argument{plural}, got {got}",
         span,

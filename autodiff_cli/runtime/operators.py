@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Scalar
+from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.primitive import NUMBERS
 from autodiff_cli.runtime.values import Frame
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
-    from autodiff_cli.runtime.machine import Machine
+    from autodiff_cli.runtime.machine import Machine, Note
 
     Closure = Callable[[Frame], Any]
 
@@ -29,7 +29,8 @@ new = object.__new__
 
 def unary(machine: Machine, primitive: Primitive, operand: Closure, span: Span) -> Closure:
     compute, beyond, kink = primitive.scalar, primitive.beyond, primitive.kink
-    record, kinks = machine.graph.nodes.append, machine.graph.kinks
+    record, kinks, flats = machine.graph.nodes.append, machine.graph.kinks, machine.graph.flats
+    flat = primitive.flat
     general = machine.apply
     if compute is None:
         return lambda frame: general(primitive, (operand(frame),), span)
@@ -51,6 +52,8 @@ def unary(machine: Machine, primitive: Primitive, operand: Closure, span: Span) 
         record(node)
         if kink is not None and kink(value):
             kinks.append(node)
+        elif flat:
+            flats.append(node)
         return node
 
     return evaluate
@@ -60,7 +63,8 @@ def binary(
     machine: Machine, primitive: Primitive, left: Closure, right: Closure, span: Span
 ) -> Closure:
     compute, beyond, kink = primitive.scalar, primitive.beyond, primitive.kink
-    record, kinks = machine.graph.nodes.append, machine.graph.kinks
+    record, kinks, flats = machine.graph.nodes.append, machine.graph.kinks, machine.graph.flats
+    flat = primitive.flat
     general = machine.apply
     if compute is None:
         return lambda frame: general(primitive, (left(frame), right(frame)), span)
@@ -103,21 +107,31 @@ def binary(
         record(node)
         if kink is not None and kink(x, y):
             kinks.append(node)
+        elif flat:
+            flats.append(node)
         return node
 
     return evaluate
 
 
 def comparison(
-    machine: Machine, primitive: Primitive, left: Closure, right: Closure, span: Span
+    machine: Machine,
+    primitive: Primitive,
+    left: Closure,
+    right: Closure,
+    span: Span,
+    note: Note | None,
 ) -> Closure:
+    """As `note`, a comparison of what can be differentiated is worth a word."""
     compute = primitive.scalar
-    general = machine.apply
+    general, noted = machine.apply, machine.noted
     assert compute is not None
 
     def evaluate(frame: Frame) -> Any:
         a = left(frame)
         b = right(frame)
+        if note is not None and (isinstance(a, Node) or isinstance(b, Node)):
+            noted.setdefault(span, note)
         if type(a) is Scalar:
             a = a.value
         if type(b) is Scalar:

@@ -13,7 +13,7 @@ def printed(value: Any) -> str:
     value = value_of(value)
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
+    if isinstance(value, bool) or type(value).__name__ == "bool":
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
@@ -22,6 +22,7 @@ def printed(value: Any) -> str:
     if hasattr(value, "shape"):
         import numpy as np
 
-        text = np.array2string(np.asarray(value), separator=", ", threshold=1000)
-        return text.replace("True", "true").replace("False", "false")
+        return np.array2string(
+            np.asarray(value), separator=", ", threshold=1000, formatter={"bool": printed}
+        )
     return describe_value(value)

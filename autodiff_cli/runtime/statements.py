@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
-from autodiff_cli.engine.primitives.arrays import whole
+from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageError
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import BuiltIn, assigned_name
@@ -22,6 +22,7 @@ from autodiff_cli.runtime.values import (
     Frame,
     Returned,
     describe_value,
+    is_boolean,
     truth,
 )
 
@@ -37,9 +38,11 @@ class StatementLowering(ExpressionLowering):
     Attributes:
         targets: names of this scope whose first value is to be differentiated by; only the
             program's own scope has any.
+        floats_only: nobody named those targets, and an input whose default is a boolean is none.
     """
 
     targets: frozenset[str] = frozenset()
+    floats_only: bool = False
 
     # ── blocks ────────────────────────────────────────────────────────────────────────
 
@@ -93,6 +96,49 @@ class StatementLowering(ExpressionLowering):
         if isinstance(node, syntax.Call):
             return self.call_or_nothing(node)
         return self.expression(node)
+
+    def function_body(self, node: syntax.Function) -> Closure:
+        """A function's body; parameters that are differentiated by are marked at the call."""
+        body = self.tail(node.body)
+        marks = [
+            (self.scope.slots[parameter.name], self.marked(parameter))
+            for parameter in node.parameters
+            if parameter.name in self.scope.targets
+        ]
+        if not marks:
+            return body
+
+        def run(frame: Frame) -> Any:
+            for slot, mark in marks:
+                frame[slot] = mark(frame, frame[slot])
+            return body(frame)
+
+        return run
+
+    def marked(self, name: syntax.Name) -> Callable[[Frame, Any], Any]:
+        """The value that a name is bound to: at its first, the node to differentiate by."""
+        machine, span = self.machine, name.span
+        by_command = name.name in self.targets
+        slot = self.scope.targets.get(name.name)
+
+        def mark(frame: Frame, value: Any) -> Any:
+            if slot is None:
+                if name.name in machine.targets:
+                    return value
+            elif frame[slot] is not UNSET:
+                return value
+            try:
+                node = machine.mark(name.name, value)
+            except AdiffError as error:
+                error.where = span
+                raise
+            if by_command:
+                machine.targets[name.name] = node
+            if slot is not None:
+                frame[slot] = node
+            return node
+
+        return mark
 
     # ── statements ────────────────────────────────────────────────────────────────────
 
@@ -153,24 +199,21 @@ class StatementLowering(ExpressionLowering):
         slot = self.scope.slots[assigned_name(target).name]
         if isinstance(target, syntax.Index):
             return self._store_element(target, slot)
-        name, span, machine = target.name, target.span, self.machine
-        if name not in self.targets:
+        if not self.is_target(target.name):
 
             def keep(frame: Frame, value: Any) -> None:
                 frame[slot] = value
 
             return keep
+        mark = self.marked(target)
 
-        def mark(frame: Frame, value: Any) -> None:
-            if name not in machine.targets:
-                try:
-                    value = machine.mark(name, value)
-                except AdiffError as error:
-                    error.where = span
-                    raise
-            frame[slot] = value
+        def keep_marked(frame: Frame, value: Any) -> None:
+            frame[slot] = mark(frame, value)
 
-        return mark
+        return keep_marked
+
+    def is_target(self, name: str) -> bool:
+        return name in self.targets or name in self.scope.targets
 
     def _store_element(self, target: syntax.Index, slot: int) -> Callable[[Frame, Any], None]:
         machine, span, key = self.machine, target.span, self.key(target)
@@ -224,7 +267,9 @@ class StatementLowering(ExpressionLowering):
     def _input_item(self, item: syntax.InputItem) -> Closure:
         """Takes the default, where no value was given from outside before the run."""
         machine, name, span = self.machine, item.name.name, item.span
-        slot, marked = self.scope.slots[item.name.name], item.name.name in self.targets
+        slot = self.scope.slots[name]
+        mark = self.marked(item.name) if self.is_target(name) else None
+        marks_booleans = name in self.scope.targets or not self.floats_only
         default = None if item.default is None else self.expression(item.default)
 
         def run(frame: Frame) -> None:
@@ -233,9 +278,12 @@ class StatementLowering(ExpressionLowering):
             if default is None:
                 raise UsageError(f"input `{name}` has no value", span, kind="input")
             value = default(frame)
-            if not isinstance(value, (Node, bool)):
+            if is_boolean(value):
+                frame[slot] = mark(frame, value) if mark and marks_booleans else value
+                return
+            if not isinstance(value, Node):
                 value = machine.as_float(value, name)
-            frame[slot] = machine.mark(name, value) if marked else value
+            frame[slot] = value if mark is None else mark(frame, value)
 
         return run
 
@@ -350,8 +398,13 @@ class StatementLowering(ExpressionLowering):
     def definition(self, node: syntax.FunctionDefinition) -> Closure:
         function, slot = self.function(node.function), self.scope.slots[node.name.name]
 
+        rule = None if node.derivative is None else self.function(node.derivative)
+
         def run(frame: Frame) -> None:
-            frame[slot] = function(frame)
+            defined = function(frame)
+            if rule is not None:
+                defined.derivative = rule(frame)
+            frame[slot] = defined
 
         return run
 

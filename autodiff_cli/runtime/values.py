@@ -45,13 +45,20 @@ class Returned:
 class UserFunction:
     """A function of the program with the variables that it closes over."""
 
-    __slots__ = ("arity", "body", "frame", "locals", "name")
+    __slots__ = ("arity", "body", "derivative", "frame", "locals", "name", "parameters")
 
     def __init__(
-        self, name: str, arity: int, local: int, body: Callable[[Frame], Any], frame: Frame
+        self,
+        name: str,
+        parameters: tuple[str, ...],
+        local: int,
+        body: Callable[[Frame], Any],
+        frame: Frame,
     ) -> None:
+        self.derivative: UserFunction | None = None
         self.name = name
-        self.arity = arity
+        self.parameters = parameters
+        self.arity = len(parameters)
         self.locals = local
         self.body = body
         self.frame = frame
@@ -67,6 +74,11 @@ class BuiltInFunction:
         self.call = call
 
 
+def is_boolean(value: Any) -> bool:
+    """Whether a value is true or false, or an array of those: carried, and not differentiated."""
+    return isinstance(value, bool) or getattr(value, "dtype", "") == "bool"
+
+
 def truth(value: Any, span: Span) -> bool:
     """Whether a condition holds. It reads the value only.
 
@@ -74,9 +86,9 @@ def truth(value: Any, span: Span) -> bool:
         TypeMismatch: it is an array, or no number.
     """
     if value is True or value is False:
-        return value  # type: ignore[no-any-return]
+        return value
     if type(value) is Scalar:
-        return value.value != 0.0
+        return value.value != 0.0  # type: ignore[no-any-return]
     value = value_of(value)
     if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
         return bool(value)

@@ -6,18 +6,41 @@ from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive
 from autodiff_cli.engine.primitives import (
     arithmetic,
-    arrays,
+    construction,
     elementwise,
+    indexing,
+    joining,
     linalg,
     logic,
+    matrices,
+    products,
     random,
     reductions,
+    repeating,
+    sequences,
+    shapes,
     special,
 )
 
 TABLE: dict[str, Primitive] = {
     entry.name: entry
-    for module in (arithmetic, logic, elementwise, special, reductions, linalg, arrays, random)
+    for module in (
+        arithmetic,
+        logic,
+        elementwise,
+        special,
+        reductions,
+        products,
+        matrices,
+        linalg,
+        construction,
+        shapes,
+        indexing,
+        joining,
+        repeating,
+        sequences,
+        random,
+    )
     for entry in vars(module).values()
     if isinstance(entry, Primitive)
 }

@@ -184,7 +184,7 @@ identity = Primitive(
     exact=True,
     partials=(1.0,),
     doc="x itself, as a node of its own",
-    example="identity(3)",
+    example="",
     sample=((-5, 5),),
 )
 
@@ -198,6 +198,7 @@ gated = Primitive(
     kind="elementwise",
     operands=("factor", "partial"),
     array=_gated,
+    exact=True,
     partials=(lambda out, factor, partial: partial, lambda out, factor, partial: factor),
     doc="factor * partial, but 0 where the factor is 0, whatever the partial: the product of the sweeps",
     example="",

@@ -28,7 +28,7 @@ def _function(
     scalar: Callable[..., Any],
     array: Callable[..., Any],
     *partials: Any,
-    sample: Sequence[tuple[float, float]] = ((-5, 5),),
+    sample: Sequence[tuple[float, float] | range] = ((-5, 5),),
     operands: tuple[str, ...] = ("x",),
     defaults: Mapping[str, float] | None = None,
     **fields: Any,
@@ -360,7 +360,7 @@ def _choice(name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, fi
         exact=True,
         kink=lambda a, b: a == b,
         convention="one half to each of two that tie",
-        sample=((-5, 0), (0.1, 5)),
+        sample=((-5, 5), (-5, 5)),
         example=f"{name}(1, 2)",
     )
 

@@ -23,7 +23,7 @@ def _comparison(
         array=array,
         exact=True,
         doc=f"whether a {symbol} b, element by element",
-        example=f"{name}(1, 2)",
+        example=f"1 {symbol} [0, 1, 2]",
     )
 
 
@@ -50,7 +50,7 @@ logical_not = Primitive(
     array=lambda a: np.logical_not(a),
     exact=True,
     doc="not a, element by element",
-    example="logical_not(true)",
+    example="not (1 < 2)",
 )
 
 where = Primitive(
@@ -67,5 +67,5 @@ where = Primitive(
     ),
     doc="a where the condition holds, b elsewhere; the side not chosen adds nothing",
     example="where([1, -2] > 0, 10, 20)",
-    sample=((0, 1), (-5, 5), (-5, 5)),
+    sample=(range(2), (-5, 5), (-5, 5)),
 )

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive
-from autodiff_cli.engine.primitives.arrays import shape_argument, whole
+from autodiff_cli.engine.primitives.arguments import shape_argument, whole
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _generator: Any = None
 
 
-def seed(value: int | None) -> None:
+def seed(value: int | Sequence[int] | None) -> None:
     """Starts the generator anew, from entropy where `value` is None. NumPy is not loaded yet."""
     global _generator
     _generator = lambda: np.random.default_rng(value)  # noqa: E731
@@ -26,6 +26,11 @@ def _draw(method: str, *args: Any) -> Any:
     if callable(_generator):
         _generator = _generator()
     return getattr(_generator, method)(*args)
+
+
+def permutation(n: int) -> Any:
+    """The indices 0 … n - 1 in an order drawn at random, each order as likely as any."""
+    return _draw("permutation", n)
 
 
 def _random(name: str, doc: str, array: Callable[..., Any], example: str, **options: Any) -> Primitive:

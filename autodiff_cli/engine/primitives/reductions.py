@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, is_numeric, shape_of
-from autodiff_cli.engine.primitives.arrays import flip, index, stack
+from autodiff_cli.engine.primitives.indexing import index
+from autodiff_cli.engine.primitives.joining import stack
+from autodiff_cli.engine.primitives.shapes import flip
 from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.logic import equal, where
 from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
@@ -224,6 +226,7 @@ std = _reduction(
 
 
 def _logsumexp(x: Any, axes: tuple[int, ...], keep: bool) -> Any:
+    x = x.astype(np.result_type(x, 1.0), copy=False)  # integers have no -inf to start from
     largest = x.max(axis=axes, keepdims=True, initial=-np.inf)
     shift = np.where(np.isfinite(largest), largest, 0)
     out = shift + np.log(np.exp(x - shift).sum(axis=axes, keepdims=True))
@@ -340,6 +343,7 @@ def _along(
 
 
 def _softmax(x: Any, axis: int) -> Any:
+    x = x.astype(np.result_type(x, 1.0), copy=False)
     power = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
     return power / power.sum(axis=axis, keepdims=True)
 

@@ -91,5 +91,5 @@ polygamma = Primitive(
     doc="the n-th derivative of digamma",
     domain="x ≠ 0, -1, -2, …; n = 0, 1, 2, …",
     example="polygamma(1, 0.5)",
-    sample=((1, 1), (0.2, 10)),
+    sample=(range(1, 4), (0.2, 10)),
 )

@@ -1,0 +1,88 @@
+"""Derivative rules as formulas in the notation of the language, printed from the rules themselves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.symbols import Symbol
+
+if TYPE_CHECKING:
+    from autodiff_cli.engine.primitive import Primitive
+
+SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 6)
+"""How tightly an expression binds."""
+
+INFIX = {
+    "less": ("<", 0, 1, 1),
+    "less_equal": ("<=", 0, 1, 1),
+    "greater": (">", 0, 1, 1),
+    "greater_equal": (">=", 0, 1, 1),
+    "equal": ("==", 0, 1, 1),
+    "logical_and": ("and", 0, 1, 1),
+    "logical_or": ("or", 0, 1, 1),
+    "add": ("+", SUM, SUM, SUM),
+    "sub": ("-", SUM, SUM, PRODUCT),
+    "mul": ("*", PRODUCT, PRODUCT, PRODUCT),
+    "div": ("/", PRODUCT, PRODUCT, SIGN),
+    "pow": ("^", POWER, ATOM, POWER),
+}
+"""Sign, how tightly it binds, and how tightly its left and right operands must."""
+
+CONSTANTS = {
+    math.log(2): "log(2)",
+    math.log(10): "log(10)",
+    math.pi: "pi",
+    math.pi / 180: "pi / 180",
+    180 / math.pi: "180 / pi",
+    2 / math.sqrt(math.pi): "2 / sqrt(pi)",
+    math.sqrt(0.5): "1 / sqrt(2)",
+    1 / math.sqrt(2 * math.pi): "1 / sqrt(2 * pi)",
+}
+
+
+def partial_formulas(primitive: Primitive) -> dict[str, str]:
+    """∂out/∂operand of an elementwise primitive, for each operand, with `y` for the result."""
+    symbols = [Symbol(name) for name in primitive.operands]
+    result = Symbol("out" if "y" in primitive.operands else "y")
+    return {
+        name: formula(rule(result, *symbols) if callable(rule) else rule)
+        for name, rule in zip(primitive.operands, primitive.partials, strict=True)
+    }
+
+
+def formula(expression: Any) -> str:
+    """An expression of symbols and numbers as a program would write it."""
+    return _text(expression)[0]
+
+
+def _text(expression: Any) -> tuple[str, int]:
+    """The text of an expression, and how tightly it binds."""
+    if not isinstance(expression, Symbol):
+        return _number(expression)
+    primitive = expression.primitive
+    if primitive is None:
+        return expression.name, ATOM
+    if primitive.name == "neg":
+        return f"-{_operand(expression.args[0], SIGN)}", SIGN
+    infix = INFIX.get(primitive.name)
+    if infix is not None:
+        sign, binds, left, right = infix
+        first, second = expression.args
+        return f"{_operand(first, left)} {sign} {_operand(second, right)}", binds
+    return f"{primitive.name}({', '.join(formula(arg) for arg in expression.args)})", ATOM
+
+
+def _operand(expression: Any, at_least: int) -> str:
+    text, binds = _text(expression)
+    return text if binds >= at_least else f"({text})"
+
+
+def _number(value: float) -> tuple[str, int]:
+    if value < 0:
+        text, binds = _number(-value)
+        return f"-{text if binds >= POWER else f'({text})'}", SIGN
+    for constant, name in CONSTANTS.items():
+        if math.isclose(value, constant, rel_tol=1e-15):
+            return name, SUM if "/" in name else ATOM
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value), ATOM

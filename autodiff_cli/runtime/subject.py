@@ -1,0 +1,169 @@
+"""A program at a point, as a check sees it: its gradient, and how it is beside the point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine import derivatives
+from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import plain
+from autodiff_cli.engine.replay import Noise, replay, rounding_noise
+from autodiff_cli.engine.sweeps import forward_sweep
+from autodiff_cli.errors import AdiffError, LimitError
+from autodiff_cli.runtime.evaluation import bound_targets, require_scalar
+from autodiff_cli.runtime.findings import find
+from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy
+from autodiff_cli.runtime.watching import differences, run_moved, side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autodiff_cli.errors import Finding
+    from autodiff_cli.language.names import Names
+    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.watching import Side
+
+
+@dataclass(slots=True)
+class Swept:
+    """A gradient, by the names differentiated by, with what rounding may take it off."""
+
+    gradient: dict[str, Any]
+    noise: dict[str, Any]
+    value_noise: float
+    at_kink: bool
+    findings: list[Finding]
+
+
+class Subject:
+    """A program that has run at a point.
+
+    Attributes:
+        outcome: that run.
+        targets: the node of each name differentiated by.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        inputs: Mapping[str, Any],
+        wrt: Sequence[str],
+        of: Sequence[str] | None,
+        settings: Settings,
+        moves: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._names = names
+        self._inputs = inputs
+        self._moves = dict(moves or {})
+        self._wrt = list(wrt)
+        self._silent = replace(settings, on_print=lambda text: None)
+        self.outcome, _ = run_moved(names, inputs, self._moves, wrt, of, settings)
+        self.targets = {name: bound_targets(self.outcome)[name] for name in wrt}
+
+    @property
+    def holds(self) -> bool:
+        """Whether the program has constants that a run beside the point would change.
+
+        `detach` makes such, and so does `x.grad`. Beside the point the recorded graph is
+        then run again, in which they stand, and not the program.
+        """
+        machine = self.outcome.machine
+        return bool(machine.detached or machine.accumulated)
+
+    def sweep(self, output: str) -> Swept:
+        """The gradient of an output, in reverse.
+
+        Raises:
+            ShapeError: the output is no single number.
+        """
+        node, targets = self.outcome.outputs[output], list(self.targets.values())
+        require_scalar(self.outcome, output, node)
+        with no_garbage_collection(), quiet_numpy():
+            found = derivatives.gradient(self.outcome.graph, node, targets)
+            noise = rounding_noise(node, targets, found.by_target)
+            by_name = dict(zip(self.targets, found.by_target, strict=True))
+            findings = find(self.outcome, output, node, by_name, found.kinks, found.flats)
+        return Swept(
+            by_name,
+            dict(zip(self.targets, noise.by_target, strict=True)),
+            number(noise.value),
+            bool(found.kinks),
+            findings,
+        )
+
+    def noise(self, output: str) -> Noise:
+        """What rounding may take an output off."""
+        return rounding_noise(self.outcome.outputs[output], [], [])
+
+    def forward(self, output: str, name: str, direction: Any) -> float:
+        """The derivative of an output along a direction of a name, by a forward sweep."""
+        node = self.outcome.outputs[output]
+        if not isinstance(node, Node):
+            return 0.0
+        with no_garbage_collection(), quiet_numpy():
+            tangents = forward_sweep(below(node), {self.targets[name]: direction})
+        return number(tangents.get(node, 0.0))
+
+    def precise(self, output: str, name: str, direction: Any) -> float | None:
+        """The same at 50 digits; None where that is not to be had."""
+        from autodiff_cli.engine import precise
+
+        node = self.outcome.outputs[output]
+        if not isinstance(node, Node):
+            return None
+        with no_garbage_collection(), quiet_numpy():
+            order = below(node)
+            if not precise.can(order):
+                return None
+            return precise.derivative(order, node, self.targets[name], direction)
+
+    def value(self, output: str, name: str, shift: Any) -> float:
+        """The output with a name moved; nan where the program fails there."""
+        node, target = self.outcome.outputs[output], self.targets[name]
+        try:
+            if not self.holds:
+                return number(value_of(self._beside(output, name, shift)[0].outputs[output]))
+            return number(self._replayed(output, name, shift).get(node, value_of(node)))
+        except LimitError:
+            raise
+        except AdiffError:
+            return nan
+
+    def between(self, output: str, name: str, direction: Any, step: float) -> list[Finding]:
+        """The branches and kinks within a step on either side, along a direction."""
+        distance = f"within {step:.1g} of this point" if step else "at this point"
+        try:
+            left, right = (self._side(output, name, direction * h) for h in (-step, step))
+        except LimitError:
+            raise
+        except AdiffError:
+            return []
+        with quiet_numpy():
+            return differences(left, right, distance)
+
+    def _side(self, output: str, name: str, shift: Any) -> Side:
+        if not self.holds:
+            outcome, decisions = self._beside(output, name, shift)
+            return side(decisions, outcome.graph.nodes)
+        node = self.outcome.outputs[output]
+        nodes = below(node) if isinstance(node, Node) else []
+        return side([], nodes, self._replayed(output, name, shift))
+
+    def _beside(self, output: str, name: str, shift: Any) -> Any:
+        moves = {**self._moves, name: self._moves.get(name, 0.0) + shift}
+        return run_moved(self._names, self._inputs, moves, self._wrt, [output], self._silent)
+
+    def _replayed(self, output: str, name: str, shift: Any) -> dict[Node, Any]:
+        node, target = self.outcome.outputs[output], self.targets[name]
+        if not isinstance(node, Node):
+            return {}
+        with no_garbage_collection(), quiet_numpy():
+            return replay(below(node), {target: plain(np.asarray(target.value) + shift)})
+
+
+def number(value: Any) -> float:
+    """A scalar, whose shape may be (1,), as a float."""
+    return float(np.asarray(value).item())

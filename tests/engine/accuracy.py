@@ -1,0 +1,367 @@
+"""How exact the elementwise entries of the table are, in units in the last place.
+
+The referee is mpmath: a plain definition of each function, evaluated with as many digits as
+the question needs, and its differences with a step of 1e-40, so that no derivative rule is
+written twice. `test_accuracy` holds the figures to their limits; run as a program, this file
+prints them beside PyTorch's and JAX's on the same points:
+
+    python -m tests.engine.accuracy
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import mpmath as mp
+import numpy as np
+
+from autodiff_cli.engine.graph import Graph, Node
+from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.sweeps import recorded_reverse_sweep, reverse_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Point = tuple[float, ...]
+
+# ── definitions ───────────────────────────────────────────────────────────────────────
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x)) if x >= 0 else mp.exp(x) / (1 + mp.exp(x))
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    return max(a, b) + mp.log1p(mp.exp(-abs(a - b)))
+
+
+def _power(a: Any, b: Any) -> Any:
+    if a == 0:
+        return mp.mpf(b == 0) if b >= 0 else mp.inf
+    return mp.power(a, b)
+
+
+def _erfc(x: Any) -> Any:
+    return mp.erfc(x) if abs(x) < 1000 else mp.mpf(1 - mp.sign(x))
+
+
+def _sinc(x: Any) -> Any:
+    return mp.sin(mp.pi * x) / (mp.pi * x) if x else mp.mpf(1)
+
+
+REFERENCES: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "floordiv": lambda a, b: mp.floor(a / b),
+    "mod": lambda a, b: a - b * mp.floor(a / b),
+    "pow": _power,
+    "neg": lambda a: -a,
+    "identity": lambda x: x,
+    "gated": lambda a, b: a * b,
+    "where": lambda condition, a, b: a if condition else b,
+    "exp": mp.exp,
+    "expm1": mp.expm1,
+    "exp2": lambda x: mp.power(2, x),
+    "log": mp.log,
+    "log1p": mp.log1p,
+    "log2": lambda x: mp.log(x) / mp.log(2),
+    "log10": lambda x: mp.log(x) / mp.log(10),
+    "logaddexp": _logaddexp,
+    "sqrt": mp.sqrt,
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "hypot": lambda a, b: mp.sqrt(a * a + b * b),
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "atan2": mp.atan2,
+    "deg2rad": lambda x: x * mp.pi / 180,
+    "rad2deg": lambda x: x * 180 / mp.pi,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "tanh": mp.tanh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "round": mp.nint,
+    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    "sign": mp.sign,
+    "abs": abs,
+    "maximum": max,
+    "minimum": min,
+    "clamp": lambda x, low, high: min(max(x, low), high),
+    "relu": lambda x: max(x, 0),
+    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
+    "elu": lambda x, scale: x if x > 0 else scale * mp.expm1(x),
+    "sigmoid": _sigmoid,
+    "logsigmoid": lambda x: -_logaddexp(mp.mpf(0), -x),
+    "softplus": lambda x: _logaddexp(mp.mpf(0), x),
+    "silu": lambda x: x * _sigmoid(x),
+    "erf": lambda x: mp.sign(x) * (1 - _erfc(abs(x))) if abs(x) > 1 else mp.erf(x),
+    "erfc": _erfc,
+    "erfinv": mp.erfinv,
+    "gelu": lambda x: x * _erfc(-x / mp.sqrt(2)) / 2,
+    "lgamma": lambda x: mp.re(mp.loggamma(x)),
+    "digamma": mp.digamma,
+    "polygamma": lambda n, x: mp.psi(int(n), x),
+    "beta": mp.beta,
+    "gammainc": lambda a, x: mp.gammainc(a, 0, x, regularized=True),
+    "sinc": _sinc,
+    "xlogy": lambda x, y: x * mp.log(y) if x else mp.mpf(0),
+}
+"""What each elementwise entry is, said once more and in other words."""
+
+
+# ── references ────────────────────────────────────────────────────────────────────────
+
+MOST_DIGITS = 2000
+"""Enough for a difference of third order at 1e-300."""
+
+
+@cache
+def reference(name: str, point: Point, orders: tuple[int, ...]) -> Any:
+    """The value at `point`, or a partial derivative by the operands in `orders`, or None.
+
+    None stands for a point outside the domain.
+    """
+    largest = max((abs(math.log10(abs(x))) for x in point if x), default=0)
+    digits = 100 + 40 * len(orders) + 2 * math.ceil(largest)
+    while True:
+        with mp.workdps(digits):
+            try:
+                result, enough = _differences(REFERENCES[name], point, orders, "1e-40")
+                if result is not None and orders and 0 in point:
+                    other, _ = _differences(REFERENCES[name], point, orders, "1e-35")
+                    if other is None or not mp.almosteq(result, other, mp.mpf("1e-20")):
+                        return None
+            except (ZeroDivisionError, ValueError, TypeError, mp.libmp.NoConvergence):
+                return None
+        if result is None or enough or digits >= MOST_DIGITS:
+            return result
+        digits = min(3 * digits, MOST_DIGITS)
+
+
+def _differences(
+    function: Callable[..., Any], point: Point, orders: tuple[int, ...], step: str
+) -> tuple[Any, bool]:
+    """A central difference with a step for each of `orders`, and whether the digits sufficed."""
+    exact = [mp.mpf(x) for x in point]
+    steps = [mp.mpf(step) * (abs(x) if 0 < abs(x) < 1 else 1) for x in exact]
+    total, largest = mp.mpf(0), mp.mpf(0)
+    for signs in itertools.product((1, -1), repeat=len(orders)):
+        at = list(exact)
+        for position, sign in zip(orders, signs, strict=True):
+            at[position] += sign * steps[position]
+        value = mp.mpmathify(function(*at))
+        if isinstance(value, mp.mpc) or not mp.isfinite(value):
+            return None, True
+        total += math.prod(signs) * value
+        largest = max(largest, abs(value))
+    result = total
+    for position in orders:
+        result /= 2 * steps[position]
+    return result, not orders or abs(total) > largest * mp.mpf(10) ** (30 - mp.mp.dps)
+
+
+def ulps(got: float, want: Any) -> float:
+    """The error of `got` in units in the last place of the float next to `want`."""
+    nearest = float(want)
+    if math.isinf(nearest) or got == nearest:
+        return 0.0 if got == nearest else math.inf
+    if not math.isfinite(got):
+        return math.inf
+    return float(abs(mp.mpf(float(got)) - want) / mp.mpf(math.ulp(nearest)))
+
+
+# ── points ────────────────────────────────────────────────────────────────────────────
+
+HARD = (1e-300, 1e-160, 1e-18, 1e-9, 1e-3, 0.5, 1 - 2**-53, 1.0, 1 + 2**-52, 2.0, 6.5, 20.0, 27.0)
+HARD += (37.0, 100.0, 350.0, 709.0, 745.0, 800.0, 1e4, 1e9, 1e18, 1e154, 1e200, 1e300)
+
+
+def points(entry: Primitive) -> list[Point]:
+    """Where the entry is defined: hard points, random ones of all sizes, and those near zeros."""
+    rng = np.random.default_rng(zlib.crc32(entry.name.encode()))
+    count = len(entry.operands)
+    hard = sorted({sign * x for x in HARD for sign in (1, -1)})
+    candidates: list[Point] = []
+    if count == 1:
+        candidates += [(x,) for x in hard]
+        candidates += [(x,) for x in _near_zeros(entry)]
+    for _ in range(40 if count == 1 else 60):
+        candidates.append(tuple(_within(rng, one) for one in entry.sample))
+        candidates.append(
+            tuple(
+                _within(rng, one) if isinstance(one, range) else _of_any_size(rng)
+                for one in entry.sample
+            )
+        )
+        if count > 1:
+            candidates.append(
+                tuple(
+                    _within(rng, one) if isinstance(one, range) else float(rng.choice(hard))
+                    for one in entry.sample
+                )
+            )
+    return [point for point in dict.fromkeys(candidates) if reference(entry.name, point, ()) is not None]
+
+
+def _within(rng: np.random.Generator, one: Any) -> float:
+    return float(rng.choice(one) if isinstance(one, range) else rng.uniform(*one))
+
+
+def _of_any_size(rng: np.random.Generator) -> float:
+    return float(rng.choice([-1, 1]) * 10 ** rng.choice([rng.uniform(-20, 20), rng.uniform(-300, 300)]))
+
+
+def _near_zeros(entry: Primitive) -> Iterator[float]:
+    """The floats beside each change of sign of the value, and of the derivative."""
+
+    def value(x: float) -> float:
+        return float(entry.evaluate(x))
+
+    def slope(x: float) -> float:
+        return _scalar_partials(entry, (x,))[0]
+
+    grid = [float(x) for x in np.linspace(-9.97, 9.96, 400)]
+    for function in (value, slope):
+        for low, high in itertools.pairwise(grid):
+            before, after = function(low), function(high)
+            if before * after < 0:
+                while math.nextafter(low, high) < high:
+                    middle = (low + high) / 2
+                    if not low < middle < high:
+                        break
+                    low, high = (middle, high) if function(middle) * before > 0 else (low, middle)
+                yield low
+                yield high
+
+
+# ── what adiff gives ──────────────────────────────────────────────────────────────────
+
+
+def _scalar_partials(entry: Primitive, point: Point) -> list[float]:
+    graph = Graph()
+    leaves = [graph.leaf(x, "x") for x in point]
+    out = apply(graph, entry, tuple(leaves), None)
+    found, _ = reverse_sweep(graph.up_to(out), 1.0, leaves)
+    return [float(found.get(leaf, 0.0)) for leaf in leaves]
+
+
+def _array_values(entry: Primitive, at: Sequence[Point]) -> dict[tuple[int, ...], Any]:
+    """By orders, the value and the partial derivatives at all points at once."""
+    graph = Graph()
+    leaves = [graph.leaf(np.array(column), "x") for column in zip(*at, strict=True)]
+    one = np.ones(len(at))
+    out = apply(graph, entry, tuple(leaves), None)
+    values: dict[tuple[int, ...], Any] = {(): out.value}
+    found, _ = reverse_sweep(graph.up_to(out), one, leaves)
+    for i, leaf in enumerate(leaves):
+        values[i,] = found.get(leaf, 0 * one)
+    recorded = recorded_reverse_sweep(graph, graph.up_to(out), one, leaves)
+    for i, leaf in enumerate(leaves):
+        adjoint = recorded.get(leaf)
+        second: dict[Node, Any] = {}
+        if isinstance(adjoint, Node):
+            second, _ = reverse_sweep(graph.up_to(adjoint), one, leaves)
+        for j, other in enumerate(leaves):
+            values[i, j] = second.get(other, 0 * one)
+    return values
+
+
+def _scalar_values(entry: Primitive, at: Sequence[Point]) -> dict[tuple[int, ...], Any]:
+    """The same on floats, one point after the other, without second derivatives."""
+    values: dict[tuple[int, ...], Any] = {(): [entry.evaluate(*point) for point in at]}
+    partials = [_scalar_partials(entry, point) for point in at]
+    for i, column in enumerate(zip(*partials, strict=True)):
+        values[i,] = column
+    return values
+
+
+# ── measuring ─────────────────────────────────────────────────────────────────────────
+
+LIMITS = (4.0, 16.0, 64.0)
+"""Of the value, the first and the second derivative, in units in the last place."""
+
+
+@dataclass(slots=True, frozen=True, order=True)
+class Error:
+    """An error in units in the last place, divided by the condition of the question if above 1."""
+
+    ulps: float = 0.0
+    raw: float = 0.0
+    at: Point = ()
+    got: float = 0.0
+    want: float = 0.0
+
+
+def condition(name: str, point: Point, orders: tuple[int, ...], want: Any) -> float:
+    """How much larger a relative error of the operands becomes in the result."""
+    total = mp.mpf(0)
+    for j, x in enumerate(point):
+        slope = reference(name, point, (*orders, j))
+        if slope is not None:
+            total += abs(mp.mpf(x) * slope)
+    return float(total / abs(want)) if want else 1.0
+
+
+def errors(entry: Primitive) -> Iterator[tuple[str, tuple[int, ...], Error]]:
+    """By path (`scalar`, `array`) and orders, the error at each point where it has a reference.
+
+    Derivatives are left out at kinks, where they are a convention.
+    """
+    at = points(entry)
+    smooth = [not (entry.kink is not None and entry.kink(*map(np.float64, x))) for x in at]
+    whole = {i for i, one in enumerate(entry.sample) if isinstance(one, range)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        computed = {"scalar": _scalar_values(entry, at), "array": _array_values(entry, at)}
+    for path, values in computed.items():
+        for orders, results in values.items():
+            if whole.intersection(orders):
+                continue
+            for point, is_smooth, got in zip(at, smooth, results, strict=True):
+                want = reference(entry.name, point, orders) if is_smooth or not orders else None
+                if want is None:
+                    continue
+                raw = ulps(float(got), want)
+                scaled = raw
+                if raw > LIMITS[len(orders)]:
+                    scaled /= max(1.0, condition(entry.name, point, orders, want))
+                yield path, orders, Error(scaled, raw, point, float(got), float(want))
+
+
+def worst(entry: Primitive) -> dict[tuple[str, int], Error]:
+    """The largest error of each path and order."""
+    found: dict[tuple[str, int], Error] = {}
+    for path, orders, error in errors(entry):
+        key = path, len(orders)
+        found[key] = max(found.get(key, error), error)
+    return found
+
+
+if __name__ == "__main__":
+    import sys
+    import time
+
+    for name, entry in TABLE.items():
+        if entry.kind == "elementwise" and (len(sys.argv) < 2 or name in sys.argv[1:]):
+            start = time.time()
+            for (path, order), error in sorted(worst(entry).items()):
+                if len(sys.argv) > 1 or error.ulps > LIMITS[order]:
+                    print(f"{name:12} {path:7} {order} {error.ulps:10.3g} {error.raw:10.3g} at {error.at} {error.got} want {error.want}", flush=True)
+            if time.time() - start > 1:
+                print(name, time.time() - start)

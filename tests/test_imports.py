@@ -1,0 +1,174 @@
+"""Imports run one way, and a start loads no more than it needs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autodiff_cli
+from autodiff_cli.commands.main import COMMANDS
+
+PACKAGE = Path(autodiff_cli.__file__).parent
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    ("__init__", "__main__"),
+    ("commands", "repl"),
+    ("report",),
+    ("data", "runtime"),
+    ("engine", "language"),
+    ("errors", "version"),
+)
+"""Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
+its own row but itself."""
+
+OWNERS = {
+    "click": ("commands/",),
+    "lark": ("language/",),
+    "numpy": ("engine/", "data/", "runtime/", "report/"),
+    "rich": ("report/", "commands/progress.py"),
+    "scipy": ("engine/",),
+}
+"""Who may know which package of somebody else's."""
+
+OPAQUE = ("errors.py", "autodiff_cli.language.source")
+"""An error names the type of the span that it hands on, and knows nothing of it."""
+
+HELP_LOADS = {"autodiff_cli", "click"}
+SCALARS_LOAD = {"autodiff_cli", "click", "lark"}
+LARK_TAKES = {"atomicwrites", "interegular", "regex"}
+"""What Lark loads by itself where it is installed."""
+
+SCALAR_PROGRAMS = (
+    ("x^2 * sin(x)", "x=3"),
+    ("x - y", "x=2*pi", "y=-1e3"),
+    ("total = 0; for i in range(5) { total += x / (i + 1) }; total", "x=3", "--strict"),
+    ("y = x; while y > 1 { y = sqrt(y) - 0.5 }; y", "x=30"),
+    ("fn f(n) { if n <= 0 { 1 } else { x * f(n - 1) } }; f(4)", "x=2"),
+    ("a = x^2; b = max(a, y); b % 3", "x=3", "y=2", "--wrt", "a,y", "--of", "a,b"),
+    ("abs(x) + relu(x)", "x=0"),
+    ("log(x)", "x=-1"),
+)
+
+PROBE = """
+import sys
+before = set(sys.modules)
+sys.argv[0] = "adiff"
+from autodiff_cli.commands.main import main
+try:
+    main()
+finally:
+    loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+    print(*sorted(loaded - sys.stdlib_module_names), file=sys.stderr)
+"""
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The packages, but for Python's own, that a command line has loaded when it ends."""
+    run = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+    return set(run.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_help_loads_click_alone(command):
+    assert loaded_by(*command, "--help") <= HELP_LOADS
+
+
+@pytest.mark.parametrize("program", SCALAR_PROGRAMS, ids=lambda program: program[0])
+def test_scalars_to_json_load_neither_numpy_nor_rich(program):
+    text, *rest = program
+    assert loaded_by("eval", "-e", text, *rest, "--json") - LARK_TAKES <= SCALARS_LOAD
+
+
+def test_the_probe_sees_what_is_loaded():
+    assert "numpy" in loaded_by("eval", "-e", "sum(x)", "x=[1, 2]", "--json")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_down(module):
+    wrong = [
+        name for name in imports((PACKAGE / module).read_text("utf-8")) if not may(module, name)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("engine/graph.py", "autodiff_cli.runtime.machine"),
+        ("engine/graph.py", "autodiff_cli.language.source"),
+        ("language/names.py", "autodiff_cli.engine"),
+        ("runtime/machine.py", "autodiff_cli.data.values"),
+        ("runtime/machine.py", "autodiff_cli.report.result"),
+        ("report/result.py", "autodiff_cli"),
+        ("report/result.py", "autodiff_cli.commands.screen"),
+        ("errors.py", "autodiff_cli.language.syntax"),
+        ("version.py", "autodiff_cli.language.source"),
+        ("runtime/machine.py", "lark"),
+        ("report/table.py", "click.termui"),
+        ("commands/eval.py", "rich.table"),
+        ("engine/graph.py", "torch"),
+    ],
+)
+def test_an_import_that_runs_up_is_seen(module, name):
+    assert not may(module, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import lark.tree",
+        "from lark.tree import Tree",
+        "def f():\n    import lark.tree",
+        "if TYPE_CHECKING:\n    from lark.tree import Tree",
+    ],
+)
+def test_an_import_is_seen_wherever_it_stands(text):
+    assert imports(text) == ["lark.tree"]
+
+
+def imports(text: str) -> list[str]:
+    """The modules that a module's text imports, inside functions and for types too."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "a relative import"
+            assert node.module is not None
+            if node.module == autodiff_cli.__name__:
+                names += [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                names.append(node.module)
+    return names
+
+
+def may(module: str, name: str) -> bool:
+    """Whether the file `module` of the package may import the module `name`."""
+    root, _, rest = name.partition(".")
+    if root != autodiff_cli.__name__:
+        owners = OWNERS.get(root, ())
+        return root in sys.stdlib_module_names or module.startswith(owners)
+    if (module, name) == OPAQUE:
+        return True
+    mine, theirs = part_of(module), rest.partition(".")[0] or "__init__"
+    return mine == theirs or layer(theirs) > layer(mine)
+
+
+def part_of(module: str) -> str:
+    return module.partition("/")[0].removesuffix(".py")
+
+
+def layer(part: str) -> int:
+    for depth, row in enumerate(LAYERS):
+        if part in row:
+            return depth
+    pytest.fail(f"autodiff_cli.{part} has no row in LAYERS")
