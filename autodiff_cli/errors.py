@@ -121,7 +121,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     known = list(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    close = get_close_matches(name, known, n=1, cutoff=0.7)
     if not close:
         close = [candidate for candidate in known if candidate.lower() == name.lower()][:1]
     return f"did you mean `{close[0]}`?" if close else ""

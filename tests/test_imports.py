@@ -29,6 +29,7 @@ its own row but itself."""
 OWNERS = {
     "click": ("commands/",),
     "lark": ("language/",),
+    "mpmath": ("engine/",),
     "numpy": ("engine/", "data/", "runtime/", "report/"),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autodiff_cli.commands.derivatives import derivative_options, read_question
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import read_inputs, read_source, split_names
-from autodiff_cli.commands.limits import given_limits, limit_options, time_limit
-from autodiff_cli.commands.screen import COLOR, is_terminal, show_text, wants_color
+from autodiff_cli.commands.inputs import (
+    FILE,
+    program_options,
+    read_inputs,
+    read_source,
+    split_names,
+)
+from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import NonFiniteError, UsageError
 
 if TYPE_CHECKING:
@@ -26,25 +33,13 @@ EXAMPLES = (
     "adiff eval -e 'x^2 * sin(x)' x=3",
     "adiff eval -e '2*dot(x, x)' x='[0, 1, 2, 3]' --json",
     "adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z",
+    "adiff eval -e '[x * y, x / y]' x=2 y=3 --jacobian",
     "echo 'sum(exp(x))' | adiff eval - x='[1, 2]'",
 )
 
-FILE = click.Path(readable=False)
-"""A name that the shell completes as a file's; whether it can be read, `data` finds out."""
-
 
 @click.command("eval", cls=ExamplesFirst, examples=EXAMPLES)
-@click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]...")
-@click.option(
-    "-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines."
-)
-@click.option(
-    "--inputs",
-    "inputs_file",
-    type=FILE,
-    metavar="FILE",
-    help="Inputs from a JSON object; NAME=VALUE goes before it.",
-)
+@program_options
 @click.option(
     "--wrt",
     multiple=True,
@@ -54,6 +49,7 @@ FILE = click.Path(readable=False)
 @click.option(
     "--of", multiple=True, metavar="NAMES", help="What to give out.  [the last statement's value]"
 )
+@derivative_options
 @click.option(
     "--format",
     "form",
@@ -76,17 +72,12 @@ FILE = click.Path(readable=False)
     help="The precision of floats.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here.")
-@click.option(
-    "--at-kink",
-    type=click.Choice(("subgradient", "nan", "error")),
-    default="subgradient",
-    help="What a derivative is where there is none.",
-)
 @click.option("--strict", is_flag=True, help="A nan or inf is an error, of status 4.")
 @limit_options
 @click.option(
     "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
 )
+@click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 @click.pass_context
 def command(
@@ -103,29 +94,26 @@ def command(
     form = _format(options)
     from autodiff_cli.commands.progress import progress
     from autodiff_cli.runtime.evaluation import evaluate
-    from autodiff_cli.runtime.interpreter import Settings, load
-    from autodiff_cli.runtime.machine import Limits
+    from autodiff_cli.runtime.interpreter import load
 
     with (
         time_limit(options["timeout"]),
         progress(f"evaluating {source.name}", options["color"]) as say,
     ):
-        settings = Settings(
-            limits=Limits(**given_limits(options)),
-            single=options["dtype"] == "float32",
-            seed=options["seed"],
-            on_print=say,
-        )
+        settings = run_settings(options, say)
         names = load(source)
         inputs = read_inputs(
             input_words, options["inputs_file"], source.name == "<stdin>", settings
         )
         wrt = split_names(options["wrt"])
-        evaluations = evaluate(names, inputs, wrt, of, settings, options["at_kink"])
+        question = read_question(options, source.name == "<stdin>", settings)
+        evaluations = evaluate(names, inputs, wrt, of, settings, question)
     if options["strict"]:
         _refuse_non_finite(evaluations)
     if form != "json" and not options["quiet"]:
         _warn(evaluations, options["color"])
+    if options["verbose"]:
+        _tell(evaluations)
     _deliver(evaluations, form, options)
 
 
@@ -134,7 +122,10 @@ def _format(options: dict[str, Any]) -> str:
     form = str(options["form"])
     if options["as_json"]:
         if form not in ("auto", "json"):
-            raise UsageError(f"got --json and --format {form}, want one of them")
+            raise UsageError(
+                f"got --json and --format {form}, want one of them",
+                help="--json is short for --format json",
+            )
         form = "json"
     if form == "auto":
         if options["output"] is not None:
@@ -144,7 +135,10 @@ def _format(options: dict[str, Any]) -> str:
             form = "table" if is_terminal(sys.stdout) else "plain"
     if form == "npz":
         if options["digits"] is not None:
-            raise UsageError("--digits does not go with npz, which holds floats as they are")
+            raise UsageError(
+                "--digits does not go with npz, which holds floats as they are",
+                help="leave out --digits, or choose another --format",
+            )
         if options["output"] is None and is_terminal(sys.stdout):
             raise UsageError("npz is not for a terminal", help="add -o FILE.npz, or pipe it on")
     return form
@@ -175,6 +169,14 @@ def _warn(evaluations: Sequence[Evaluation], color: str) -> None:
             show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
 
 
+def _tell(evaluations: Sequence[Evaluation]) -> None:
+    for evaluation in evaluations:
+        size = f"{evaluation.nodes} nodes, {evaluation.leaves} of them leaves"
+        show_text(f"{evaluation.output}: {size}\n")
+        if evaluation.direction:
+            show_text(f"{evaluation.output}: the Jacobian was swept {evaluation.direction}\n")
+
+
 def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, Any]) -> None:
     """Writes the results to where they are to go."""
     from autodiff_cli.report import result
@@ -195,15 +197,4 @@ def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, An
             text = write(evaluations, digits)
         # A file's name that is no UTF-8 may stand in a warning.
         content = text.encode(errors="backslashreplace")
-    if path is not None:
-        from autodiff_cli.data.output import write_whole
-
-        write_whole(path, content)
-    elif sys.stdout is None:
-        raise UsageError(
-            "standard output is closed", help="name a file with -o FILE", kind="output"
-        )
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+    deliver(content, path)

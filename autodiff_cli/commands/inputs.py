@@ -6,10 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from autodiff_cli.language.source import Source
     from autodiff_cli.runtime.interpreter import Settings
@@ -18,7 +20,32 @@ INPUT = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")
 """What hardly stands in a file's name, and often in a program."""
 LONGEST_SHOWN = 60
+FILE = click.Path(readable=False)
+"""A name that the shell completes as a file's; whether it can be read, `data` finds out."""
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def program_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds what every command takes that runs a program: the program, and its inputs."""
+    for add in (
+        click.option(
+            "--inputs",
+            "inputs_file",
+            type=FILE,
+            metavar="FILE",
+            help="Inputs from a JSON object; NAME=VALUE goes before it.",
+        ),
+        click.option(
+            "-e",
+            "expressions",
+            multiple=True,
+            metavar="TEXT",
+            help="The program; several are its lines.",
+        ),
+        click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
+    ):
+        function = add(function)
+    return function
 
 
 def read_source(words: Sequence[str], expressions: Sequence[str]) -> tuple[Source, list[str]]:
@@ -86,7 +113,7 @@ def read_inputs(
             raise UsageError(
                 f"input `{name}` is given twice", help=f"leave out one `{name}=`", kind="input"
             )
-        given[name] = _value(name, text.lstrip(), stdin_is_program, settings)
+        given[name] = read_value(name, text, stdin_is_program, settings)
     if file is None:
         return given
     if stdin_is_program and file == "-":
@@ -96,13 +123,23 @@ def read_inputs(
     return {**read_inputs_json(file), **given}
 
 
-def _value(name: str, text: str, stdin_is_program: bool, settings: Settings) -> Any:
+def read_value(
+    name: str, text: str, stdin_is_program: bool, settings: Settings, what: str = ""
+) -> Any:
+    """The value that `NAME=text` gives; `what` is what messages call it, `input NAME` if nothing."""
+    text, what = text.lstrip(), what or f"input `{name}`"
     if PLAIN_NUMBER.fullmatch(text):
         return float(text)
+    if not text:
+        raise UsageError(
+            f"{what}: got nothing after the `=`, want a value",
+            help=f"give a number or an array: {name}=3, {name}='[1, 2]'",
+            kind="input",
+        )
     if not text.startswith("@"):
-        return _constant(name, text, settings)
+        return _constant(name, text, settings, what)
     if stdin_is_program and (text == "@-" or text.startswith("@-:")):
-        raise _standard_input_is_program(f"input `{name}`")
+        raise _standard_input_is_program(what)
     from autodiff_cli.data.files import read_file_value
 
     return read_file_value(text[1:], name)
@@ -116,7 +153,7 @@ def _standard_input_is_program(what: str) -> UsageError:
     )
 
 
-def _constant(name: str, text: str, settings: Settings) -> Any:
+def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
     from autodiff_cli.language.source import Source
     from autodiff_cli.runtime.interpreter import evaluate_constant
 
@@ -125,13 +162,11 @@ def _constant(name: str, text: str, settings: Settings) -> Any:
     except LimitError:
         raise
     except AdiffError as error:
-        remedy = error.help
-        if not text.strip():
-            remedy = f"give a number or an array: {name}=3, {name}='[1, 2]'"
-        elif error.kind == "name":
+        remedy = error.help or f"give a number or an array: {name}=3, {name}='[1, 2]'"
+        if error.kind == "name":
             remedy = f"a value is an expression of numbers; a file is {name}=@FILE"
         raise UsageError(
-            f"input `{name}`: got `{_on_one_line(text)}`, want a constant expression",
+            f"{what}: got `{_on_one_line(text)}`, want a constant expression",
             error.where,
             label=error.label or error.what,
             help=remedy,

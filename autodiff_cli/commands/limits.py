@@ -15,6 +15,8 @@ from autodiff_cli.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from autodiff_cli.runtime.interpreter import Settings
+
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 LONGEST = 1e9
 """Seconds that the system's clock can count."""
@@ -55,11 +57,19 @@ def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def given_limits(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The limits that the command line sets, by the names of `Limits`."""
+def run_settings(options: Mapping[str, Any], on_print: Callable[[str], None]) -> Settings:
+    """How a program is to run, by the options of a command."""
+    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Limits
+
     names = ("steps", "nodes", "depth", "memory")
-    given = {name: options[f"max_{name}"] for name in names}
-    return {name: value for name, value in given.items() if value is not None}
+    limits = {name: options[f"max_{name}"] for name in names}
+    return Settings(
+        limits=Limits(**{name: most for name, most in limits.items() if most is not None}),
+        single=options.get("dtype") == "float32",
+        seed=options["seed"],
+        on_print=on_print,
+    )
 
 
 @contextmanager

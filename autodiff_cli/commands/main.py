@@ -12,10 +12,10 @@ import click
 
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.screen import show_error
-from autodiff_cli.errors import AdiffError, LimitError, UsageError
+from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
 from autodiff_cli.version import __version__
 
-COMMANDS = ("eval", "examples", "completion")
+COMMANDS = ("eval", "functions", "check", "examples", "completion")
 """Each is the function `command` of the module of its name."""
 
 EXAMPLES = (
@@ -132,6 +132,9 @@ def _usage_error(error: click.UsageError) -> UsageError:
     what, _, hint = message.partition(" Did you mean ")
     what = what.rstrip(".")
     what = what[:1].lower() + what[1:]
+    remedy = f"did you mean {hint}" if hint else ""
+    if isinstance(error, click.NoSuchOption):
+        what = f"there is no option `{error.option_name}`"
+        remedy = did_you_mean(error.option_name, error.possibilities or ())
     command = error.ctx.command_path if error.ctx else "adiff"
-    remedy = f"did you mean {hint}" if hint else f"`{command} --help` lists what there is"
-    return UsageError(what, help=remedy)
+    return UsageError(what, help=remedy or f"`{command} --help` lists what there is")

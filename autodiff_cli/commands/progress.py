@@ -7,9 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
-from autodiff_cli.commands.screen import is_terminal, wants_color
+from autodiff_cli.commands.screen import is_terminal, show_text, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +19,7 @@ SECONDS_BEFORE = 1.0
 
 def say(text: str) -> None:
     """Writes a line to standard error."""
-    click.echo(text, err=True)
+    show_text(f"{text}\n")
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 import click
+
+from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +43,32 @@ def show_error(error: AdiffError, arguments: Sequence[str]) -> None:
     from autodiff_cli.report import diagnostics
 
     if _asks_for_json(arguments):
-        click.echo(diagnostics.as_json(error), err=True)
+        show_text(f"{diagnostics.as_json(error)}\n")
     else:
         show_text(diagnostics.as_text(error, wants_color(sys.stderr, _color_choice(arguments))))
 
 
 def show_text(text: str) -> None:
     """Writes text to standard error, its colours as they are."""
-    click.echo(text, err=True, nl=False, color=True)
+    # Where it cannot be written there is nobody to tell, and results are none the worse for it.
+    with suppress(OSError):
+        click.echo(text, err=True, nl=False, color=True)
+
+
+def deliver(content: bytes, path: str | None) -> None:
+    """Writes results to a file, whole or not at all, or to standard output."""
+    if path is not None:
+        from autodiff_cli.data.output import write_whole
+
+        write_whole(path, content)
+    elif sys.stdout is None:
+        raise UsageError(
+            "standard output is closed", help="name a file with -o FILE", kind="output"
+        )
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from autodiff_cli.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Value", "read_file_value", "read_inputs_json", "read_program"]
+__all__ = ["Value", "read_file_value", "read_inputs_json", "read_program", "read_text"]
 
 _STANDARD_INPUT = "-"
 
@@ -50,8 +50,13 @@ def read_file_value(spec: str, name: str) -> Value:
 
 def read_inputs_json(path: str) -> dict[str, Value]:
     """The values in a JSON object, by the names of the inputs; `-` is standard input."""
+    return read_json_inputs(read_text(path), _source(path))
+
+
+def read_text(path: str) -> str:
+    """The text of a file, or of standard input; it is not blank."""
     source = _source(path)
-    return read_json_inputs(_text(_content(path, source), source), source)
+    return _text(_content(path, source), source)
 
 
 def read_program(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,10 +9,10 @@ from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.joining import stack
-from autodiff_cli.engine.primitives.shapes import reshape
 from autodiff_cli.engine.primitives.reductions import sum_
+from autodiff_cli.engine.primitives.shapes import reshape
 from autodiff_cli.engine.sweeps import (
-    AtKink,
+    Kinks,
     forward_sweep,
     ones_of,
     recorded_reverse_sweep,
@@ -27,61 +26,38 @@ if TYPE_CHECKING:
     from autodiff_cli.engine.graph import Graph
 
 
-@dataclass(slots=True)
-class Gradient:
-    """The derivatives of one scalar output.
-
-    Attributes:
-        by_target: ∂output/∂target for each target, in the target's shape.
-        kinks: the nodes at a kink whose convention the numbers rest on.
-        flats: the nodes that ended a gradient that was not zero, their derivative being 0.
-    """
-
-    by_target: list[Any]
-    kinks: list[Node] = field(default_factory=list)
-    flats: list[Node] = field(default_factory=list)
-
-
 def gradient(
     graph: Graph,
     output: Any,
     targets: Sequence[Node],
-    at_kink: AtKink = "subgradient",
     cotangent: Any = None,
-) -> Gradient:
-    """The vjp of `output` by every one of `targets`, in one reverse sweep.
+    kinks: Kinks | None = None,
+) -> list[Any]:
+    """The vjp of `output` by every one of `targets`, in one reverse sweep; shapes: the targets'.
 
     `cotangent` is of the output's shape; left out, it is ones, which makes the gradient of a
     scalar. An output that is no node depends on no target.
 
     Raises:
-        DomainError: a kink was met, and `at_kink` is "error".
+        DomainError: a kink was met, and kinks are errors. So too below.
     """
     if not isinstance(output, Node):
-        return Gradient([zeros_of(target) for target in targets])
-    adjoints, met = reverse_sweep(
-        graph.up_to(output),
-        ones_of(output) if cotangent is None else cotangent,
-        targets,
-        kinks=graph.kinks,
-        flats=graph.flats,
-        at_kink=at_kink,
-    )
-    kinks = set(graph.kinks)
-    return Gradient(
-        [adjoints.get(target, zeros_of(target)) for target in targets],
-        [node for node in met if node in kinks],
-        [node for node in met if node not in kinks],
-    )
+        return [zeros_of(target) for target in targets]
+    seed = ones_of(output) if cotangent is None else cotangent
+    adjoints = reverse_sweep(graph.up_to(output), seed, targets, kinks=kinks)
+    return [adjoints.get(target, zeros_of(target)) for target in targets]
 
 
 Direction = Literal["reverse", "forward"]
 
 
 def jacobian(
-    output: Any, targets: Sequence[Node], shape: tuple[int, ...]
+    output: Any,
+    targets: Sequence[Node],
+    shape: tuple[int, ...],
+    kinks: Kinks | None = None,
 ) -> tuple[list[Any], Direction]:
-    """∂output/∂target for each target; shape: the output's, then the target's.
+    """∂output/∂target for each target, for an output of `shape`; shape: that, then the target's.
 
     One sweep for each element of the output, or one for each of the targets: the direction
     that is cheaper, which is returned.
@@ -92,16 +68,21 @@ def jacobian(
         return [np.zeros((*shape, *shape_of(t.value))) for t in targets], direction
     nodes = below(output)
     by_element = _rows if direction == "reverse" else _columns
-    blocks = by_element(nodes, output, targets, shape)
+    blocks = by_element(nodes, output, targets, shape, kinks)
     return blocks, direction
 
 
 def _rows(
-    nodes: Sequence[Node], output: Node, targets: Sequence[Node], shape: tuple[int, ...]
+    nodes: Sequence[Node],
+    output: Node,
+    targets: Sequence[Node],
+    shape: tuple[int, ...],
+    kinks: Kinks | None,
 ) -> list[Any]:
     blocks = [np.zeros((prod(shape), *shape_of(target.value))) for target in targets]
     for row, unit in enumerate(unit_arrays(shape)):
-        adjoints, _ = reverse_sweep(nodes, unit if shape else ones_of(output), targets)
+        seed = unit if shape else ones_of(output)
+        adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
         for block, target in zip(blocks, targets, strict=True):
             block[row] = adjoints.get(target, 0.0)
     return [
@@ -111,13 +92,17 @@ def _rows(
 
 
 def _columns(
-    nodes: Sequence[Node], output: Node, targets: Sequence[Node], shape: tuple[int, ...]
+    nodes: Sequence[Node],
+    output: Node,
+    targets: Sequence[Node],
+    shape: tuple[int, ...],
+    kinks: Kinks | None,
 ) -> list[Any]:
     blocks = []
     for target in targets:
         inner = shape_of(target.value)
         columns = [
-            np.broadcast_to(forward_sweep(nodes, {target: unit}).get(output, 0.0), shape)
+            np.broadcast_to(forward_sweep(nodes, {target: unit}, kinks).get(output, 0.0), shape)
             for unit in unit_arrays(inner)
         ]
         stacked = np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
@@ -125,56 +110,71 @@ def _columns(
     return blocks
 
 
-def hessian(graph: Graph, output: Any, targets: Sequence[Node]) -> list[list[Any]]:
+def hessian(
+    graph: Graph, output: Any, targets: Sequence[Node], kinks: Kinks | None = None
+) -> list[list[Any]]:
     """∂²output/∂target∂other of a scalar, for every pair; shape: the target's, then the other's.
 
     A recorded sweep makes the gradient, and then one sweep for each of its elements a row.
     """
-    gradients = recorded_gradient(graph, output, 1.0, targets)
-    return [
-        jacobian_rows(component, targets, shape_of(target.value))
-        for component, target in zip(gradients, targets, strict=True)
-    ]
+    blocks = []
+    gradients = recorded_gradient(graph, output, _one(output), targets, kinks)
+    for component, target in zip(gradients, targets, strict=True):
+        shape = shape_of(target.value)
+        if isinstance(component, Node):
+            blocks.append(_rows(below(component), component, targets, shape, None))
+        else:
+            blocks.append([np.zeros(shape + shape_of(other.value)) for other in targets])
+    return blocks
 
 
-def jacobian_rows(output: Any, targets: Sequence[Node], shape: tuple[int, ...]) -> list[Any]:
-    """As `jacobian`, swept in reverse."""
-    if not isinstance(output, Node):
-        return [np.zeros((*shape, *shape_of(target.value))) for target in targets]
-    return _rows(below(output), output, targets, shape)
-
-
-def jvp(output: Any, tangents: Mapping[Node, Any]) -> Any:
+def jvp(output: Any, tangents: Mapping[Node, Any], kinks: Kinks | None = None) -> Any:
     """The derivative of `output` along `tangents`, in its shape, in one forward sweep."""
     if not isinstance(output, Node):
         return np.zeros(shape_of(output))
-    tangent = forward_sweep(below(output), tangents).get(output)
+    tangent = forward_sweep(below(output), tangents, kinks).get(output)
     return zeros_of(output) if tangent is None else tangent
 
 
 def hvp(
-    graph: Graph, output: Any, targets: Sequence[Node], tangents: Mapping[Node, Any]
+    graph: Graph,
+    output: Any,
+    targets: Sequence[Node],
+    tangents: Mapping[Node, Any],
+    kinks: Kinks | None = None,
 ) -> list[Any]:
     """The Hessian of a scalar times `tangents`, by every target: two sweeps, whatever the size."""
-    gradients = recorded_gradient(graph, output, 1.0, list(tangents))
+    gradients = recorded_gradient(graph, output, _one(output), list(tangents), kinks)
     total: Any = 0.0
     with graph.recording():
         for component, tangent in zip(gradients, tangents.values(), strict=True):
             if isinstance(component, Node):
                 total = total + sum_(component * tangent, None, False)
-    return gradient(graph, total, targets).by_target
+    return gradient(graph, total, targets)
 
 
-def taylor(graph: Graph, output: Any, target: Node, order: int) -> list[Any]:
-    """The value of a scalar and its first `order` derivatives by a scalar target."""
+def taylor(
+    graph: Graph, output: Any, target: Node, order: int, kinks: Kinks | None = None
+) -> list[Any]:
+    """The first `order` derivatives of a scalar by a scalar target."""
     derivatives = [output]
     for _ in range(order):
-        derivatives.append(recorded_gradient(graph, derivatives[-1], 1.0, [target])[0])
-    return [value_of(derivative) for derivative in derivatives]
+        last = derivatives[-1]
+        derivatives += recorded_gradient(graph, last, _one(last), [target], kinks)
+        kinks = None
+    return [value_of(derivative) for derivative in derivatives[1:]]
+
+
+def _one(output: Any) -> Any:
+    return ones_of(output) if isinstance(output, Node) else 1.0
 
 
 def recorded_gradient(
-    graph: Graph, output: Any, cotangent: Any, targets: Sequence[Node]
+    graph: Graph,
+    output: Any,
+    cotangent: Any,
+    targets: Sequence[Node],
+    kinks: Kinks | None = None,
 ) -> list[Any]:
     """The vjp of `cotangent` by every target, recorded, so that it can be differentiated again.
 
@@ -183,7 +183,7 @@ def recorded_gradient(
     """
     if not isinstance(output, Node):
         return [zeros_of(target) for target in targets]
-    found = recorded_reverse_sweep(graph, below(output), cotangent, targets)
+    found = recorded_reverse_sweep(graph, below(output), cotangent, targets, kinks)
     return [found.get(target, zeros_of(target)) for target in targets]
 
 

@@ -36,6 +36,7 @@ CONSTANTS = {
     math.pi / 180: "pi / 180",
     180 / math.pi: "180 / pi",
     2 / math.sqrt(math.pi): "2 / sqrt(pi)",
+    math.sqrt(math.pi) / 2: "sqrt(pi) / 2",
     math.sqrt(0.5): "1 / sqrt(2)",
     1 / math.sqrt(2 * math.pi): "1 / sqrt(2 * pi)",
 }

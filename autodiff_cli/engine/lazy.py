@@ -18,6 +18,8 @@ class LazyModule:
         return value
 
 
+__all__ = ["LazyModule", "np", "special"]
+
 if TYPE_CHECKING:
     import numpy as np
 

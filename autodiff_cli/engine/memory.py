@@ -6,6 +6,8 @@ from autodiff_cli.errors import LimitError
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
+LARGEST = 1e300
+
 _largest: float = float("inf")
 
 
@@ -31,6 +33,7 @@ def reserve(size: float, what: str) -> None:
 def in_words(size: float) -> str:
     """`1.5 GiB`."""
     unit = 0
+    size = float(min(size, LARGEST))  # an integer may be too large for a float
     while size >= 1024 and unit < len(UNITS) - 1:
         size /= 1024
         unit += 1

@@ -23,6 +23,25 @@ Rule = Any
 REQUIRED: Any = object()
 """Stands in `options` for a static argument that has no default."""
 
+SIGNS = {
+    "add": "+",
+    "sub": "-",
+    "neg": "-",
+    "mul": "*",
+    "div": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "matmul": "@",
+    "pow": "^",
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "equal": "==",
+    "not_equal": "!=",
+}
+"""The operators of the language, by the names of their primitives."""
+
 NUMBERS = frozenset((float, int, bool))
 LARGEST_INTEGER = 2**63
 SMALL = 2**16
@@ -60,6 +79,7 @@ class Primitive:
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
             where the primitive is linear in that operand. A variadic one has a single
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
+        derivative: of reductions and structural primitives, the derivative as a formula.
         kink: `kink(*operands)`, true where the derivative is a convention.
         convention: that convention, in words.
         doc: what it computes, one line.
@@ -87,6 +107,7 @@ class Primitive:
     weight: Callable[..., Any] | None = None
     vjps: Any = ()
     jvps: Any = ()
+    derivative: str = ""
     kink: Callable[..., Any] | None = None
     convention: str = ""
     domain: str = "all reals"
@@ -94,8 +115,13 @@ class Primitive:
     _scalar_pull: Callable[[Scalar, float], None] | None = None
 
     @property
+    def title(self) -> str:
+        """What messages call it: the operator that a program writes, or the name."""
+        return SIGNS.get(self.name, self.name)
+
+    @property
     def signature(self) -> str:
-        """As a caller writes it: `leaky_relu(x, slope=0.01)`."""
+        """As a caller writes it: `leaky_relu(x, slope=0.01)`; what stands in [] may be left out."""
         parts = [
             f"{name}={self.defaults[name]:g}" if name in self.defaults else name
             for name in self.operands
@@ -103,7 +129,7 @@ class Primitive:
         if self.variadic:
             parts = [f"{self.operands[0]}1", f"{self.operands[0]}2", "…"]
         options = [
-            name if default in (REQUIRED, None) else f"{name}={_literal(default)}"
+            {REQUIRED: name, None: f"[{name}]"}.get(default, f"{name}={_literal(default)}")
             for name, default in self.options.items()
         ]
         parts = options + parts if self.options_first else parts + options
@@ -144,14 +170,17 @@ class Primitive:
                 return self._on_scalars(values)
         for value in values[: len(values) - len(self.options)]:
             if not is_numeric(value):
-                raise TypeMismatch(f"`{self.name}` got {describe(value)}, want numbers")
+                raise TypeMismatch(f"`{self.title}` got {describe(value)}, want numbers")
         if self.scalar is None and self.kind != "elementwise":
             return plain(self.array(*values))
         self._reserve(values)
         try:
             return plain(self.array(*values))
         except ValueError:
-            raise broadcast_error(self.name, values) from None
+            raise broadcast_error(self.title, values) from None
+        except TypeError:
+            # Some of NumPy's functions of numbers do not take booleans for such.
+            return plain(self.array(*(counted(value) for value in values)))
 
     def _reserve(self, values: tuple[Any, ...]) -> None:
         """Asks for the memory of a result that is larger than all operands, by broadcasting."""
@@ -162,8 +191,8 @@ class Primitive:
             try:
                 shape = np.broadcast_shapes(*(shape_of(value) for value in values))
             except ValueError:
-                raise broadcast_error(self.name, values) from None
-            reserve(8 * prod(shape), f"`{self.name}` of shape {shape}")
+                raise broadcast_error(self.title, values) from None
+            reserve(8 * prod(shape), f"`{self.title}` of shape {shape}")
 
     def _on_scalars(self, values: tuple[Any, ...]) -> Any:
         assert self.scalar is not None
@@ -222,6 +251,13 @@ def plain(value: Any) -> Any:
         value = value[()]
     if isinstance(value, np.generic) and not isinstance(value, np.float32):
         return value.item()
+    return value
+
+
+def counted(value: Any) -> Any:
+    """An array of booleans as the integers that they count as; all else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype == bool:
+        return value.astype(np.int64)
     return value
 
 

@@ -75,7 +75,8 @@ def rounding_noise(output: Any, targets: Sequence[Node], gradient: Sequence[Any]
     for _ in range(ROUNDINGS):
         nodes = _rounded(order, rng)
         last = nodes[output]
-        adjoints, _ = reverse_sweep(list(nodes.values()), ones_of(last), list(nodes.values()))
+        wanted = [nodes[target] for target in targets if target in nodes]
+        adjoints = reverse_sweep(list(nodes.values()), ones_of(last), wanted)
         spread = np.fmax(spread, np.abs(last.value - output.value))
         for position, (target, known) in enumerate(zip(targets, gradient, strict=True)):
             found = adjoints.get(nodes[target], 0.0) if target in nodes else zeros_of(target)
@@ -99,10 +100,17 @@ def _rounded(order: Sequence[Node], rng: Any) -> dict[Node, Node]:
     return nodes
 
 
+def _occurs(value: float, operand: Any) -> bool:
+    """Whether a number, or its negative, is the operand or one of its elements."""
+    if isinstance(operand, (int, float)):
+        return abs(value) == abs(operand)
+    return bool(np.any(np.equal(np.abs(operand), abs(value))))
+
+
 def _off(value: Any, operands: Sequence[Any], rng: Any) -> Any:
     """A result with another rounding. What was only moved, chosen or negated was not rounded."""
     if type(value) is float:
-        if any(isinstance(x, (int, float)) and abs(value) == abs(x) for x in operands):
+        if any(_occurs(value, x) for x in operands):
             return value
         return value * (1.0 + EPSILON * rng.uniform(-1.0, 1.0))
     sizes = [np.abs(np.ravel(x)) for x in operands if np.asarray(x).dtype.kind in "fi"]

@@ -11,10 +11,11 @@ from typing import Any
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.primitive import Primitive, shape_of
+from autodiff_cli.engine.primitive import Primitive, counted, shape_of
+from autodiff_cli.engine.primitives.arguments import axes_of
 from autodiff_cli.engine.primitives.arithmetic import gated
+from autodiff_cli.engine.primitives.reductions import kept_shape, sum_
 from autodiff_cli.engine.primitives.shapes import broadcast_to, reshape
-from autodiff_cli.engine.primitives.reductions import axes_of, kept_shape, sum_
 
 
 def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
@@ -29,8 +30,8 @@ def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
     for position, arg in enumerate(node.args):
         if not (recorded and isinstance(arg, Node)):
             arg = value_of(arg)
-            if position < operands and type(arg) in (float, int):
-                arg = to_float(arg)
+            if position < operands:
+                arg = to_float(arg) if type(arg) in (float, int) else counted(arg)
         arguments.append(arg)
     return arguments
 

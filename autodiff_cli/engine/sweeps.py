@@ -24,35 +24,66 @@ if TYPE_CHECKING:
 AtKink = Literal["subgradient", "nan", "error"]
 
 
+class Kinks:
+    """Which nodes stand at a kink, what is to be done there, and which a derivative rests on.
+
+    Attributes:
+        met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
+    """
+
+    def __init__(self, graph: Graph, at_kink: AtKink = "subgradient") -> None:
+        self._kinks = set(graph.kinks)
+        self._noticed = self._kinks.union(graph.flats)
+        self._at_kink = at_kink
+        self.met: dict[Node, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._noticed)
+
+    def __contains__(self, node: Node) -> bool:
+        return node in self._noticed
+
+    def is_kink(self, node: Node) -> bool:
+        return node in self._kinks
+
+    def meet(self, node: Node, derivative: Any) -> Any:
+        """What goes on of a derivative that is not zero and arrives at `node`.
+
+        Raises:
+            DomainError: it is a kink, and kinks are errors.
+        """
+        self.met[node] = None
+        if node not in self._kinks or self._at_kink == "subgradient":
+            return derivative
+        if self._at_kink == "nan":
+            return derivative * math.nan
+        assert node.primitive is not None
+        raise DomainError(
+            f"`{node.primitive.title}` is evaluated at a kink, where it has no derivative",
+            node.span,
+            help="--at-kink subgradient takes the convention: " + node.primitive.convention,
+        )
+
+
 def reverse_sweep(
     nodes: Sequence[Node],
     seed: Any,
     targets: Collection[Node],
     *,
-    kinks: Collection[Node] = (),
-    flats: Collection[Node] = (),
-    at_kink: AtKink = "subgradient",
+    kinks: Kinks | None = None,
     watch: Callable[[Node, Any, Node, Any], None] | None = None,
-) -> tuple[dict[Node, Any], list[Node]]:
+) -> dict[Node, Any]:
     """The adjoints of those of `targets` that are reached, from `seed`, the last node's cotangent.
 
     Args:
         nodes: in an order in which operands come before what is computed from them.
         seed: of the last node's shape and type.
-        kinks: nodes that stand at a kink.
-        flats: nodes whose derivative is 0.
         watch: is told every contribution as it is made.
 
-    Returns:
-        The adjoints, and those of `kinks` and `flats` that they rest on, last first.
-
     Raises:
-        DomainError: a kink was met, and `at_kink` is "error".
+        DomainError: a kink was met, and kinks are errors.
     """
     sums = _Sums()
-    at_kinks = set(kinks)
-    noticed = at_kinks.union(flats)
-    met: list[Node] = []
     wanted = set(targets)
     adjoints: dict[Node, Any] = {}
     nodes[-1].adjoint = seed
@@ -75,10 +106,8 @@ def reverse_sweep(
         primitive = node.primitive
         if primitive is None:
             continue
-        if noticed and node in noticed:
-            met.append(node)
-            if node in at_kinks:
-                g = _at_kink(node, g, at_kink)
+        if kinks and node in kinks:
+            g = kinks.meet(node, g)
         if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
             primitive.scalar_pull(node, g)
             continue
@@ -90,11 +119,15 @@ def reverse_sweep(
                     if watch is not None:
                         watch(node, g, operand, contribution)
                     sums.add(operand, contribution)
-    return adjoints, met
+    return adjoints
 
 
 def recorded_reverse_sweep(
-    graph: Graph, nodes: Sequence[Node], seed: Any, targets: Collection[Node]
+    graph: Graph,
+    nodes: Sequence[Node],
+    seed: Any,
+    targets: Collection[Node],
+    kinks: Kinks | None = None,
 ) -> dict[Node, Any]:
     """As `reverse_sweep`, but every step is recorded into `graph`.
 
@@ -112,6 +145,8 @@ def recorded_reverse_sweep(
                 found[node] = g
             if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
                 continue
+            if kinks and node in kinks:
+                g = kinks.meet(node, g)
             args = rule_arguments(node, recorded=True)
             for position, operand in enumerate(node.args):
                 if isinstance(operand, Node):
@@ -127,7 +162,9 @@ def recorded_reverse_sweep(
     return found
 
 
-def forward_sweep(nodes: Sequence[Node], seeds: Mapping[Node, Any]) -> dict[Node, Any]:
+def forward_sweep(
+    nodes: Sequence[Node], seeds: Mapping[Node, Any], kinks: Kinks | None = None
+) -> dict[Node, Any]:
     """The tangents of all `nodes` that depend on a seeded one, from the tangents in `seeds`.
 
     Args:
@@ -144,6 +181,8 @@ def forward_sweep(nodes: Sequence[Node], seeds: Mapping[Node, Any]) -> dict[Node
             t = tangents.get(operand) if isinstance(operand, Node) else None
             if t is None or not np.any(t):
                 continue
+            if kinks and node in kinks:
+                t = kinks.meet(node, t)
             args = args or rule_arguments(node)
             part = tangent(node.primitive, position, t, node.value, args)
             if part is not None:
@@ -151,18 +190,6 @@ def forward_sweep(nodes: Sequence[Node], seeds: Mapping[Node, Any]) -> dict[Node
         if total is not None:
             tangents[node] = fit(np.asarray(total), shape_of(node.value))
     return tangents
-
-
-def _at_kink(node: Node, g: Any, at_kink: AtKink) -> Any:
-    if at_kink == "nan":
-        return g * math.nan
-    if at_kink == "error" and node.primitive is not None:
-        raise DomainError(
-            f"`{node.primitive.name}` is evaluated at a kink, where it has no derivative",
-            node.span,
-            help="--at-kink subgradient takes the convention: " + node.primitive.convention,
-        )
-    return g
 
 
 class _Sums:

@@ -6,7 +6,8 @@ scope or of an enclosing one binds is built in, or else an input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
@@ -17,7 +18,20 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.source import Span
 
+AS_STATEMENT = "make the `if` a statement of its own, whose value nothing takes"
+
 ATTRIBUTES = ("T", "shape", "grad")
+
+NO_FUNCTIONS = (
+    syntax.Number,
+    syntax.String,
+    syntax.ArrayLiteral,
+    syntax.Unary,
+    syntax.Binary,
+    syntax.Comparison,
+    syntax.Logical,
+)
+"""Expressions whose value is never a function."""
 
 PYTHON_CONSTANTS = {
     "True": "write `true`",
@@ -180,13 +194,19 @@ def assigned_name(target: syntax.Name | syntax.Index) -> syntax.Name:
 def children(node: Any) -> list[Any]:
     """The parts of a node, in order of the source; of a function, parameters and body."""
     parts: list[Any] = []
-    for name in type(node).__slots__:
+    for name in _fields_of_nodes(type(node)):
         child = getattr(node, name)
         if type(child) is tuple:
-            parts.extend(part for part in child if _is_node(part))
-        elif _is_node(child):
+            parts.extend(child)
+        elif child is not None:
             parts.append(child)
     return parts
+
+
+@cache
+def _fields_of_nodes(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node that hold nodes, in order of the source."""
+    return tuple(field.name for field in fields(kind) if field.type not in syntax.PLAIN)
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -197,10 +217,6 @@ def walk(node: Any) -> Iterator[Any]:
         yield node
         if not isinstance(node, syntax.Function):
             pending.extend(reversed(children(node)))
-
-
-def _is_node(value: Any) -> bool:
-    return hasattr(type(value), "__dataclass_fields__")
 
 
 def _reads(program: syntax.Program) -> Iterator[tuple[Any, syntax.Name]]:
@@ -256,18 +272,16 @@ def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> Pro
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 
-def _check_called(
-    call: syntax.Call, scope: Scope, names: Names, built_in: Collection[str]
-) -> None:
+def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Collection[str]) -> None:
     function = call.function
-    if isinstance(function, syntax.Number):
-        arguments = call.span.source.text[function.span.end : call.span.end].strip()
+    if isinstance(function, NO_FUNCTIONS):
+        factors = [function.span.text, call.span.source.text[function.span.end : call.span.end]]
+        left, right = ("…" if "\n" in factor else factor.strip() for factor in factors)
         raise ProgramError(
-            f"`{function.span.text}` is a number, not a function",
+            f"got `{right}` after `{left}`, want an operator",
             call.span,
-            help=f"to multiply, write `{function.span.text}*{arguments}`"
-            if "\n" not in arguments
-            else "to multiply, write `*`",
+            label="a call of what is no function",
+            help=f"to multiply, write `{left}*{right}`",
         )
     if not isinstance(function, syntax.Name):
         return
@@ -318,7 +332,11 @@ def _check_parameters(function: syntax.Function) -> None:
     seen: set[str] = set()
     for parameter in function.parameters:
         if parameter.name in seen:
-            raise ProgramError(f"two parameters are called `{parameter.name}`", parameter.span)
+            raise ProgramError(
+                f"two parameters are called `{parameter.name}`",
+                parameter.span,
+                help="give each a name of its own",
+            )
         seen.add(parameter.name)
 
 
@@ -345,9 +363,13 @@ def _check_placement(body: syntax.Block, in_function: bool) -> None:
         if isinstance(node, (syntax.Break, syntax.Continue)):
             word = "break" if isinstance(node, syntax.Break) else "continue"
             if not in_loop:
-                raise ProgramError(f"`{word}` outside a loop", node.span)
+                raise ProgramError(
+                    f"`{word}` outside a loop",
+                    node.span,
+                    help=f"`{word}` stands inside the braces of a `while` or a `for`",
+                )
             if not as_statement:
-                raise ProgramError(f"`{word}` inside an expression", node.span)
+                raise ProgramError(f"`{word}` inside an expression", node.span, help=AS_STATEMENT)
         elif isinstance(node, syntax.Return):
             if not in_function:
                 raise ProgramError(
@@ -356,7 +378,7 @@ def _check_placement(body: syntax.Block, in_function: bool) -> None:
                     help="the value of a program is that of its last statement",
                 )
             if not as_statement:
-                raise ProgramError("`return` inside an expression", node.span)
+                raise ProgramError("`return` inside an expression", node.span, help=AS_STATEMENT)
         elif isinstance(node, syntax.Input) and (in_function or in_loop):
             raise ProgramError(
                 "`input` inside a function or a loop",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lark import Token, Transformer, UnexpectedInput
 from lark.lark import PostLex
@@ -44,7 +44,8 @@ def parse(source: Source) -> syntax.Program:
     parser, builder, newlines = _parser()
     builder.source = source
     try:
-        program: syntax.Program = parser.parse(source.text)
+        # The builder makes nodes of what Lark's types call a tree.
+        program = cast("syntax.Program", parser.parse(source.text))
     except UnexpectedInput as error:
         from autodiff_cli.language.syntax_errors import explain
 
@@ -73,13 +74,14 @@ class Newlines(PostLex):
         self.previous: Token | None = None
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        self.opened = opened = []
+        opened: list[Token] = []
+        self.opened = opened
         self.previous = None
         pending: Token | None = None
         for token in stream:
             kind = token.type
             if kind == "_NEWLINE":
-                previous = self.previous
+                previous: Token | None = self.previous
                 inside = opened and opened[-1].type != "LBRACE"
                 if not inside and (previous is None or previous.type not in CONTINUES_AFTER):
                     pending = pending or token
@@ -109,11 +111,9 @@ class TreeBuilder(Transformer[Token, Any]):
 
     def span(self, children: Sequence[Any]) -> Span:
         first, last = children[0], children[-1]
-        return Span(
-            self.source,
-            first.start_pos if isinstance(first, Token) else first.span.start,
-            last.end_pos if isinstance(last, Token) else last.span.end,
-        )
+        start: Any = first.start_pos if isinstance(first, Token) else first.span.start
+        end: Any = last.end_pos if isinstance(last, Token) else last.span.end
+        return Span(self.source, start, end)
 
     # statements
 

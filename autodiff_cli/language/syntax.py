@@ -25,6 +25,10 @@ def node(kind: type[T]) -> type[T]:
     return dataclass(slots=True, eq=False)(kind)
 
 
+PLAIN = frozenset(("Span", "str", "tuple[str, ...]", "int | float | bool"))
+"""The types of fields, as they are written here, that hold no nodes."""
+
+
 # ── expressions ───────────────────────────────────────────────────────────────────────
 
 

@@ -20,8 +20,7 @@ SCHEMA = "adiff.result/1"
 def quantities(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
     """What was computed, each under the name that all formats give it: `y`, `dy/dx`."""
     yield evaluation.output, evaluation.value
-    for name, derivative in evaluation.gradient.items():
-        yield f"d{evaluation.output}/d{name}", derivative
+    yield from evaluation.labelled()
 
 
 def is_non_finite(evaluation: Evaluation) -> bool:
@@ -48,13 +47,19 @@ def _json_object(evaluation: Evaluation, digits: int | None) -> str:
         "output": evaluation.output,
         "value": json_value(evaluation.value, digits),
         "shape": list(getattr(evaluation.value, "shape", ())),
-        "gradient": {
-            name: json_value(value, digits) for name, value in evaluation.gradient.items()
-        },
+        evaluation.kind: _json_tree(evaluation.found, digits),
         "warnings": [as_data(finding) for finding in evaluation.findings],
         "graph": {"nodes": evaluation.nodes, "leaves": evaluation.leaves},
     }
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def _json_tree(found: Any, digits: int | None) -> Any:
+    if isinstance(found, dict):
+        return {name: _json_tree(value, digits) for name, value in found.items()}
+    if isinstance(found, list):
+        return [json_value(value, digits) for value in found]
+    return json_value(found, digits)
 
 
 def as_plain(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:

@@ -13,7 +13,8 @@ from autodiff_cli.engine.primitive import REQUIRED, Primitive
 from autodiff_cli.engine.primitives import TABLE, random
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
-from autodiff_cli.language.names import DIFFERENTIATED
+from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, walk
+from autodiff_cli.language.syntax import Call, Name
 from autodiff_cli.runtime import calculus
 from autodiff_cli.runtime.machine import Detached, Machine, arity_error
 from autodiff_cli.runtime.values import NOTHING, describe_value
@@ -185,7 +186,9 @@ NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE
 
 def signature(name: str) -> str:
     if name in MACHINE_FUNCTIONS:
-        return f"{name}({', '.join(MACHINE_FUNCTIONS[name].parameters)})"
+        function = MACHINE_FUNCTIONS[name]
+        needed, further = function.parameters[: function.needed], function.parameters[function.needed :]
+        return f"{name}({', '.join([*needed, *(f'[{parameter}]' for parameter in further)])})"
     return TABLE[name].signature
 
 
@@ -202,8 +205,9 @@ def arrange(name: str, arguments: Sequence[Argument], span: Span) -> tuple[Primi
     """
     positional = [argument for argument in arguments if not argument.keyword]
     keywords = {argument.keyword: argument for argument in arguments if argument.keyword}
-    if len(positional) + len(keywords) < len(arguments):
-        raise ProgramError(f"`{name}` got one keyword twice", span, kind="arguments")
+    for argument in arguments:
+        if argument.keyword and keywords[argument.keyword] is not argument:
+            raise _given_twice(name, keywords[argument.keyword])
     if name in MACHINE_FUNCTIONS:
         function = MACHINE_FUNCTIONS[name]
         if keywords or not function.needed <= len(positional) <= len(function.parameters):
@@ -218,7 +222,7 @@ def arrange(name: str, arguments: Sequence[Argument], span: Span) -> tuple[Primi
     if not primitive.variadic:
         for parameter, _ in zip(known, positional, strict=False):
             if parameter in keywords:
-                raise ProgramError(f"`{name}` got `{parameter}` twice", span, kind="arguments")
+                raise _given_twice(name, keywords[parameter])
     values = _in_order(
         primitive,
         [argument.value for argument in positional],
@@ -272,14 +276,51 @@ def _refuse_unknown(name: str, keywords: dict[str, Any], known: Any, span: Span)
             raise ProgramError(
                 f"`{name}` has no argument called `{keyword}`",
                 argument.span,
-                help=did_you_mean(keyword, known) or f"its signature is {signature(name)}",
+                help=did_you_mean(keyword, known)
+                or f"its signature is {signature(name)}; to compare, write `==`",
                 kind="arguments",
             )
+
+
+def _given_twice(name: str, second: Argument) -> ProgramError:
+    return ProgramError(
+        f"`{name}` got the argument `{second.keyword}` twice",
+        second.span,
+        help=f"leave out one; its signature is {signature(name)}",
+        kind="arguments",
+    )
 
 
 def _wrong_count(name: str, want: int | str, got: int, span: Span) -> ProgramError:
     error = arity_error(name, want, got, span, signature(name))
     return ProgramError(error.what, span, help=error.help, kind="arguments")
+
+
+def check_calls(names: Names) -> None:
+    """Refuses calls that can never succeed, also where they are not reached.
+
+    Raises:
+        ProgramError: arguments that a built-in function doesn't take, or names of arguments
+            for a function of the program.
+    """
+    for owner in names.scopes:
+        for node in walk(owner.body):
+            if not isinstance(node, Call):
+                continue
+            if isinstance(node.function, Name):
+                function = names.bindings[node.function]
+                if isinstance(function, BuiltIn):
+                    if function.name not in CONSTANTS:
+                        arrange(function.name, node.arguments, node.span)
+                    continue
+            for argument in node.arguments:
+                if argument.keyword:
+                    raise ProgramError(
+                        f"got the keyword `{argument.keyword}` for a function of the program",
+                        argument.span,
+                        help="pass its arguments in order, without names",
+                        kind="arguments",
+                    )
 
 
 def as_value(machine: Machine, name: str) -> Callable[[list[Any], Span], Any]:

@@ -50,7 +50,7 @@ def backward(machine: Machine, args: list[Any], span: Span) -> Any:
         )
     nodes = below(output)
     leaves = [node for node in nodes if node.primitive is None]
-    adjoints, _ = reverse_sweep(nodes, seed, leaves)
+    adjoints = reverse_sweep(nodes, seed, leaves)
     for leaf in leaves:
         before = machine.accumulated.get(leaf, value_of(leaf) * 0.0)
         machine.accumulated[leaf] = before + adjoints.get(leaf, 0.0)

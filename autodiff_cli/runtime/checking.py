@@ -1,7 +1,7 @@
 """Is this gradient right? The reverse sweep before its referees, component by component.
 
 The forward sweep shares the rules, and tells whether the sweep is right; differences of the
-program know nothing of either; a replay at 50 digits has the digits that differences lack.
+program know nothing of either; a replay at 80 digits has the digits that differences lack.
 How far two of them may be apart is measured, and not guessed: by the error that the
 differences estimate of themselves, and by what rounding makes of the gradient.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.differences import Difference, difference
+from autodiff_cli.engine.differences import difference
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
@@ -33,14 +33,12 @@ ALLOWED = 10.0
 """How many times what is achievable two derivatives may be apart."""
 UNSURE = 1e-2
 """A referee whose error, relative to the gradient, is larger cannot tell right from wrong."""
-NEGLIGIBLE = 1e-9
-"""Beside the output's own size, such an error of a slope is none."""
 NEAR = 1e-4
 """A kink so near, relative to the point's size, is worth a word though the derivative holds."""
 MOST_COMPONENTS = 200
 """Of a larger array so many components are checked, and a direction through all of it."""
-PRECISE_OPERATIONS = 300_000
-"""How many operations at 50 digits are worth their time: a few seconds."""
+PRECISE_OPERATIONS = 100_000
+"""How many operations at 80 digits are worth their time: a second or two."""
 RUNS_OF_A_PRECISE_DERIVATIVE = 4
 
 
@@ -60,8 +58,10 @@ class Comparison:
 
 def compare(got: float, value: float, achievable: float) -> Comparison:
     gap = 0.0 if got == value else abs(got - value)
-    if gap == 0.0 or achievable > 0:
-        return Comparison(value, achievable, gap and gap / achievable)
+    if gap == 0.0:
+        return Comparison(value, achievable, 0.0)
+    if achievable > 0 and math.isfinite(gap):
+        return Comparison(value, achievable, gap / achievable)
     return Comparison(value, achievable, math.inf)
 
 
@@ -90,14 +90,12 @@ class Component:
     slopes: tuple[float, float] | None = None
 
     @property
-    def decisive(self) -> str:
+    def decisive(self) -> str | None:
         """The referee to show: the one that contradicts most, else the one that can tell most."""
         if self.verdict == "mismatch":
             return max(self.referees, key=lambda name: self.referees[name].error)
-        return min(
-            (name for name in self.referees if name != "forward"),
-            key=lambda name: self.referees[name].achievable,
-        )
+        independent = [name for name in ("precise", "differences") if name in self.referees]
+        return min(independent, key=lambda name: self.referees[name].achievable, default=None)
 
 
 @dataclass(slots=True)
@@ -133,6 +131,8 @@ def check(subject: Subject, output: str, swept: Swept, tolerance: float) -> Chec
             budget -= 1
             done.components.append(component)
             done.findings.extend(findings)
+        if any(c.verdict == "mismatch" for c in done.components if c.name == name):
+            done.findings.extend(subject.wrong_rules(output, name))
     done.findings = _once_a_place(done.findings)
     return done
 
@@ -187,14 +187,17 @@ def _examine(
         return subject.between(output, name, scale * direction, step)
 
     found = difference(moved, start, swept.value_noise, gradient * scale)
-    typical = abs(moved(start)) / max(abs(start), 1.0)
-    clear = found.central.error <= max(
-        UNSURE * max(abs(gradient * scale), abs(found.central.value)), NEGLIGIBLE * typical
-    )
-    referees = {"forward": compare(gradient, subject.forward(output, name, direction), noise)}
+    size = max(abs(gradient * scale), abs(found.central.value))
+    clear = found.settled and found.central.error <= max(UNSURE * size, found.negligible)
+    referees: dict[str, Comparison] = {}
+    forward = subject.forward(output, name, direction)
+    if not math.isnan(forward):  # a path that is dead backwards may be inf - inf forwards
+        referees["forward"] = compare(gradient, forward, noise)
     if math.isfinite(found.central.value):
         slope = found.central
-        referees["differences"] = compare(gradient, slope.value / scale, slope.error / scale + noise)
+        referees["differences"] = compare(
+            gradient, slope.value / scale, slope.error / scale + noise
+        )
     if precisely:
         value = subject.precise(output, name, direction)
         if value is not None:
@@ -204,13 +207,19 @@ def _examine(
     at_edge = not found.smooth
     if not (clear and found.smooth):
         findings = edges(found.finest)
-        at_edge = at_edge or swept.at_kink or bool(findings)
+        at_edge = at_edge or ((swept.at_kink or bool(findings)) and not found.tapers)
     if found.smooth and not findings and 0 < found.before <= NEAR * max(abs(start), 1.0):
         findings = edges(found.before)
     component = Component(name, index, gradient, "ok", referees)
     component.verdict = _verdict(component, at_edge, clear, tolerance)
+    best = component.referees.get("precise")
+    size = max(abs(gradient), 0.0 if best is None else abs(best.value))
+    if component.verdict == "ok" and noise > max(UNSURE * size, found.negligible / scale):
+        component.verdict = "unsure"
+        findings.append(_rounded_away(component, output, noise, best))
     if component.verdict == "kink":
-        component.slopes = (found.left.value / scale, found.right.value / scale)
+        left, right = found.sides
+        component.slopes = (left / scale, right / scale)
     return component, findings
 
 
@@ -222,6 +231,18 @@ def _verdict(component: Component, at_edge: bool, clear: bool, tolerance: float)
     if any(differs(component.gradient, one, tolerance) for one in component.referees.values()):
         return "mismatch"
     return "ok" if clear or "precise" in component.referees else "unsure"
+
+
+def _rounded_away(
+    component: Component, output: str, noise: float, best: Comparison | None
+) -> Finding:
+    what = f"d{output}/d{component.name}"
+    truth = "" if best is None else f", and it is {best.value!r}"
+    return Finding(
+        f"rounding leaves nothing of {what}: it may be off by {noise:.1g}{truth}",
+        help="write what cancels in another form, as expm1(x) for exp(x) - 1",
+        kind="rounding",
+    )
 
 
 def _once_a_place(findings: list[Finding]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import children
@@ -21,31 +21,38 @@ def notes(program: syntax.Program) -> dict[syntax.Comparison, Note]:
     the points beside it. A comparison used as a number is flat: the gradient ends there.
     """
     found: dict[syntax.Comparison, Note] = {}
-    pending: list[tuple[Any, Note | None]] = [(program, None)]
+    pending: list[tuple[Any, Place]] = [(program, "elsewhere")]
     while pending:
-        node, note = pending.pop()
+        node, place = pending.pop()
         if isinstance(node, syntax.Comparison):
-            if note == "comparison" or (
-                note == "equality" and not {"==", "!="}.isdisjoint(node.operators)
-            ):
-                found[node] = note
-            note = None
-        for child in children(node):
-            pending.append((child, _note_below(node, child, note)))
+            if place == "number":
+                found[node] = "comparison"
+            elif place == "branch" and not {"==", "!="}.isdisjoint(node.operators):
+                found[node] = "equality"
+        pending.extend((child, _place(node, child, place)) for child in children(node))
     return found
 
 
-def _note_below(node: Any, child: Any, note: Note | None) -> Note | None:
-    """What a comparison at `child` would be noted for."""
+Place = Literal["elsewhere", "branch", "number", "silent"]
+"""Where an expression stands: it decides a branch, its value is used as a number, or it is
+inside a condition, from which no gradient is wanted."""
+
+
+def _place(node: Any, child: Any, place: Place) -> Place:
+    """Where `child` of `node` stands, which itself stands at `place`."""
     if isinstance(node, (syntax.If, syntax.While)):
-        return "equality" if child is node.condition else None
-    if isinstance(node, syntax.Logical) or (
-        isinstance(node, syntax.Unary) and node.operator == "not"
-    ):
-        return note
+        return "branch" if child is node.condition else "elsewhere"
+    if isinstance(node, syntax.Assert):
+        return "silent"
+    if place == "silent" or isinstance(node, syntax.Logical):
+        return place
+    if isinstance(node, syntax.Unary) and node.operator == "not":
+        return place
+    if place == "branch":
+        return "silent"
     if isinstance(node, (syntax.Binary, syntax.Unary)):
-        return "comparison"
+        return "number"
     if isinstance(node, syntax.Call):
         name = node.function.name if isinstance(node.function, syntax.Name) else ""
-        return None if name in READ_AS_CONDITIONS else "comparison"
-    return note if isinstance(node, syntax.Argument) else None
+        return "elsewhere" if name in READ_AS_CONDITIONS else "number"
+    return place if isinstance(node, syntax.Argument) else "elsewhere"

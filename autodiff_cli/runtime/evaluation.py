@@ -1,22 +1,43 @@
-"""A program, its inputs and a question to an answer: values, gradients, and what to tell of them."""
+"""A program, its inputs and a question to an answer: values, derivatives, and what to tell of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.derivatives import gradient
+from autodiff_cli.engine import derivatives
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import shape_of
-from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError
+from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
+from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
 from autodiff_cli.runtime.findings import find
 from autodiff_cli.runtime.interpreter import Outcome, Settings, no_garbage_collection, quiet_numpy, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from autodiff_cli.engine.sweeps import AtKink
     from autodiff_cli.language.names import Names
+
+Kind = Literal["gradient", "jacobian", "hessian", "jvp", "hvp", "derivatives"]
+
+
+@dataclass(slots=True, frozen=True)
+class Question:
+    """Which derivatives are asked for.
+
+    Attributes:
+        kind: `gradient` is a vjp, of ones where no cotangent is given; `derivatives` are the
+            first `order` ones along one scalar.
+        cotangent: for `gradient`, one number for each of the output's; "ones" for ones.
+        tangents: for `jvp` and `hvp`, by name, each in that name's shape.
+        order: for `derivatives`, how many.
+    """
+
+    kind: Kind = "gradient"
+    cotangent: Any = None
+    tangents: Mapping[str, Any] = field(default_factory=dict)
+    order: int = 0
+    at_kink: AtKink = "subgradient"
 
 
 @dataclass(slots=True)
@@ -26,19 +47,52 @@ class Evaluation:
     Attributes:
         output: its name.
         value: a number, or an array.
-        gradient: ∂output/∂name for each name differentiated by, in that name's shape.
-        at: the value of each of those names at the point.
+        kind: what `found` is.
+        found: the derivatives. `gradient`, `jacobian` and `hvp`: an array by name; `hessian`:
+            an array by name and name; `jvp`: an array; `derivatives`: a list of numbers.
+        at: the value of each name differentiated by, at the point.
+        direction: for `jacobian`, which way it was swept.
         findings: warnings, in the order in which a reader wants them.
-        nodes, leaves: the size of the graph, leaves among the nodes.
+        nodes, leaves: the size of the graph of the run, leaves among the nodes.
     """
 
     output: str
     value: Any
-    gradient: dict[str, Any]
+    kind: Kind
+    found: Any
     at: dict[str, Any]
+    direction: str = ""
     findings: list[Finding] = field(default_factory=list)
     nodes: int = 0
     leaves: int = 0
+
+    @property
+    def gradient(self) -> dict[str, Any]:
+        """∂output/∂name for each name differentiated by, in that name's shape."""
+        assert self.kind == "gradient"
+        found: dict[str, Any] = self.found
+        return found
+
+    def labelled(self) -> Iterator[tuple[str, Any]]:
+        """The derivatives, each under the label that all reports give it: `dy/dx`, `d2y/dx2`."""
+        output = self.output
+        if self.kind in ("gradient", "jacobian"):
+            for name, value in self.found.items():
+                yield f"d{output}/d{name}", value
+        elif self.kind == "hessian":
+            for first, row in self.found.items():
+                for second, value in row.items():
+                    below = f"d{first}2" if first == second else f"d{first}d{second}"
+                    yield f"d2{output}/{below}", value
+        elif self.kind == "jvp":
+            yield "jvp", self.found
+        elif self.kind == "hvp":
+            for name, value in self.found.items():
+                yield f"hvp/{name}", value
+        else:
+            (name,) = self.at
+            for order, value in enumerate(self.found, start=1):
+                yield f"d{order}{output}/d{name}{order}" if order > 1 else f"d{output}/d{name}", value
 
 
 def evaluate(
@@ -47,42 +101,108 @@ def evaluate(
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
     settings: Settings | None = None,
-    at_kink: AtKink = "subgradient",
+    question: Question | None = None,
 ) -> list[Evaluation]:
     """Runs a program and differentiates each output by each of `wrt`.
 
     Raises:
-        UsageError, RunError: as `interpreter.run`.
-        ShapeError: an output that is to be differentiated is no single number.
+        UsageError, RunError: as `interpreter.run`, or the question does not fit the program.
+        ShapeError: an output, a cotangent or a tangent is not of the shape that it must be.
     """
+    question = question or Question()
+    if question.kind == "jvp":
+        wrt = list(question.tangents)
+    elif question.kind == "hvp" and wrt is None:
+        wrt = list(question.tangents)
     outcome = run(names, inputs, wrt, of, settings)
     targets = bound_targets(outcome)
     evaluations = []
+    size = len(outcome.graph.nodes), outcome.graph.leaves
     with no_garbage_collection(), quiet_numpy():
         for name, output in outcome.outputs.items():
-            if targets:
-                require_scalar(outcome, name, output)
+            kinks = Kinks(outcome.graph, question.at_kink)
             try:
-                derivative = gradient(outcome.graph, output, list(targets.values()), at_kink)
+                found, direction = _answer(question, outcome, name, output, targets, kinks)
             except AdiffError as error:
-                error.notes.append(f"while differentiating `{name}`")
+                if error.where is not None and error.kind == "domain":
+                    error.notes.append(f"while differentiating `{name}`")
                 raise
-            by_name = dict(zip(targets, derivative.by_target, strict=True))
-            evaluations.append(
-                Evaluation(
-                    name,
-                    value_of(output),
-                    by_name,
-                    {target: node.value for target, node in targets.items()},
-                    find(outcome, name, output, by_name, derivative.kinks, derivative.flats),
-                    len(outcome.graph.nodes),
-                    outcome.graph.leaves,
-                )
+            evaluation = Evaluation(
+                name,
+                value_of(output),
+                question.kind,
+                found,
+                {target: node.value for target, node in targets.items()},
+                direction,
+                nodes=size[0],
+                leaves=size[1],
             )
+            evaluation.findings = find(
+                outcome,
+                name,
+                output,
+                dict(evaluation.labelled()),
+                _by_target(evaluation),
+                kinks,
+            )
+            evaluations.append(evaluation)
     return evaluations
 
 
+def _by_target(evaluation: Evaluation) -> dict[str, Any]:
+    """For each name, a derivative that is zero where the output does not depend on it."""
+    if evaluation.kind in ("gradient", "jacobian"):
+        by_target: dict[str, Any] = evaluation.found
+        return by_target
+    if evaluation.kind == "jvp":
+        return dict.fromkeys(evaluation.at, evaluation.found)
+    return dict.fromkeys(evaluation.at, 0.0)
+
+
+def _answer(
+    question: Question,
+    outcome: Outcome,
+    name: str,
+    output: Any,
+    targets: dict[str, Node],
+    kinks: Kinks,
+) -> tuple[Any, str]:
+    """The derivatives that are asked for, and the direction of a Jacobian's sweeps."""
+    graph, nodes = outcome.graph, list(targets.values())
+    kind = question.kind
+    if kind == "jacobian":
+        shape = shape_of(value_of(output))
+        blocks, direction = derivatives.jacobian(output, nodes, shape, kinks)
+        return dict(zip(targets, blocks, strict=True)), direction
+    if kind == "jvp":
+        return derivatives.jvp(output, _tangents(question, targets), kinks), ""
+    if kind == "gradient" and question.cotangent is not None:
+        seed = _cotangent(question.cotangent, output, name)
+        found = derivatives.gradient(graph, output, nodes, seed, kinks)
+        return dict(zip(targets, found, strict=True)), ""
+    if targets:
+        require_scalar(outcome, name, output)
+    if kind == "gradient":
+        found = derivatives.gradient(graph, output, nodes, kinks=kinks)
+        return dict(zip(targets, found, strict=True)), ""
+    if kind == "hessian":
+        rows = derivatives.hessian(graph, output, nodes, kinks)
+        return {
+            first: dict(zip(targets, row, strict=True))
+            for first, row in zip(targets, rows, strict=True)
+        }, ""
+    if kind == "hvp":
+        found = derivatives.hvp(graph, output, nodes, _tangents(question, targets), kinks)
+        return dict(zip(targets, found, strict=True)), ""
+    return derivatives.taylor(graph, output, _only_scalar(targets), question.order, kinks), ""
+
+
 def bound_targets(outcome: Outcome) -> dict[str, Node]:
+    """The nodes to differentiate by.
+
+    Raises:
+        RunError: a name to differentiate by was never given a value.
+    """
     bound = {}
     for name, node in outcome.targets.items():
         if node is None:
@@ -97,6 +217,7 @@ def bound_targets(outcome: Outcome) -> dict[str, Node]:
 
 
 def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
+    """Raises a `ShapeError` where an output is no single number."""
     shape = shape_of(value_of(output))
     if all(size == 1 for size in shape):
         return
@@ -106,6 +227,54 @@ def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
     raise ShapeError(
         f"{what} has shape {shape}, want a single number to differentiate",
         last if name in outcome.names.results else outcome.names.top.bound_at[name],
-        help=f"make one number of it, as with sum({inner}) or {inner}[0], "
-        "or give --wrt '' for the value alone",
+        help=f"weigh its elements with --cotangent, make one number of it with sum({inner}) "
+        f"or {inner}[0], or ask for --jacobian; --wrt '' gives the value alone",
     )
+
+
+def _cotangent(cotangent: Any, output: Any, name: str) -> Any:
+    shape = shape_of(value_of(output))
+    if isinstance(cotangent, str):
+        return ones_of(output) if isinstance(output, Node) else None
+    if shape_of(cotangent) != shape:
+        raise ShapeError(
+            f"--cotangent has shape {shape_of(cotangent)}, and output `{name}` shape {shape}",
+            help="a cotangent has one number for each of the output's; `ones` is all ones",
+        )
+    return cotangent if shape else float(cotangent)
+
+
+def _tangents(question: Question, targets: Mapping[str, Node]) -> dict[Node, Any]:
+    option = f"--{question.kind}"
+    tangents = {}
+    for name, tangent in question.tangents.items():
+        if name not in targets:
+            raise UsageError(
+                f"{option} {name}: is not among the names to differentiate by",
+                help=f"add it: --wrt {','.join([*targets, name])}",
+                kind="tangent",
+            )
+        shape = shape_of(targets[name].value)
+        if shape_of(tangent) != shape:
+            raise ShapeError(
+                f"{option} {name} has shape {shape_of(tangent)}, and `{name}` shape {shape}",
+                help="a tangent has one number for each of its name's",
+            )
+        tangents[targets[name]] = tangent if shape else float(tangent)
+    return tangents
+
+
+def _only_scalar(targets: Mapping[str, Node]) -> Node:
+    if len(targets) != 1:
+        raise UsageError(
+            f"--order goes along one name, got {', '.join(targets) or 'none'}",
+            help="name it with --wrt",
+            kind="order",
+        )
+    ((name, node),) = targets.items()
+    if shape_of(node.value):
+        raise ShapeError(
+            f"--order goes along a single number, and `{name}` has shape {shape_of(node.value)}",
+            help="along a direction: write the program as a function of t, with x = x0 + t * v",
+        )
+    return node

@@ -7,10 +7,11 @@ the others of its run, the machine, is bound into it.
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import SIGNS
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import index_key
 from autodiff_cli.errors import AdiffError, ProgramError, RunError, TypeMismatch
@@ -36,24 +37,8 @@ if TYPE_CHECKING:
 
     Closure = Callable[[Frame], Any]
 
-OPERATORS = {
-    "+": "add",
-    "-": "sub",
-    "*": "mul",
-    "/": "div",
-    "//": "floordiv",
-    "%": "mod",
-    "^": "pow",
-    "@": "matmul",
-}
-COMPARISONS = {
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-    "==": "equal",
-    "!=": "not_equal",
-}
+OPERATORS = {sign: name for name, sign in SIGNS.items() if name != "neg"}
+"""The primitives of the operators that take two operands, by their signs."""
 
 
 class ExpressionLowering:
@@ -194,11 +179,11 @@ class ExpressionLowering:
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
-            primitive = TABLE[COMPARISONS[node.operators[0]]]
+            primitive = TABLE[OPERATORS[node.operators[0]]]
             note = self.notes.get(node)
             return operators.comparison(self.machine, primitive, left, right, node.span, note)
         machine, span = self.machine, node.span
-        primitives = [TABLE[COMPARISONS[operator]] for operator in node.operators]
+        primitives = [TABLE[OPERATORS[operator]] for operator in node.operators]
         operands = [self.expression(operand) for operand in node.operands]
 
         def chain(frame: Frame) -> Any:
@@ -252,13 +237,15 @@ class ExpressionLowering:
                 )
             return result
 
-        of_primitive = self._is_built_in(node.function) and node.function.name in TABLE
-        return evaluate if of_primitive else value
+        return evaluate if self._is_primitive(node.function) else value
 
     def _is_built_in(self, function: Any) -> bool:
         return isinstance(function, syntax.Name) and isinstance(
             self.names.bindings[function], BuiltIn
         )
+
+    def _is_primitive(self, function: Any) -> bool:
+        return self._is_built_in(function) and function.name in TABLE
 
     def call_or_nothing(self, node: syntax.Call) -> Closure:
         """A call as a statement, which needs no value."""
@@ -266,13 +253,6 @@ class ExpressionLowering:
             assert isinstance(node.function, syntax.Name)
             return self._built_in_call(node, node.function.name)
         machine, span = self.machine, node.span
-        for argument in node.arguments:
-            if argument.keyword:
-                raise TypeMismatch(
-                    f"got the keyword `{argument.keyword}` for a function of the program",
-                    argument.span,
-                    help="pass its arguments in order, without names",
-                )
         function = self.expression(node.function)
         arguments = [self.expression(argument.value) for argument in node.arguments]
 
@@ -289,7 +269,9 @@ class ExpressionLowering:
         machine, span = self.machine, node.span
         if name in builtins.CONSTANTS:
             raise TypeMismatch(
-                f"`{name}` is a number, not a function", span, help="to multiply, write `*`"
+                f"`{name}` is a number, not a function",
+                span,
+                help=f"to multiply, write `{name}*…`",
             )
         primitive, arguments = builtins.arrange(name, node.arguments, span)
         target = DIFFERENTIATED.get(name)
@@ -445,7 +427,7 @@ class ExpressionLowering:
 
         return evaluate
 
-    _methods: dict[type, Callable[[Any, Any], Closure]] = {
+    _methods: ClassVar[dict[type, Callable[[Any, Any], Closure]]] = {
         syntax.String: string,
         syntax.Name: name,
         syntax.ArrayLiteral: array,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.primitive import describe
-from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from autodiff_cli.engine.sweeps import Kinks, ones_of, reverse_sweep
 from autodiff_cli.errors import Finding
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
@@ -27,20 +27,27 @@ def find(
     outcome: Outcome,
     name: str,
     output: Any,
-    gradient: Mapping[str, Any],
-    kinks: Sequence[Node],
-    flats: Sequence[Node] = (),
+    derivatives: Mapping[str, Any],
+    by_target: Mapping[str, Any],
+    kinks: Kinks,
 ) -> list[Finding]:
-    """The findings about one output and its gradient."""
-    findings = [_at_kink(node) for node in _once_a_span(kinks)]
-    findings.extend(_lost(node) for node in _once_a_span(flats))
+    """The findings about one output and its derivatives.
+
+    Args:
+        derivatives: what was computed, by the labels that reports give it.
+        by_target: what there is of it for each name differentiated by.
+        kinks: those that the sweeps met.
+    """
+    graph = outcome.graph
+    findings = [_at_kink(node) for node in _once_a_span(graph.kinks, kinks.met)]
+    findings.extend(_lost(node) for node in _once_a_span(graph.flats, kinks.met))
     findings.extend(_noted(outcome))
     value = value_of(output)
     if not is_finite(value):
         findings.append(_non_finite_value(outcome, name, output))
-    elif not all(is_finite(derivative) for derivative in gradient.values()):
-        findings.append(_non_finite_adjoint(outcome, name, output, gradient))
-    findings.extend(_independent(outcome, name, output, gradient))
+    elif not all(is_finite(derivative) for derivative in derivatives.values()):
+        findings.append(_non_finite_adjoint(outcome, name, output, derivatives))
+    findings.extend(_independent(outcome, name, output, by_target))
     return findings
 
 
@@ -55,18 +62,19 @@ def is_finite(value: Any) -> bool:
 # ── kinks ─────────────────────────────────────────────────────────────────────────────
 
 
-def _once_a_span(nodes: Sequence[Node]) -> list[Node]:
-    """In order of evaluation, one node for each place in the source."""
-    seen: dict[int, Node] = {}
-    for node in reversed(nodes):
-        seen.setdefault(id(node.span), node)
-    return list(seen.values())
+def _once_a_span(nodes: Sequence[Node], met: Collection[Node]) -> list[Node]:
+    """Those of `nodes` that were met, the first one of each place in the source."""
+    first: dict[int, Node] = {}
+    for node in nodes:
+        if node in met:
+            first.setdefault(id(node.span), node)
+    return list(first.values())
 
 
 def _at_kink(node: Node) -> Finding:
     assert node.primitive is not None
     return Finding(
-        f"`{node.primitive.name}` is at a kink here, where its derivative is a convention: "
+        f"`{node.primitive.title}` is at a kink here, where its derivative is a convention: "
         f"{node.primitive.convention}",
         node.span,
         label=f"at {_operands(node.args)}",
@@ -81,7 +89,7 @@ def _at_kink(node: Node) -> Finding:
 def _lost(node: Node) -> Finding:
     assert node.primitive is not None
     return Finding(
-        f"the gradient ends here: the derivative of `{node.primitive.name}` is 0",
+        f"the gradient ends here: the derivative of `{node.primitive.title}` is 0",
         node.span,
         label=f"at {_operands(node.args)}",
         kind="lost-gradient",
@@ -143,9 +151,9 @@ def _first(
     if primitive is None:
         return Finding(f"{heading}: input `{span}` is {shown}", kind="non-finite")
     if not all(is_finite(value_of(arg)) for arg in _numbers(args)):
-        label = f"`{primitive.name}` gives {shown} first, of {_operands(args)}"
+        label = f"`{primitive.title}` gives {shown} first, of {_operands(args)}"
     else:
-        label = f"`{primitive.name}` of {_operands(args)} is {shown}"
+        label = f"`{primitive.title}` of {_operands(args)} is {shown}"
     return Finding(
         f"{heading}; it begins here", span, label=label, help=_domain(primitive), kind="non-finite"
     )
@@ -163,13 +171,13 @@ def _numbers(args: Sequence[Any]) -> list[Any]:
 def _domain(primitive: Primitive) -> str:
     if primitive.domain == "all reals":
         return ""
-    return f"`{primitive.name}` is finite and differentiable for {primitive.domain}"
+    return f"`{primitive.title}` is finite and differentiable for {primitive.domain}"
 
 
 def _non_finite_adjoint(
-    outcome: Outcome, name: str, output: Any, gradient: Mapping[str, Any]
+    outcome: Outcome, name: str, output: Any, derivatives: Mapping[str, Any]
 ) -> Finding:
-    which = ", ".join(f"d{name}/d{by}" for by, value in gradient.items() if not is_finite(value))
+    which = ", ".join(label for label, value in derivatives.items() if not is_finite(value))
     heading = f"{which} is not finite, though the value is"
     first: list[tuple[Node, Any]] = []
 
@@ -187,7 +195,7 @@ def _non_finite_adjoint(
     return Finding(
         f"{heading}; it begins here",
         node.span,
-        label=f"the derivative of `{node.primitive.name}` at {_operands(node.args)} makes it {shown}",
+        label=f"the derivative of `{node.primitive.title}` at {_operands(node.args)} makes it {shown}",
         help=_domain(node.primitive),
         kind="non-finite",
     )
@@ -255,6 +263,7 @@ class _Places:
 
     def __init__(self, program: syntax.Program) -> None:
         self._parents: dict[Any, Any] = {}
+        self._known: dict[tuple[str, Any], bool] = {}
         pending: list[Any] = [program]
         while pending:
             node = pending.pop()
@@ -269,28 +278,48 @@ class _Places:
             yield parent, node
             node = parent
 
+    def _holds_above(self, question: str, holds: Callable[[Any, Any], bool], node: Any) -> bool:
+        """Whether `holds(parent, child)` somewhere above `node`.
+
+        Kept for all nodes on the way, as thousands of places may share a deep one.
+        """
+        answer, asked = False, []
+        for parent, child in self._above(node):
+            if (question, child) in self._known:
+                answer = self._known[question, child]
+                break
+            asked.append(child)
+            if holds(parent, child):
+                answer = True
+                break
+        for child in asked:
+            self._known[question, child] = answer
+        return answer
+
     def untaken(self, node: Any, taken: set[syntax.Block]) -> bool:
-        return any(
-            isinstance(parent, syntax.If) and isinstance(child, syntax.Block) and child not in taken
-            for parent, child in self._above(node)
-        )
+        def holds(parent: Any, child: Any) -> bool:
+            branch = isinstance(parent, syntax.If) and isinstance(child, syntax.Block)
+            return branch and child not in taken
+
+        return self._holds_above("untaken", holds, node)
 
     def is_condition(self, node: Any) -> bool:
-        return any(
-            isinstance(parent, (syntax.Comparison, syntax.Logical))
-            or (isinstance(parent, (syntax.If, syntax.While)) and child is parent.condition)
-            for parent, child in self._above(node)
-        )
+        def holds(parent: Any, child: Any) -> bool:
+            return isinstance(parent, (syntax.Comparison, syntax.Logical)) or (
+                isinstance(parent, (syntax.If, syntax.While)) and child is parent.condition
+            )
+
+        return self._holds_above("condition", holds, node)
 
     def is_count(self, node: Any) -> bool:
-        return any(
-            (isinstance(parent, syntax.Index) and child is not parent.base)
-            or isinstance(parent, syntax.Slice)
-            or (isinstance(parent, syntax.Attribute) and parent.name == "shape")
-            or (
-                isinstance(parent, syntax.Call)
-                and isinstance(parent.function, syntax.Name)
-                and parent.function.name in COUNTING
+        def holds(parent: Any, child: Any) -> bool:
+            if isinstance(parent, syntax.Index):
+                return child is not parent.base
+            if isinstance(parent, syntax.Call):
+                function = parent.function
+                return isinstance(function, syntax.Name) and function.name in COUNTING
+            return isinstance(parent, syntax.Slice) or (
+                isinstance(parent, syntax.Attribute) and parent.name == "shape"
             )
-            for parent, child in self._above(node)
-        )
+
+        return self._holds_above("count", holds, node)

@@ -16,7 +16,7 @@ from autodiff_cli.errors import LimitError, ProgramError, RunError, TypeMismatch
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import Names, Scope, resolve, walk
 from autodiff_cli.language.parser import parse
-from autodiff_cli.runtime.builtins import NAMES
+from autodiff_cli.runtime.builtins import NAMES, check_calls
 from autodiff_cli.runtime.comparisons import notes
 from autodiff_cli.runtime.machine import Limits, Machine
 from autodiff_cli.runtime.statements import StatementLowering
@@ -66,10 +66,12 @@ def load(source: Source) -> Names:
     """The program of a source, with what its names refer to.
 
     Raises:
-        ProgramError: syntax, or a name that means nothing.
+        ProgramError: syntax, a name that means nothing, or a call that can never succeed.
     """
     with deep_recursion(), no_garbage_collection():
-        return resolve(parse(source), NAMES)
+        names = resolve(parse(source), NAMES)
+        check_calls(names)
+    return names
 
 
 def run(
@@ -225,6 +227,17 @@ def _check_wrt(names: Names, wrt: Sequence[str]) -> None:
             raise UsageError(
                 f"--wrt {name}: the program has no such name",
                 help=did_you_mean(name, names.top.slots) or "its names are: " + ", ".join(names.top.slots),
+                kind="wrt",
+            )
+        span = names.top.bound_at[name]
+        if any(
+            isinstance(node, syntax.FunctionDefinition) and node.name.span is span
+            for node in walk(names.program.body)
+        ):
+            raise UsageError(
+                f"--wrt {name}: got a function, want a number or an array",
+                span,
+                help="differentiate by what it is called with",
                 kind="wrt",
             )
 

@@ -90,7 +90,7 @@ class Machine:
         """Evaluates a primitive on anything that a program can hand it."""
         for arg in args:
             if arg is UNSET or arg is NOTHING:
-                raise TypeMismatch(f"`{primitive.name}` got {describe_value(arg)}", span)
+                raise TypeMismatch(f"`{primitive.title}` got {describe_value(arg)}", span)
         try:
             out = apply(self.graph, primitive, args, span)
         except AdiffError as error:
@@ -99,7 +99,7 @@ class Machine:
             raise
         except MemoryError:
             raise LimitError(
-                f"there is no memory left for `{primitive.name}`",
+                f"there is no memory left for `{primitive.title}`",
                 span,
                 help="--max-memory sets a limit",
             ) from None
@@ -170,7 +170,7 @@ class Machine:
         if type(function) is BuiltInFunction:
             return function.call(args, span)
         raise TypeMismatch(
-            f"a call of {describe_value(function)}, which is no function",
+            f"got {describe_value(function)}, want a function to call",
             span,
             help="to multiply, write `*`",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import shape_of
@@ -288,7 +288,7 @@ class StatementLowering(ExpressionLowering):
         return run
 
     def while_loop(self, node: syntax.While) -> Closure:
-        machine, span, tick = self.machine, node.span, self.machine.tick
+        span, tick = node.span, self.machine.tick
         condition, condition_span = self.expression(node.condition), node.condition.span
         body = self.block(node.body)
         head = type(span)(span.source, span.start, condition_span.end)
@@ -408,7 +408,7 @@ class StatementLowering(ExpressionLowering):
 
         return run
 
-    _statements: dict[type, Callable[[Any, Any], Closure]] = {
+    _statements: ClassVar[dict[type, Callable[[Any, Any], Closure]]] = {
         syntax.Evaluate: evaluate,
         syntax.Assign: assign,
         syntax.Input: input,

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, plain
+from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.replay import arguments
 from autodiff_cli.engine.rules import cotangent
 from autodiff_cli.errors import Finding
@@ -49,7 +50,7 @@ def run_moved(
     inputs: Mapping[str, Any],
     moves: Mapping[str, Any],
     wrt: Sequence[str],
-    of: Sequence[str],
+    of: Sequence[str] | None,
     settings: Settings,
 ) -> tuple[Outcome, list[Decision]]:
     """Runs a program with the first value of each name of `moves` moved by that much."""
@@ -92,7 +93,9 @@ def _watching(
 
             def moved(frame: Frame, value: Any) -> Any:
                 if name.name not in machine.targets:
-                    value = plain(machine.as_float(value_of(value), name.name) + shift)
+                    if not isinstance(value, Node):
+                        value = machine.as_float(value, name.name)
+                    value = machine.apply(TABLE["add"], (value, shift), name.span)
                 return mark(frame, value)
 
             return moved
@@ -129,7 +132,7 @@ def differences(left: Side, right: Side, distance: str) -> list[Finding]:
             break
         if node.span not in found and _switches(node.primitive, before, after):
             found[node.span] = Finding(
-                f"`{node.primitive.name}` has a kink or a step {distance}",
+                f"`{node.primitive.title}` has a kink or a step {distance}",
                 node.span,
                 label="here its two sides differ",
                 help="a derivative holds on its own side only",
@@ -164,7 +167,9 @@ def _switches(primitive: Primitive, before: Sequence[Any], after: Sequence[Any])
     if not gap > 0:
         return False
     for _ in range(HALVINGS):
-        middle = [(x / 2 + y / 2) if x.dtype.kind == "f" else x for x, y in zip(one, other, strict=True)]
+        middle = [
+            (x / 2 + y / 2) if x.dtype.kind == "f" else x for x, y in zip(one, other, strict=True)
+        ]
         between = _locally(primitive, middle, static)
         to_low, to_high = _distance(low, between), _distance(between, high)
         if to_low >= to_high:

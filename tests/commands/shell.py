@@ -62,10 +62,13 @@ def check(done: Done) -> Done:
     """What holds of every command line: nobody sees Python, and JSON is as published."""
     assert "Traceback" not in done.err, done.err
     assert "internal error" not in done.err, done.err
-    for text, schema in ((done.out, "result"), (done.err, "error")):
+    for text, schemas in ((done.out, ("result", "check")), (done.err, ("error",))):
         for line in text.splitlines():
             if line.startswith('{"schema"'):
-                validate(json.loads(line), schema)
+                instance = json.loads(line)
+                schema = instance["schema"].removeprefix("adiff.").partition("/")[0]
+                assert schema in schemas, schema
+                validate(instance, schema)
     return done
 
 

@@ -36,7 +36,11 @@ PROGRAMS = {
     "file": (["p.ad", "x=3"], "", "90.0"),
     "-e": (["-e", "y = x^2", "x=3"], "", "9.0"),
     "several -e": (["-e", "a = x^2", "-e", "y = 2 * a", "x=3"], "", "18.0"),
-    "block over -e": (["-e", "if x > 0 {", "-e", "y = x", "-e", "}", "-e", "y = y", "x=3"], "", "3.0"),
+    "block over -e": (
+        ["-e", "if x > 0 {", "-e", "y = x", "-e", "}", "-e", "y = y", "x=3"],
+        "",
+        "3.0",
+    ),
     "standard input": (["-", "x=3"], "y = x^2", "9.0"),
     "standard input last": (["x=3", "-"], "y = x^2", "9.0"),
     "inputs first": (["x=3", "p.ad"], "", "90.0"),
@@ -186,9 +190,8 @@ WRONG = {
     "unknown --of": (["p.ad", "x=1", "--of", "z"], 2, "--of z"),
     "empty --of": (["p.ad", "x=1", "--of", ""], 2, "--of: got no name"),
     "a function --of": (["-e", "fn f(a) { a }; x", "x=1", "--of", "f"], 1, "is a function"),
-    "unknown option": (["p.ad", "--jsn"], 2, "did you mean '--json'?"),
+    "unknown option": (["p.ad", "--jsn"], 2, "did you mean `--json`?"),
     "option without a value": (["p.ad", "--of"], 2, "requires an argument"),
-    "two formats": (["p.ad", "x=1", "--json", "--format", "csv"], 2, "want one of them"),
     "digits": (["p.ad", "x=1", "--digits", "18"], 2, "18 is not in the range"),
     "size": (["p.ad", "x=1", "--max-memory", "much"], 2, "want a size as 500M or 4G"),
     "time": (["p.ad", "x=1", "--timeout", "nan"], 2, "want a number of seconds above 0"),
@@ -197,10 +200,13 @@ WRONG = {
 }
 
 
+STDIN = {"not UTF-8": b"\xff"}
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_command_line(name: str) -> None:
     arguments, status, words = WRONG[name]
-    done = adiff("eval", *arguments, stdin=b"\xff")
+    done = adiff("eval", *arguments, stdin=STDIN.get(name, "x"))
     assert (done.status, done.out) == (status, "")
     assert done.err.startswith("error: ")
     assert words in done.err
@@ -209,10 +215,16 @@ def test_wrong_command_line(name: str) -> None:
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_command_line_as_json(name: str) -> None:
     arguments, status, words = WRONG[name]
-    done = adiff("eval", "--json", *arguments, stdin=b"\xff")
+    done = adiff("eval", "--json", *arguments, stdin=STDIN.get(name, "x"))
     assert (done.status, done.out) == (status, "")
     assert done.error["status"] == "error"
     assert words in " ".join(text for text in done.error.values() if isinstance(text, str))
+
+
+def test_two_formats() -> None:
+    done = adiff("eval", "p.ad", "x=1", "--json", "--format", "csv")
+    assert (done.status, done.out) == (2, "")
+    assert "want one of them" in done.error["message"]
 
 
 def test_unknown_command() -> None:

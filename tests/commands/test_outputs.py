@@ -36,7 +36,6 @@ def test_json_is_one_object_a_line() -> None:
         '"graph": {"nodes": 3, "leaves": 1}}\n'
     )
     assert adiff(*DOT, "--format", "json") == done
-    assert len(adiff(*DOT, "--json", "--of", "y,x[0]").err) > 0
     two = adiff("eval", "-e", "a = x; b = a*x", "x=2", "--of", "a,b", "--json").objects
     assert [result["value"] for result in two] == [2.0, 4.0]
 
@@ -117,8 +116,6 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert "no such folder" in done.err
 
 
-
-
 def test_digits() -> None:
     third = ("eval", "-e", "y = x / 3", "x=1")
     assert adiff(*third, "--digits", "3").out == "y\t0.333\ndy/dx\t0.333\n"
@@ -180,9 +177,9 @@ def test_seed_makes_random_numbers_repeatable() -> None:
     inputs = ("-e", "a - b", "a=rand(3)", "b=rand(3)")
     assert value(*inputs, "--seed", "1") == value(*inputs, "--seed", "1")
     assert value(*inputs, "--seed", "1") != "result\t[0.0, 0.0, 0.0]\n"
-    assert value("-e", "a", "a=rand()", "--seed", "1") == value(
-        "-e", "a", "b=0", "a=rand()", "--seed", "1"
-    ) or adiff("eval", "-e", "a", "b=0", "a=1").status == 2
+    # An input's numbers are its own: another input beside it changes nothing.
+    alone = value("-e", "a", "a=rand()", "--seed", "1")
+    assert value("-e", "a + 0*b", "b=rand()", "a=rand()", "--seed", "1") == alone
 
 
 def test_at_kink() -> None:

@@ -1,4 +1,4 @@
-"""Whatever a program hands to an entry of the table: an answer, or one clear error; no other exception."""
+"""Whatever a program hands to an entry of the table: an answer, or one clear error of ours."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, LimitError, RunError
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.expressions import COMPARISONS, OPERATORS
-from autodiff_cli.runtime.interpreter import Settings, load, run
+from autodiff_cli.runtime.expressions import OPERATORS
+from autodiff_cli.runtime.interpreter import Settings, load, quiet_numpy, run
 from autodiff_cli.runtime.machine import Limits
 
 RECORDED = {
@@ -60,15 +60,20 @@ CALLED = [name for name in TABLE if name not in INTERNAL]
 
 
 def check(program: str) -> None:
+    """Runs it, and its derivatives."""
+    settings = Settings(limits=LIMITS, seed=1)
     try:
-        outcome = run(load(Source("<test>", program)), RECORDED, settings=Settings(limits=LIMITS, seed=1))
-        (output,) = outcome.outputs.values()
-        if isinstance(output, Node):
-            gradient(outcome.graph, output, list(filter(None, outcome.targets.values())))
-    except AdiffError as error:
-        assert error.what
-        if isinstance(error, RunError):
-            assert error.where is not None, f"{program}: {error.what}"
+        with quiet_numpy():
+            outcome = run(load(Source("<test>", program)), RECORDED, settings=settings)
+            (output,) = outcome.outputs.values()
+            if isinstance(output, Node):
+                targets = [target for target in outcome.targets.values() if target is not None]
+                gradient(outcome.graph, output, targets)
+    except RunError as error:
+        if error.where is None:
+            pytest.fail(f"{program}\n  an error without a place: {error.what}")
+    except AdiffError:
+        return
     except Exception as error:
         pytest.fail(f"{program}\n  {type(error).__name__}: {error}")
 
@@ -91,7 +96,7 @@ def test_a_call(name: str) -> None:
             check(used(f"{name}({', '.join(arguments)})"))
 
 
-@pytest.mark.parametrize("symbol", [*OPERATORS, *COMPARISONS, "and", "or"])
+@pytest.mark.parametrize("symbol", sorted({*OPERATORS, "and", "or"} - {"not"}))
 def test_an_operator(symbol: str) -> None:
     pick = random.Random(symbol)
     for _ in range(60):
@@ -108,11 +113,10 @@ def test_a_prefix(prefix: str) -> None:
 def test_a_subscript() -> None:
     pick = random.Random("subscript")
     for _ in range(150):
-        array, *subscripts = pick.choices([*ODD, ":", "1:", "::-1", "::0"], k=pick.choice([2, 2, 3]))
-        if ":" not in array:
-            check(used(f"({array})[{', '.join(subscripts)}]"))
-            key, value = ", ".join(subscripts), pick.choice(ODD)
-            check(f"input {', '.join(RECORDED)}\nz = {array}\nz[{key}] = {value}\nsum(z)")
+        array, value = pick.choices(ODD, k=2)
+        key = ", ".join(pick.choices([*ODD, ":", "1:", "::-1", "::0"], k=pick.choice([1, 1, 2])))
+        check(used(f"({array})[{key}]"))
+        check(f"input {', '.join(RECORDED)}\nz = {array}\nz[{key}] = {value}\nsum(z)")
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def check_derivatives(entry: Primitive, operands: list[Any], static: list[Any]) 
     for leaf, direction in zip(leaves, directions, strict=True):
         adjoint = recorded.get(leaf)
         if isinstance(adjoint, Node):
-            found, _ = reverse_sweep(graph.up_to(adjoint), direction, leaves)
+            found = reverse_sweep(graph.up_to(adjoint), direction, leaves)
             seconds = [total + found.get(x, 0.0) for total, x in zip(seconds, leaves, strict=True)]
     assert_close(seconds, differences(along, operands, by), "second derivative")
 
@@ -173,7 +173,7 @@ def swept(
     args = [leaves.get(i, x) for i, x in enumerate(operands)]
     out = apply(graph, entry, (*args, *static), None)
     assert isinstance(out, Node)
-    found, _ = reverse_sweep(graph.up_to(out), g, list(leaves.values()))
+    found = reverse_sweep(graph.up_to(out), g, list(leaves.values()))
     return graph, [found.get(x, np.zeros(np.shape(x.value))) for x in leaves.values()], out
 
 

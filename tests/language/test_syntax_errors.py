@@ -24,7 +24,7 @@ MISTAKES = [
     ("y = 3 sin(x)", "sin", "want an operator", "`3*sin(x)`"),
     ("sin(x) cos(x)", "cos", "want an operator or a new line", "`sin(x)*cos(x)`"),
     ("(x + 1)y", "y", "want an operator", "`(x + 1)*y`"),
-    ("2(x + 1)", "2(x + 1)", "`2` is a number, not a function", "`2*(x + 1)`"),
+    ("2(x + 1)", "2(x + 1)", "got `(x + 1)` after `2`, want an operator", "`2*(x + 1)`"),
     ("x y", "y", "want an operator or a new line", "`x*y`"),
     ("if 2x > 3 { 1 }", "x", "got `x` after `2`", "`2*x`"),
     ("f(2x)", "x", "got `x` after `2`, want an operator", "`2*x`"),

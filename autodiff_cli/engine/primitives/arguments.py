@@ -13,6 +13,9 @@ from autodiff_cli.errors import ShapeError, TypeMismatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+MOST_AXES = 64
+"""NumPy's limit."""
+
 
 def whole(value: Any, what: str) -> int:
     """An integer, or a float that is one.
@@ -20,9 +23,9 @@ def whole(value: Any, what: str) -> int:
     Raises:
         TypeMismatch: it is neither.
     """
-    if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
-        if value == value // 1 and abs(value) < LARGEST_INTEGER:
-            return int(value)
+    is_number = isinstance(value, (int, float)) or getattr(value, "shape", None) == ()
+    if is_number and value == value // 1 and abs(value) < LARGEST_INTEGER:
+        return int(value)
     raise TypeMismatch(f"{what}: got {describe(value)}, want a whole number")
 
 
@@ -53,29 +56,33 @@ def reserve_shape(name: str, shape: Sequence[int]) -> None:
 
     Raises:
         LimitError: it is more than is allowed.
+        ShapeError: it has more axes than an array can have.
     """
-    reserve(8 * prod(shape), f"`{name}` of shape {tuple(shape)}")
+    if len(shape) > MOST_AXES:
+        raise ShapeError(f"`{name}` got {len(shape)} axes, and an array has at most {MOST_AXES}")
+    # NumPy looks at the sizes beside a size of 0, too.
+    reserve(8 * prod(max(size, 1) for size in shape), f"`{name}` of shape {tuple(shape)}")
 
 
-def axis_of(name: str, axis: Any, shape: Sequence[int]) -> int:
+def axis_of(axis: Any, shape: Sequence[int]) -> int:
     """One axis, counted from the first.
 
     Raises:
         ShapeError: there is no such axis.
         TypeMismatch: it is no whole number.
     """
-    position = whole(axis, f"the axis of `{name}`")
+    position = whole(axis, "an axis")
     if -len(shape) <= position < len(shape):
         return position % len(shape)
     raise ShapeError(
-        f"`{name}` got the axis {position} for the shape {tuple(shape)}",
+        f"axis {position} is not there: the shape is {tuple(shape)}",
         help=f"an axis is a whole number from {-len(shape)} to {len(shape) - 1}"
         if shape
         else "a single number has no axis",
     )
 
 
-def axes_of(name: str, axes: Any, shape: Sequence[int]) -> tuple[int, ...]:
+def axes_of(axes: Any, shape: Sequence[int]) -> tuple[int, ...]:
     """Axes, each once, counted from the first; every one where `axes` is None.
 
     Raises:
@@ -84,12 +91,21 @@ def axes_of(name: str, axes: Any, shape: Sequence[int]) -> tuple[int, ...]:
     """
     if axes is None:
         return tuple(range(len(shape)))
-    found = tuple(
-        axis_of(name, axis, shape) for axis in whole_numbers(axes, f"the axis of `{name}`")
-    )
+    found = tuple(axis_of(axis, shape) for axis in whole_numbers(axes, "an axis"))
     if len(set(found)) < len(found):
-        raise ShapeError(f"`{name}` got the axes {found}, want each once")
+        raise ShapeError(f"got the axes {found}, want each once")
     return found
+
+
+def number(value: Any, what: str) -> Any:
+    """A single number.
+
+    Raises:
+        TypeMismatch: it is none.
+    """
+    if isinstance(value, (int, float)) or getattr(value, "shape", None) == ():
+        return value
+    raise TypeMismatch(f"{what}: got {describe(value)}, want a number")
 
 
 def vector(name: str, value: Any) -> Any:

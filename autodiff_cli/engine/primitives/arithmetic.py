@@ -9,7 +9,7 @@ from typing import Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive
-from autodiff_cli.engine.primitives.elementwise import floor, log
+from autodiff_cli.engine.primitives.elementwise import log
 from autodiff_cli.engine.primitives.logic import equal, where
 
 
@@ -136,7 +136,8 @@ mod = Primitive(
     scalar=operator.mod,
     array=lambda a, b: np.mod(_counts(a), _counts(b)),
     exact=True,
-    partials=(1.0, lambda out, a, b: -floor(a / b)),
+    # Not floor(a / b): the rounded quotient may be the next whole number.
+    partials=(1.0, lambda out, a, b: -floordiv(a, b)),
     doc="a % b, the remainder with the sign of b",
     domain="b ≠ 0",
     kink=lambda a, b: _is_multiple(a, b),
@@ -156,10 +157,13 @@ pow_ = Primitive(
     beyond=_power_beyond,
     partials=(
         lambda out, a, b: where(equal(b, 0.0), 0.0, b * a ** (b - 1.0)),
-        lambda out, a, b: where(equal(out, 0.0), 0.0, out * log(a)),
+        lambda out, a, b: where(
+            equal(out, 0.0), 0.0, where(equal(a, 0.0), where(equal(b, 0.0), 0.0, -out), out * log(a))
+        ),
     ),
     doc="a ^ b, also spelt a ** b",
     domain="a > 0, or a whole b (and a ≠ 0 where b < 0)",
+    convention="0 at 0^0, by a and by b",
     example="[1, 2, 3] ^ 2",
     sample=((0.2, 5), (-2, 3)),
 )

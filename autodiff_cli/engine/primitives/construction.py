@@ -8,8 +8,8 @@ from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, describe, shape_of
-from autodiff_cli.engine.primitives.arguments import reserve_shape, shape_argument, whole
-from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
+from autodiff_cli.engine.primitives.arguments import number, reserve_shape, shape_argument, whole
+from autodiff_cli.errors import DomainError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +43,10 @@ def _eye(n: Any) -> Any:
     return np.eye(n)
 
 
-def _finite(name: str, value: Any) -> Any:
-    """A single finite number."""
-    if not isinstance(value, (int, float)) and getattr(value, "shape", None) != ():
-        raise TypeMismatch(f"`{name}` got {describe(value)}, want a number")
+def _finite(value: Any) -> Any:
+    value = number(value, "a bound of `arange`")
     if not abs(value) < float("inf"):
-        raise DomainError(f"`{name}` got {describe(value)}, want a finite number")
+        raise DomainError(f"`arange` got {describe(value)}, want a finite number")
     return value
 
 
@@ -58,8 +56,9 @@ def _range(name: str, start: Any, stop: Any, step: Any) -> Any:
     step = 1 if step is None else step
     if step == 0:
         raise DomainError(f"`{name}` got the step 0")
-    reserve(8 * max(0.0, (stop - start) / step), f"`{name}`")
-    return np.arange(start, stop, step)
+    length = (stop - start) / step
+    reserve(8 * length, f"`{name}`")
+    return np.arange(start, stop if length > 0 else start, step)
 
 
 zeros = _constant(
@@ -92,7 +91,7 @@ arange = _constant(
     "arange",
     "numbers from start (0) up to, not including, stop, step (1) apart",
     lambda *bounds: _range(
-        "arange", *(None if bound is None else _finite("arange", bound) for bound in bounds)
+        "arange", *(None if bound is None else _finite(bound) for bound in bounds)
     ),
     "arange(0, 1, 0.25)",
     start=REQUIRED,
@@ -126,6 +125,7 @@ full = Primitive(
 
 def _linspace(start: Any, stop: Any, n: Any) -> Any:
     n = _size("linspace", n)
+    reserve_shape("linspace", (n,))
     try:
         reserve_shape("linspace", (n, *np.broadcast_shapes(shape_of(start), shape_of(stop))))
     except ValueError:

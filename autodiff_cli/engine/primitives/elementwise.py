@@ -114,13 +114,21 @@ log10 = _function(
     domain="x > 0",
     sample=((0.1, 10),),
 )
+
+
+def _sigmoid_of_difference(a: Any, b: Any) -> Any:
+    # Equal infinities, whose difference is nan, share as equal numbers do.
+    return where(equal(a - b, a - b), sigmoid(a - b), where(equal(a, b), 0.5, a - b))
+
+
 logaddexp = _function(
     "logaddexp",
     "log(e^a + e^b) without overflow",
     lambda a, b: _logaddexp(a, b),
     lambda a, b: np.logaddexp(a, b),
-    lambda out, a, b: sigmoid(a - b),
-    lambda out, a, b: sigmoid(b - a),
+    lambda out, a, b: _sigmoid_of_difference(a, b),
+    lambda out, a, b: _sigmoid_of_difference(b, a),
+    convention="one half to each of two equal infinities",
     operands=("a", "b"),
     sample=((-5, 5), (-5, 5)),
 )
@@ -150,12 +158,12 @@ hypot = _function(
     "√(a² + b²) without overflow",
     math.hypot,
     lambda a, b: np.hypot(a, b),
-    lambda out, a, b: where(equal(out, 0.0), 0.0, a / out),
-    lambda out, a, b: where(equal(out, 0.0), 0.0, b / out),
+    lambda out, a, b: cosatan2(b, a),
+    lambda out, a, b: cosatan2(a, b),
     operands=("a", "b"),
     kink=lambda a, b: (a == 0) & (b == 0),
-    convention="0 at (0, 0)",
-    sample=((0.2, 5), (0.2, 5)),
+    convention="0 at (0, 0), the least of its subgradients",
+    sample=((-5, 5), (-5, 5)),
 )
 
 # ── trigonometry ──────────────────────────────────────────────────────────────────────
@@ -176,7 +184,7 @@ asin = _function(
     "the inverse of sin, in [-π/2, π/2]",
     math.asin,
     lambda x: np.arcsin(x),
-    lambda out, x: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    lambda out, x: 1.0 / cosasin(x),
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
 )
@@ -185,8 +193,17 @@ acos = _function(
     "the inverse of cos, in [0, π]",
     math.acos,
     lambda x: np.arccos(x),
-    lambda out, x: -(1.0 / sqrt((1.0 - x) * (1.0 + x))),
+    lambda out, x: -(1.0 / cosasin(x)),
     domain="-1 < x < 1; at ±1 the derivative is -inf",
+    sample=((-0.9, 0.9),),
+)
+cosasin = _function(
+    "cosasin",
+    "cos(asin(x)), which is √(1 - x²)",
+    lambda x: math.sqrt((1.0 - x) * (1.0 + x)),
+    lambda x: np.sqrt(np.subtract(1, x) * np.add(1, x)),
+    lambda out, x: -(x / out),
+    domain="-1 < x < 1; at ±1 the derivative is ∓inf",
     sample=((-0.9, 0.9),),
 )
 atan = _function(
@@ -201,12 +218,38 @@ atan2 = _function(
     "the angle of the point (x, y), in (-π, π]",
     math.atan2,
     lambda y, x: np.arctan2(y, x),
-    # Divided twice by the distance, which neither overflows nor underflows as its square does.
-    lambda out, y, x: x / hypot(y, x) / hypot(y, x),
-    lambda out, y, x: -(y / hypot(y, x) / hypot(y, x)),
+    # Over the distance, which neither overflows nor underflows as its square does.
+    lambda out, y, x: where(equal(hypot(y, x), 0.0), 0.0, cosatan2(y, x) / hypot(y, x)),
+    lambda out, y, x: where(equal(hypot(y, x), 0.0), 0.0, -(cosatan2(x, y) / hypot(y, x))),
+    operands=("y", "x"),
+    kink=lambda y, x: (y == 0) & (x == 0),
+    convention="0 at (0, 0), where the angle jumps",
+    domain="(x, y) ≠ (0, 0)",
+    sample=((-5, 5), (-5, 5)),
+)
+
+
+def _cosatan2(y: float, x: float) -> float:
+    distance = math.hypot(y, x)
+    return x / distance if distance else 0.0
+
+
+def _cosatan2s(y: Any, x: Any) -> Any:
+    distance = np.hypot(y, x)
+    return np.where(distance == 0, 0, x / np.where(distance == 0, 1, distance))
+
+
+cosatan2 = _function(
+    "cosatan2",
+    "cos(atan2(y, x)), which is x / hypot(y, x), and 0 at (0, 0)",
+    _cosatan2,
+    _cosatan2s,
+    # So written, the difference x²/h² - 1 is not taken, which loses all digits of y²/h².
+    lambda out, y, x: -(out * cosatan2(x, y) / hypot(y, x)),
+    lambda out, y, x: cosatan2(x, y) * (cosatan2(x, y) / hypot(y, x)),
     operands=("y", "x"),
     domain="(x, y) ≠ (0, 0)",
-    sample=((0.2, 5), (-5, 5)),
+    sample=((-5, 5), (-5, 5)),
 )
 deg2rad = _function(
     "deg2rad", "degrees to radians", math.radians, lambda x: np.deg2rad(x), math.pi / 180
@@ -238,7 +281,26 @@ tanh = _function(
     "the hyperbolic tangent",
     math.tanh,
     lambda x: np.tanh(x),
-    lambda out, x: (1.0 / cosh(x)) ** 2.0,
+    lambda out, x: sech(x) ** 2.0,
+)
+
+
+def _sech(x: float) -> float:
+    power = math.exp(-builtins.abs(x))
+    return 2.0 * power / (1.0 + power * power)
+
+
+def _sech_of_array(x: Any) -> Any:
+    power = np.exp(-np.abs(x))
+    return 2 * power / (1 + power * power)
+
+
+sech = _function(
+    "sech",
+    "the hyperbolic secant 1 / cosh(x)",
+    _sech,
+    _sech_of_array,
+    lambda out, x: -(out * tanh(x)),
 )
 asinh = _function(
     "asinh",
@@ -262,7 +324,7 @@ atanh = _function(
     "the inverse of tanh",
     math.atanh,
     lambda x: np.arctanh(x),
-    lambda out, x: 1.0 / ((1.0 - x) * (1.0 + x)),
+    lambda out, x: 1.0 / cosasin(x) ** 2.0,
     beyond=lambda x: copysign(inf, x) if x in (-1, 1) else nan,
     domain="-1 < x < 1",
     sample=((-0.9, 0.9),),
@@ -354,7 +416,7 @@ def _choice(name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, fi
         doc,
         lambda a, b: a + b if a != a or b != b else pick(a, b),
         array,
-        lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 1.0, 0.0)),
+        lambda out, a, b: where(equal(a, b), 0.5, where(first(b, a), 0.0, 1.0)),
         lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 0.0, 1.0)),
         operands=("a", "b"),
         exact=True,
@@ -381,6 +443,11 @@ minimum = _choice(
 )
 
 
+def _share(a: Any, b: Any) -> Any:
+    """What a choice gives to a where the larger of a and b is chosen; nan is not."""
+    return where(equal(a, b), 0.5, where(a > b, 1.0, 0.0))
+
+
 def _clamp(x: Any, lo: Any, hi: Any) -> Any:
     return x if x != x else builtins.min(builtins.max(x, lo), hi)
 
@@ -390,14 +457,14 @@ clamp = _function(
     "x, but no less than min and no more than max",
     _clamp,
     lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi),
-    lambda out, x, lo, hi: where(x < lo, 0.0, where(x > hi, 0.0, 1.0)),
-    lambda out, x, lo, hi: where(hi < lo, 0.0, where(x < lo, 1.0, 0.0)),
-    lambda out, x, lo, hi: where(hi < lo, 1.0, where(x > hi, 1.0, 0.0)),
+    lambda out, x, lo, hi: _share(x, lo) * _share(hi, maximum(x, lo)),
+    lambda out, x, lo, hi: _share(lo, x) * _share(hi, maximum(x, lo)),
+    lambda out, x, lo, hi: _share(maximum(x, lo), hi),
     operands=("x", "min", "max"),
     defaults={"min": -inf, "max": inf},
     exact=True,
-    kink=lambda x, lo, hi: (x == lo) | (x == hi),
-    convention="1 at both ends, as inside",
+    kink=lambda x, lo, hi: (lo <= hi) & ((x == lo) | (x == hi)) | (lo == hi) & (x <= lo),
+    convention="one half to each of two that tie, as minimum(maximum(x, min), max)",
     sample=((-5, 5), (-1, -0.5), (0.5, 1)),
     example="clamp([-2, 0.5, 2], -1, 1)",
 )
@@ -469,8 +536,8 @@ sigmoid = _function(
     "1 / (1 + e^-x)",
     _sigmoid,
     _sigmoid_of_array,
-    # 1 - out is 0 for large x, sigmoid(-x) is not.
-    lambda out, x: out * sigmoid(-x),
+    # out·(1 - out) is 0 for large x, and its own derivative is noise for small x.
+    lambda out, x: 0.25 * sech(0.5 * x) ** 2.0,
 )
 logsigmoid = _function(
     "logsigmoid",

@@ -8,7 +8,7 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, shape_of
+from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, is_numeric, shape_of
 from autodiff_cli.engine.primitives.arguments import axis_of, reserve_shape, whole
 from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
@@ -35,8 +35,11 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     for part in parts:
         if axis >= len(shape):
             raise ShapeError(
-                f"got {len(parts)} subscripts, and the shape is {shape}",
-                help="a single number has no elements" if not shape else "",
+                f"got {len(parts)} subscript{'s' if len(parts) > 1 else ''} for "
+                + (f"an array of shape {shape}" if shape else "a single number"),
+                help=f"it takes one for each axis, {len(shape)} at most"
+                if shape
+                else "a single number has no elements",
             )
         if isinstance(part, slice):
             part = slice(
@@ -61,6 +64,8 @@ def index_key(key: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
 
 def _positions(part: Any, axis: int, shape: tuple[int, ...]) -> Any:
     size = shape[axis]
+    positions: Any
+    wrong: Any
     if isinstance(part, np.ndarray):
         positions = part.astype(np.int64)
         if not np.array_equal(positions, part):
@@ -154,7 +159,8 @@ def _with_element(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
         out[key] = value
     except (ValueError, IndexError):
         raise ShapeError(
-            f"got {describe(value)} for {describe(_select(out, key))}, want one that broadcasts to it"
+            f"got {describe(value)} for {describe(_select(out, key))}, "
+            "want one that broadcasts to it"
         ) from None
     return out
 
@@ -171,7 +177,7 @@ def _written(g: Any, out: Any, x: Any, value: Any, key: tuple[Any, ...]) -> Any:
     return where(owner[key] == order, reached, 0.0)
 
 
-setindex = Primitive(
+setindex: Primitive = Primitive(
     name="setindex",
     kind="structural",
     operands=("x", "value"),
@@ -189,7 +195,9 @@ setindex = Primitive(
 
 def _along(indices: Any, axis: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """The key that picks along one axis and keeps to its place along the others."""
-    axis = axis_of("gather", axis, shape)
+    axis = axis_of(axis, shape)
+    if not is_numeric(indices):
+        raise TypeMismatch(f"`gather` got {describe(indices)}, want an array of indices")
     indices = np.asarray(indices)
     fits = indices.ndim == len(shape) and all(
         i == axis or size in (1, shape[i]) for i, size in enumerate(indices.shape)

@@ -29,11 +29,11 @@ def _stack(*args: Any) -> Any:
             )
     whole_shape = (len(items), *shapes[0])
     reserve_shape("stack", whole_shape)
-    return np.stack(items, axis=axis_of("stack", axis, whole_shape))
+    return np.stack(items, axis=axis_of(axis, whole_shape))
 
 
 def _one_slice(i: int, g: Any, out: Any, *args: Any) -> Any:
-    axis = axis_of("stack", args[-1], _shape(g))
+    axis = axis_of(args[-1], _shape(g))
     return index(g, (slice(None),) * axis + (i,))
 
 
@@ -53,7 +53,7 @@ stack = Primitive(
 def _concat(*args: Any) -> Any:
     *items, axis = args
     shapes = [shape_of(item) for item in items]
-    axis = axis_of("concat", axis, shapes[0])
+    axis = axis_of(axis, shapes[0])
     others = [(*shape[:axis], *shape[axis + 1 :]) for shape in shapes]
     if any(len(s) != len(shapes[0]) or o != others[0] for s, o in zip(shapes, others, strict=True)):
         raise ShapeError(
@@ -67,7 +67,7 @@ def _concat(*args: Any) -> Any:
 
 def _one_part(i: int, g: Any, out: Any, *args: Any) -> Any:
     *items, axis = args
-    axis = axis_of("concat", axis, _shape(g))
+    axis = axis_of(axis, _shape(g))
     sizes = [_shape(item)[axis] for item in items]
     start = sum(sizes[:i])
     return index(g, (slice(None),) * axis + (slice(start, start + sizes[i]),))
@@ -102,9 +102,9 @@ def _appended_part(position: int, g: Any, out: Any, x: Any, values: Any, axis: A
 
 def _appended_tangent(position: int, t: Any, out: Any, x: Any, values: Any, axis: Any) -> Any:
     first, second, along = _joined(t if position == 0 else x, t if position else values, axis)
-    start = _shape(first)[axis_of("append", along, _shape(first))] if position else 0
+    start = _shape(first)[axis_of(along, _shape(first))] if position else 0
     part = second if position else first
-    along = axis_of("append", along, _shape(part))
+    along = axis_of(along, _shape(part))
     place = slice(start, start + _shape(part)[along])
     return scatter(part, (slice(None),) * along + (place,), _shape(out))
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, describe, shape_of
 from autodiff_cli.engine.primitives.arguments import axis_of, on_integers_too, reserve_shape
+from autodiff_cli.engine.primitives.arithmetic import gated
 from autodiff_cli.engine.primitives.indexing import scatter
+from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.engine.primitives.shapes import broadcast_to, flatten, reshape, transpose
 from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -28,6 +33,29 @@ def swap(x: Any) -> Any:
     order = list(range(_ndim(x)))
     order[-2:] = order[-1], order[-2]
     return transpose(x, tuple(order))
+
+
+def unpoisoned(contract: Callable[..., Any], g: Any, *factors: Any) -> Any:
+    """`contract(g, *factors)`, a sum of products, where a g of zero adds zero.
+
+    That matters beside a factor that is not finite only: elsewhere zero times it is zero.
+    """
+    out = contract(g, *factors)
+    finite = [np.isfinite(value_of(factor)) for factor in factors]
+    if np.isfinite(value_of(out)).all() or all(each.all() for each in finite):
+        return out
+    clean = contract(
+        g, *(where(each, factor, 0.0) for each, factor in zip(finite, factors, strict=True))
+    )
+    nonzero = np.not_equal(value_of(g), 0) * 1.0
+    reached = sum(
+        contract(
+            nonzero,
+            *(~each * 1.0 if i == j else np.ones(each.shape) for j, each in enumerate(finite)),
+        )
+        for i in range(len(finite))
+    )
+    return where(np.greater(reached, 0.5), out, clean)
 
 
 # ── vectors and matrices ──────────────────────────────────────────────────────────────
@@ -52,7 +80,7 @@ def _full_rank(g: Any, a: Any, b: Any) -> Any:
 
 
 def _for_left(g: Any, out: Any, a: Any, b: Any) -> Any:
-    product = matmul(_full_rank(g, a, b), swap(_as_column(b)))
+    product = unpoisoned(matmul, _full_rank(g, a, b), swap(_as_column(b)))
     if _ndim(a) > 1:
         return product
     shape = _shape(product)
@@ -60,7 +88,9 @@ def _for_left(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 
 def _for_right(g: Any, out: Any, a: Any, b: Any) -> Any:
-    product = matmul(swap(_as_row(a)), _full_rank(g, a, b))
+    product = unpoisoned(
+        lambda full, left: matmul(left, full), _full_rank(g, a, b), swap(_as_row(a))
+    )
     return product if _ndim(b) > 1 else reshape(product, _shape(product)[:-1])
 
 
@@ -134,8 +164,8 @@ outer = Primitive(
     operands=("a", "b"),
     array=_outer,
     vjps=(
-        lambda g, out, a, b: reshape(matmul(g, flatten(b)), _shape(a)),
-        lambda g, out, a, b: reshape(matmul(flatten(a), g), _shape(b)),
+        lambda g, out, a, b: reshape(unpoisoned(matmul, g, flatten(b)), _shape(a)),
+        lambda g, out, a, b: reshape(unpoisoned(matmul, swap(g), flatten(a)), _shape(b)),
     ),
     doc="the matrix aᵢ bⱼ of all products; what is no vector is flattened",
     example="outer([1, 2], [3, 4, 5])",
@@ -144,7 +174,7 @@ outer = Primitive(
 
 def _cross(a: Any, b: Any, axis: Any) -> Any:
     a, b = np.asarray(a), np.asarray(b)
-    first, second = axis_of("cross", axis, a.shape), axis_of("cross", axis, b.shape)
+    first, second = axis_of(axis, a.shape), axis_of(axis, b.shape)
     if a.shape[first] != 3 or b.shape[second] != 3:
         raise ShapeError(
             f"`cross` got shapes {a.shape} and {b.shape}, want 3 elements along axis {int(axis)}"
@@ -158,14 +188,14 @@ def _cross(a: Any, b: Any, axis: Any) -> Any:
             f"`cross` got shapes {a.shape} and {b.shape}, where axis {int(axis)} is not the same",
             help="count it from the last: a negative axis",
         )
-    return on_integers_too(lambda *both: np.cross(*both, axis=first - a.ndim), a, b)
+    return on_integers_too(lambda left, right: np.cross(left, right, axis=first - a.ndim), a, b)
 
 
 def _from_last(axis: Any, x: Any) -> int:
-    return axis_of("cross", axis, _shape(x)) - _ndim(x)
+    return axis_of(axis, _shape(x)) - _ndim(x)
 
 
-cross = Primitive(
+cross: Primitive = Primitive(
     name="cross",
     kind="structural",
     operands=("a", "b"),
@@ -203,7 +233,8 @@ def _kron_vjp(position: int, g: Any, a: Any, b: Any) -> Any:
     spread = [1] * (2 * rank)
     spread[1 - position :: 2] = sizes[1 - position]
     summed = tuple(range(1 - position, 2 * rank, 2))
-    return reshape(sum_(apart * reshape(other, tuple(spread)), summed, False), _shape(mine))
+    product = gated(apart, reshape(other, tuple(spread)))
+    return reshape(sum_(product, summed, False), _shape(mine))
 
 
 kron = Primitive(
@@ -254,7 +285,7 @@ def _labels(subscripts: Any, shapes: list[tuple[int, ...]]) -> tuple[list[str], 
     unused = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in text]
     rest = max((rank for rank, t in zip(ranks, terms, strict=True) if "..." in t), default=0)
     if rest > len(unused):
-        raise ShapeError(f"`einsum` got arrays of {rest} axes beyond its letters, which are too many")
+        raise ShapeError(f"`einsum` got {rest} axes for `...`, and has letters for {len(unused)}")
     more = "".join(unused[:rest])
     spelt = [
         term.replace("...", more[rest - rank :] if rank else "")
@@ -321,7 +352,8 @@ def _einsum_vjp(i: int, g: Any, out: Any, *args: Any) -> Any:
     others = [*items[:i], *items[i + 1 :]]
     terms = [result, *labels[:i], *labels[i + 1 :]]
     reached = "".join(letter for letter in mine if any(letter in term for term in terms))
-    cotangent = einsum(g, *others, f"{','.join(terms)}->{reached}")
+    subscripts = f"{','.join(terms)}->{reached}"
+    cotangent = unpoisoned(lambda *factors: einsum(*factors, subscripts), g, *others)
     # A letter that stands here alone was summed over: all along it the cotangent is the same.
     place = dict(zip(reached, _shape(cotangent), strict=True))
     cotangent = reshape(cotangent, tuple(place.get(letter, 1) for letter in mine))

@@ -33,7 +33,9 @@ def permutation(n: int) -> Any:
     return _draw("permutation", n)
 
 
-def _random(name: str, doc: str, array: Callable[..., Any], example: str, **options: Any) -> Primitive:
+def _random(
+    name: str, doc: str, array: Callable[..., Any], example: str, **options: Any
+) -> Primitive:
     return Primitive(
         name=name,
         kind="constant",

@@ -11,40 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, is_numeric, shape_of
+from autodiff_cli.engine.primitive import REQUIRED, Primitive, counted, shape_of
+from autodiff_cli.engine.primitives.arguments import axes_of, axis_of, number
+from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.indexing import index
 from autodiff_cli.engine.primitives.joining import stack
-from autodiff_cli.engine.primitives.shapes import flip
-from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.logic import equal, where
-from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
+from autodiff_cli.engine.primitives.shapes import flip
+from autodiff_cli.errors import DomainError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LARGEST_PLAIN_SQUARE = 1e150
 SMALLEST_PLAIN_SQUARE = 1e-140
-
-
-def axes_of(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that are reduced, counted from the first; every one where `axis` is None.
-
-    Raises:
-        ShapeError: there is no such axis.
-    """
-    if axis is None:
-        return tuple(range(len(shape)))
-    axes = []
-    for one in np.atleast_1d(axis).tolist():
-        if one != int(one) or not -len(shape) <= one < len(shape):
-            raise ShapeError(
-                f"axis {one} is not there: the shape is {shape}",
-                help=f"an axis is a whole number from {-len(shape)} to {len(shape) - 1}"
-                if shape
-                else "a single number has no axis",
-            )
-        axes.append(int(one) % len(shape))
-    return tuple(axes)
 
 
 def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -62,9 +42,7 @@ def count(shape: tuple[int, ...], axis: Any) -> int:
 
 
 def _checked(name: str, x: Any, empty: bool) -> Any:
-    if not is_numeric(x):
-        raise TypeMismatch(f"`{name}` got {describe(x)}, want an array of numbers")
-    x = np.asarray(x)
+    x = counted(np.asarray(x))
     if not (empty or x.size):
         raise ShapeError(f"`{name}` got an empty array, of shape {x.shape}, and has no value for it")
     return x
@@ -86,7 +64,7 @@ def _reduction(
     def evaluate(x: Any, *static: Any) -> Any:
         *head, axis, keepdims = static
         x = _checked(name, x, empty)
-        return array(x, axes_of(axis, x.shape), bool(keepdims), *head)
+        return array(x, axes_of(axis, x.shape), bool(number(keepdims, "keepdims")), *head)
 
     return Primitive(
         name=name,
@@ -199,7 +177,7 @@ def _deviation(x: Any, axis: Any) -> Any:
 var = _reduction(
     "var",
     "the variance: the mean squared deviation, over n - ddof",
-    lambda x, axes, keep, ddof: x.var(axis=axes, keepdims=keep, ddof=ddof),
+    lambda x, axes, keep, ddof: x.var(axis=axes, keepdims=keep, ddof=number(ddof, "ddof")),
     lambda out, x, ddof, axis: 2.0 * _deviation(x, axis) / _freedom(x, axis, ddof),
     extra={"ddof": 0},
     empty=False,
@@ -207,7 +185,7 @@ var = _reduction(
 
 
 def _std(x: Any, axes: tuple[int, ...], keep: bool, ddof: Any) -> Any:
-    freedom = count(x.shape, axes) - ddof
+    freedom = count(x.shape, axes) - number(ddof, "ddof")
     return _norm(x - x.mean(axis=axes, keepdims=True), axes, keep) / np.sqrt(freedom)
 
 
@@ -233,11 +211,19 @@ def _logsumexp(x: Any, axes: tuple[int, ...], keep: bool) -> Any:
     return out if keep else out.squeeze(axis=axes)
 
 
+def _share_of_sum(out: Any, x: Any, axis: Any) -> Any:
+    infinite = np.isinf(value_of(out))
+    if not infinite.any():
+        return exp(x - out)
+    return where(infinite, _share_of_ties(out, x, axis), exp(x - out))
+
+
 logsumexp = _reduction(
     "logsumexp",
     "log Σe^x without overflow",
     _logsumexp,
-    lambda out, x, axis: exp(x - out),
+    _share_of_sum,
+    convention="where the result is infinite, an equal share to each that equals it",
 )
 
 
@@ -260,7 +246,9 @@ def _quantile_weight(x: Any, q: float, axis: Any) -> Any:
 def _quantile(x: Any, axes: tuple[int, ...], keep: bool, q: Any = 0.5) -> Any:
     if not (isinstance(q, (int, float)) and 0 <= q <= 1):
         raise DomainError(f"`quantile` got q = {q}, want a number from 0 to 1")
-    return np.quantile(x, q, axis=axes, keepdims=keep)
+    # Interpolation subtracts, which booleans cannot.
+    numbers = x.astype(np.float64) if x.dtype == bool else x
+    return np.quantile(numbers, q, axis=axes, keepdims=keep)
 
 
 median = _reduction(
@@ -300,7 +288,7 @@ any_ = _reduction(
 def _argument(name: str, doc: str, function: str) -> Primitive:
     def evaluate(x: Any, axis: Any) -> Any:
         x = _checked(name, x, empty=False)
-        return getattr(x, function)(axis=None if axis is None else axes_of(axis, x.shape)[0])
+        return getattr(x, function)(axis=None if axis is None else axis_of(axis, x.shape))
 
     return Primitive(
         name=name,
@@ -326,7 +314,7 @@ def _along(
         x = _checked(name, x, empty=True)
         if x.ndim == 0:
             raise ShapeError(f"`{name}` got a single number, want an array")
-        return array(x, axes_of(axis, x.shape)[0])
+        return array(x, axis_of(axis, x.shape))
 
     return Primitive(
         name=name,

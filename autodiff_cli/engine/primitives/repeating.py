@@ -61,7 +61,7 @@ def _repeated(n: Any, axis: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...
     """The shape as it is repeated along one of its axes, that axis, and which elements come."""
     if axis is None:
         shape, axis = (prod(shape),), 0
-    axis = axis_of("repeat", axis, shape)
+    axis = axis_of(axis, shape)
     counts = _counts("repeat", n)
     if len(counts) == 1:
         counts = counts * shape[axis]

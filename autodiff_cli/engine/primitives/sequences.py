@@ -17,6 +17,7 @@ from autodiff_cli.engine.primitives.arguments import (
 from autodiff_cli.engine.primitives.indexing import Scatter, gather, index, scatter
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.logic import where
+from autodiff_cli.engine.primitives.products import unpoisoned
 from autodiff_cli.engine.primitives.reductions import cumsum, sum_
 from autodiff_cli.engine.primitives.shapes import flip, reshape
 from autodiff_cli.errors import DomainError, ShapeError
@@ -34,20 +35,20 @@ def _at(axis: int, place: slice) -> tuple[slice, ...]:
 # ── order ─────────────────────────────────────────────────────────────────────────────
 
 
-def _order(name: str, x: Any, axis: Any) -> Any:
+def _order(x: Any, axis: Any) -> Any:
     """The indices that sort, those of equal elements in their order."""
     values = np.asarray(value_of(x))
-    return np.argsort(values, axis=axis_of(name, axis, values.shape), kind="stable")
+    return np.argsort(values, axis=axis_of(axis, values.shape), kind="stable")
 
 
 def _rank(x: Any, axis: Any) -> Any:
     """Where each element comes to stand."""
-    return np.argsort(_order("sort", x, axis), axis=int(axis))
+    return np.argsort(_order(x, axis), axis=int(axis))
 
 
 def _sort(x: Any, axis: Any) -> Any:
     x = np.asarray(x)
-    return np.sort(x, axis=axis_of("sort", axis, x.shape), kind="stable")
+    return np.sort(x, axis=axis_of(axis, x.shape), kind="stable")
 
 
 sort = Primitive(
@@ -57,7 +58,7 @@ sort = Primitive(
     options={"axis": -1},
     array=_sort,
     vjps=(lambda g, out, x, axis: gather(g, _rank(x, axis), axis),),
-    jvps=(lambda t, out, x, axis: gather(t, _order("sort", x, axis), axis),),
+    jvps=(lambda t, out, x, axis: gather(t, _order(x, axis), axis),),
     kink=lambda x, axis: bool((np.diff(_sort(x, axis), axis=int(axis)) == 0).any()),
     convention="elements that tie keep their order, and each its own derivative",
     doc="the elements in ascending order along an axis, nan at the end",
@@ -68,7 +69,7 @@ argsort = Primitive(
     kind="constant",
     operands=("x",),
     options={"axis": -1},
-    array=lambda x, axis: _order("argsort", x, axis),
+    array=lambda x, axis: _order(x, axis),
     doc="the indices that sort along an axis, those of equal elements in their order",
     example="argsort([3, 1, 2])",
 )
@@ -84,7 +85,7 @@ def _times(n: Any) -> int:
 
 
 def _diff(x: Any, n: Any, axis: Any) -> Any:
-    axis = axis_of("diff", axis, shape_of(x))
+    axis = axis_of(axis, shape_of(x))
     # Beyond the length there is nothing left to take differences of.
     times = min(_times(n), shape_of(x)[axis])
     return on_integers_too(lambda array: np.diff(array, times, axis), x)
@@ -99,7 +100,7 @@ def _padded(g: Any, n: int, axis: int) -> Any:
 
 
 def _diff_vjp(g: Any, out: Any, x: Any, n: Any, axis: Any) -> Any:
-    axis, n = axis_of("diff", axis, _shape(x)), _times(n)
+    axis, n = axis_of(axis, _shape(x)), _times(n)
     return (-1.0) ** n * diff(_padded(g, n, axis), n, axis)
 
 
@@ -138,13 +139,13 @@ def _heights(y: Any, axis: int) -> Any:
 
 def _cumtrapz(y: Any, x: Any, axis: Any) -> Any:
     y = np.asarray(y, np.result_type(y, 1.0))
-    axis = axis_of("cumtrapz", axis, y.shape)
+    axis = axis_of(axis, y.shape)
     return np.cumsum(_widths(y, x, axis) * _heights(y, axis), axis)
 
 
 def _reached(g: Any, y: Any, axis: Any) -> tuple[Any, int]:
     """The cotangent of every interval's part: of all the sums that it is in."""
-    axis = axis_of("cumtrapz", axis, _shape(y))
+    axis = axis_of(axis, _shape(y))
     return flip(cumsum(flip(g, axis), axis), axis), axis
 
 
@@ -198,7 +199,7 @@ def _interp(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def _segment(x: Any, xp: Any) -> tuple[Any, Any]:
-    """The points to the left and right of every x; at a point, those of the segment on its right."""
+    """The points on the left and right of every x; at a point, of the segment on its right."""
     points = value_of(xp)
     last = len(points) - 1
     left = np.clip(np.searchsorted(points, value_of(x), side="right") - 1, 0, max(last - 1, 0))
@@ -236,6 +237,7 @@ def _moved_points(t: Any, out: Any, x: Any, xp: Any, fp: Any) -> Any:
 
 def _at_a_bend(x: Any, xp: Any, fp: Any) -> Any:
     """Whether an x is at a point where the slope changes."""
+    xp, fp = np.asarray(xp, np.float64), np.asarray(fp, np.float64)
     slopes = np.concatenate([[0.0], np.diff(fp) / np.diff(xp), [0.0]])
     place = np.searchsorted(xp, x)
     at_point = np.equal(np.take(xp, np.minimum(place, len(xp) - 1)), x)
@@ -273,13 +275,14 @@ def _vectors(a: Any, v: Any) -> tuple[Any, Any]:
 
 def _kept(mode: Any, m: int, n: int) -> slice:
     """The part of the full convolution of m and n elements that a mode gives."""
-    if mode == "full":
-        return slice(0, m + n - 1)
     short, long = sorted((m, n))
-    if mode == "same":
-        return slice((short - 1) // 2, (short - 1) // 2 + long)
-    if mode == "valid":
-        return slice(short - 1, long)
+    kept = {
+        "full": slice(0, m + n - 1),
+        "same": slice((short - 1) // 2, (short - 1) // 2 + long),
+        "valid": slice(short - 1, long),
+    }
+    if isinstance(mode, str) and mode in kept:
+        return kept[mode]
     given = f'"{mode}"' if isinstance(mode, str) else describe(mode)
     raise DomainError(f'`convolve` got the mode {given}, want "full", "same" or "valid"')
 
@@ -295,8 +298,10 @@ def _against(g: Any, other: Any, a: Any, v: Any, mode: Any) -> Any:
     """The cotangent of one factor, which the full cotangent slid along the other gives."""
     m, n = _shape(a)[0], _shape(v)[0]
     full = scatter(g, (_kept(mode, m, n),), (m + n - 1,))
-    size = _shape(other)[0]
-    return index(convolve(full, flip(other, None), "full"), (slice(size - 1, m + n - 1),))
+    kept = slice(_shape(other)[0] - 1, m + n - 1)
+    return unpoisoned(
+        lambda slid, factor: index(convolve(slid, flip(factor, None), "full"), (kept,)), full, other
+    )
 
 
 convolve = Primitive(

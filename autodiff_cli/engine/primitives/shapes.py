@@ -29,7 +29,7 @@ def _reshape(x: Any, shape: Any) -> Any:
     )
 
 
-reshape = Primitive(
+reshape: Primitive = Primitive(
     name="reshape",
     kind="structural",
     operands=("x",),
@@ -74,7 +74,7 @@ def _order(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The axes in the order that `transpose` puts them in."""
     if axes is None:
         return tuple(reversed(range(len(shape))))
-    order = axes_of("transpose", axes, shape)
+    order = axes_of(axes, shape)
     if len(order) < len(shape):
         raise ShapeError(
             f"`transpose` got the axes {order} for the shape {shape}, want each axis once"
@@ -82,7 +82,7 @@ def _order(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return order
 
 
-transpose = Primitive(
+transpose: Primitive = Primitive(
     name="transpose",
     kind="structural",
     operands=("x",),
@@ -94,12 +94,12 @@ transpose = Primitive(
     doc="the axes in reverse order, or in the order given; x.T is transpose(x)",
     example="transpose([[1, 2], [3, 4]])",
 )
-flip = Primitive(
+flip: Primitive = Primitive(
     name="flip",
     kind="structural",
     operands=("x",),
     options={"axis": None},
-    array=lambda x, axis: np.flip(np.asarray(x), axes_of("flip", axis, shape_of(x))),
+    array=lambda x, axis: np.flip(np.asarray(x), axes_of(axis, shape_of(x))),
     vjps=(lambda g, out, x, axis: flip(g, axis),),
     doc="the elements in reverse order, along an axis or along all",
     example="flip([1, 2, 3])",
@@ -111,13 +111,13 @@ def _roll(x: Any, shift: Any, axis: Any) -> Any:
     steps = whole_numbers(shift, "the shift of `roll`")
     if axis is None:
         return np.roll(x.reshape(-1), sum(steps)).reshape(x.shape)
-    axes = axes_of("roll", axis, x.shape)
+    axes = axes_of(axis, x.shape)
     if len(steps) not in (1, len(axes)):
         raise ShapeError(f"`roll` got {len(steps)} shifts for {len(axes)} axes")
     return np.roll(x, steps * len(axes) if len(steps) == 1 else steps, axes)
 
 
-roll = Primitive(
+roll: Primitive = Primitive(
     name="roll",
     kind="structural",
     operands=("x",),

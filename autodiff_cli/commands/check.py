@@ -1,0 +1,365 @@
+"""`adiff check`: is this gradient right?"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.commands.inputs import (
+    FILE,
+    program_options,
+    read_inputs,
+    read_source,
+    split_names,
+)
+from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
+from autodiff_cli.errors import AdiffError, LimitError, ProgramError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from autodiff_cli.data.values import Value
+    from autodiff_cli.language.names import Names
+    from autodiff_cli.report.check import Report
+    from autodiff_cli.runtime.claims import Box, Claim
+    from autodiff_cli.runtime.interpreter import Settings
+
+MISMATCH = 5
+"""The exit status of a check that was not passed."""
+SAMPLES = 20
+
+EXAMPLES = (
+    "adiff check -e 'x^2 * sin(x)' x=3",
+    "adiff check -e 'x^2 * sin(x)' x=3 --claim 'x = 2*x*sin(x) + x^2*cos(x)'",
+    "adiff check -e 'y = sum(exp(w))' w='[1, 2]' --json",
+)
+BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
+
+
+@click.command("check", cls=ExamplesFirst, examples=EXAMPLES)
+@program_options
+@click.option(
+    "--wrt", multiple=True, metavar="NAMES", help="What to differentiate by.  [every input]"
+)
+@click.option(
+    "--of",
+    multiple=True,
+    metavar="NAMES",
+    help="What to differentiate.  [the last statement's value]",
+)
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="NAME=EXPR",
+    help="A derivative worked out by hand, to be checked; @FILE has one a line.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"Random points at which to check claims, too.  [{SAMPLES}]",
+)
+@click.option(
+    "--box",
+    "boxes",
+    multiple=True,
+    metavar="NAME=LOW:HIGH",
+    help="Where those points are.  [half of each value on either side of it]",
+)
+@click.option(
+    "--against",
+    type=FILE,
+    metavar="FILE",
+    help="Recorded gradients, as `adiff eval --json` prints them.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-9,
+    metavar="R",
+    show_default=True,
+    help="A relative difference that passes in any case.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("auto", "table", "plain", "json")),
+    default="auto",
+    help="auto: a table on a terminal, else plain.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all.")
+@click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="N",
+    help="Significant digits.  [all that it takes]",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here.")
+@limit_options
+@click.option(
+    "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No warnings.")
+@click.pass_context
+def command(
+    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
+) -> None:
+    """Check a program's gradient: against a forward sweep, differences, and 80 digits.
+
+    The error is given in units of what is achievable at the point. The exit status is 5 where
+    a derivative is wrong, or there is none.
+    """
+    if "-" in words and is_terminal(sys.stdin):
+        click.echo(context.get_help())
+        return
+    of = split_names(options["of"])
+    if of == []:
+        raise UsageError("--of: got no name", help="leave it out for the last statement's value")
+    if not options["claims"] and (options["samples"] is not None or options["boxes"]):
+        raise UsageError(
+            "got --samples or --box without a --claim",
+            help="the gradient itself is checked at the given point only",
+        )
+    source, input_words = read_source(words, expressions)
+    form = _format(options)
+    if options["seed"] is None:
+        options["seed"] = secrets.randbits(32)
+    from autodiff_cli.commands.progress import progress
+    from autodiff_cli.runtime.interpreter import load
+
+    with (
+        time_limit(options["timeout"]),
+        progress(f"checking {source.name}", options["color"]) as say,
+    ):
+        settings = run_settings(options, say)
+        names = load(source)
+        inputs = read_inputs(
+            input_words, options["inputs_file"], source.name == "<stdin>", settings
+        )
+        reports = _check(names, inputs, of, settings, options)
+    if form != "json" and not options["quiet"]:
+        _warn(reports, options["color"])
+    _deliver(reports, form, options)
+    if not all(report.passed for report in reports):
+        context.exit(MISMATCH)
+
+
+def _format(options: Mapping[str, Any]) -> str:
+    form = str(options["form"])
+    if options["as_json"]:
+        if form not in ("auto", "json"):
+            raise UsageError(
+                f"got --json and --format {form}, want one of them",
+                help="--json is short for --format json",
+            )
+        return "json"
+    if form != "auto":
+        return form
+    if options["output"] is not None:
+        return "json" if options["output"].lower().endswith((".json", ".jsonl")) else "plain"
+    return "table" if is_terminal(sys.stdout) else "plain"
+
+
+def _check(
+    names: Names,
+    inputs: Mapping[str, Any],
+    of: list[str] | None,
+    settings: Settings,
+    options: Mapping[str, Any],
+) -> list[Report]:
+    """Everything that the command line asks for, for each output."""
+    from autodiff_cli.report.check import Report
+    from autodiff_cli.runtime.checking import check
+    from autodiff_cli.runtime.claims import finding, verify_claims, verify_records, with_claims
+    from autodiff_cli.runtime.subject import Subject
+
+    with _on_the_command_line():
+        claims = _claims(options["claims"])
+        extended = with_claims(names, claims)
+    box = _boxes(options["boxes"], names, settings)
+    recorded = _recorded(options["against"])
+    if of is None and recorded and None not in recorded:
+        of = [output for output in recorded if output is not None]
+    wrt = _differentiated(names, inputs, of, options, settings)
+    wrt = list(dict.fromkeys([*wrt, *(claim.name for claim in claims), *_names_in(recorded)]))
+    if not wrt:
+        raise UsageError(
+            "there is nothing to differentiate by",
+            help="the program has no input: name a variable with --wrt NAME",
+            kind="wrt",
+        )
+    _require_names(names, _names_in(recorded), options["against"])
+    subject = Subject(names, inputs, wrt, of, settings)
+    outputs = list(subject.outcome.outputs)
+    if claims and len(outputs) > 1:
+        raise UsageError(
+            f"got claims and the outputs {', '.join(outputs)}, want one",
+            help="--of names the output that the claims are about",
+        )
+    reports = []
+    for output in outputs:
+        swept = subject.sweep(output)
+        done = check(subject, output, swept, options["tolerance"])
+        verified = []
+        if claims:
+            samples = SAMPLES if options["samples"] is None else options["samples"]
+            verified = verify_claims(
+                extended, claims, inputs, wrt, output, settings, samples, box, options["tolerance"]
+            )
+            for claim, result in zip(claims, verified, strict=True):
+                if result.verdict == "mismatch":
+                    done.findings.append(finding(claim, result, output))
+        gradients = _record_of(output, outputs, recorded)
+        if gradients:
+            verified += verify_records(
+                gradients, options["against"], subject, swept, options["tolerance"]
+            )
+        reports.append(Report(done, verified, options["seed"]))
+    return reports
+
+
+def _differentiated(
+    names: Names,
+    inputs: Mapping[str, Any],
+    of: list[str] | None,
+    options: Mapping[str, Any],
+    settings: Settings,
+) -> list[str]:
+    """What `--wrt` says, or every floating input, which takes a run to find out."""
+    wrt = split_names(options["wrt"])
+    if wrt is not None:
+        return wrt
+    from dataclasses import replace
+
+    from autodiff_cli.runtime.interpreter import run
+
+    silent = replace(settings, on_print=lambda text: None)
+    return list(run(names, inputs, None, of, silent).targets)
+
+
+@contextmanager
+def _on_the_command_line() -> Iterator[None]:
+    """A mistake in a claim is one of the command line, and not of the program."""
+    try:
+        yield
+    except ProgramError as error:
+        raise UsageError(
+            error.what,
+            error.where,
+            label=error.label,
+            notes=error.notes,
+            help=error.help,
+            kind=error.kind,
+        ) from None
+
+
+def _claims(texts: Sequence[str]) -> list[Claim]:
+    from autodiff_cli.language.source import Source
+    from autodiff_cli.runtime.claims import parse_claims
+
+    sources = []
+    for text in texts:
+        if text.startswith("@"):
+            from autodiff_cli.data.files import read_text
+
+            sources.append(Source(text[1:], read_text(text[1:])))
+        else:
+            sources.append(Source("--claim", text))
+    return parse_claims(sources)
+
+
+def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
+    box: Box = {}
+    for text in texts:
+        match = BOX.fullmatch(text)
+        if match is None:
+            raise UsageError(f"--box: got {text!r}, want NAME=LOW:HIGH", help="as in --box x=-2:2")
+        name = match[1]
+        _require_names(names, [name], "--box")
+        low, high = (_number(name, end.strip(), settings) for end in match.groups()[1:])
+        if low > high:
+            raise UsageError(f"--box {name}: {low} is more than {high}", help="want LOW:HIGH")
+        box[name] = (low, high)
+    return box
+
+
+def _number(name: str, text: str, settings: Settings) -> float:
+    from autodiff_cli.language.source import Source
+    from autodiff_cli.runtime.interpreter import evaluate_constant
+
+    try:
+        value = evaluate_constant(Source(f"--box {name}", text), settings)
+    except LimitError:
+        raise
+    except AdiffError:
+        value = None
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise UsageError(
+            f"--box {name}: got `{text}`, want a finite number", help=f"as in --box {name}=-2:2"
+        )
+    return float(value)
+
+
+def _require_names(names: Names, given: Sequence[str], what: str) -> None:
+    for name in given:
+        if name not in names.top.slots:
+            raise UsageError(
+                f"{what}: the program has no name {name}",
+                help=did_you_mean(name, names.top.slots)
+                or f"its names are: {', '.join(names.top.slots)}",
+            )
+
+
+Recorded = dict[str | None, dict[str, "Value"]]
+
+
+def _recorded(file: str | None) -> Recorded:
+    if file is None:
+        return {}
+    from autodiff_cli.data.gradients import read_gradients
+
+    return read_gradients(file)
+
+
+def _names_in(recorded: Recorded) -> list[str]:
+    return [name for gradients in recorded.values() for name in gradients]
+
+
+def _record_of(output: str, outputs: Sequence[str], recorded: Recorded) -> dict[str, Value]:
+    if None in recorded and len(outputs) > 1:
+        raise UsageError(
+            f"got gradients of an output without a name, and the outputs {', '.join(outputs)}",
+            help="--of names the output that they are of",
+        )
+    return recorded.get(output, recorded.get(None, {}))
+
+
+def _warn(reports: Sequence[Report], color: str) -> None:
+    from autodiff_cli.report import diagnostics
+
+    for report in reports:
+        for one in report.check.findings:
+            show_text(diagnostics.as_text(one, wants_color(sys.stderr, color)))
+
+
+def _deliver(reports: Sequence[Report], form: str, options: Mapping[str, Any]) -> None:
+    from autodiff_cli.report import check
+
+    path, digits = options["output"], options["digits"]
+    if form == "table":
+        from autodiff_cli.report.check_table import as_table
+
+        text = as_table(reports, path is None and wants_color(sys.stdout, options["color"]), digits)
+    else:
+        text = (check.as_json if form == "json" else check.as_plain)(reports, digits)
+    deliver(text.encode(errors="backslashreplace"), path)

@@ -1,0 +1,49 @@
+"""`adiff functions`: what is built in."""
+
+from __future__ import annotations
+
+import shutil
+
+import click
+
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.errors import UsageError, did_you_mean
+
+EXAMPLES = (
+    "adiff functions",
+    "adiff functions tanh",
+    "adiff functions | grep sum",
+)
+
+
+def _completions(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    from autodiff_cli.runtime.catalogue import entries
+
+    return [name for name in entries() if name.startswith(begun)]
+
+
+@click.command("functions", cls=ExamplesFirst, examples=EXAMPLES)
+@click.argument("name", required=False, shell_complete=_completions)
+def command(name: str | None) -> None:
+    """List the built-in functions; explain one."""
+    from autodiff_cli.report.functions import as_list, as_page
+    from autodiff_cli.runtime.catalogue import entries
+    from autodiff_cli.runtime.interpreter import Settings, load, run
+
+    known = entries()
+    width = min(shutil.get_terminal_size().columns, 100)
+    if name is None:
+        click.echo(as_list(known, width), nl=False)
+        return
+    entry = known.get(name)
+    if entry is None:
+        raise UsageError(
+            f"there is no built-in function `{name}`",
+            help=did_you_mean(name, known) or "`adiff functions` lists them",
+        )
+    from autodiff_cli.engine.graph import value_of
+    from autodiff_cli.language.source import Source
+
+    outcome = run(load(Source("<example>", entry.example)), {}, settings=Settings(seed=0))
+    (result,) = outcome.outputs.values()
+    click.echo(as_page(entry, value_of(result), width), nl=False)

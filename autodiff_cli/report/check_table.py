@@ -1,0 +1,72 @@
+"""A check as a table for the terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autodiff_cli.report.check import Report, Row, error_text, other_text, rows, verdict_text
+from autodiff_cli.report.numbers import number_text
+from autodiff_cli.runtime.checking import FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DIGITS = 12
+"""Unless told otherwise; two numbers beside each other in full would be wide."""
+MOST_ROWS = 24
+"""Of more rows those are shown that did not pass, and of the others the worst."""
+STYLES = {"ok": "green", "unsure": "yellow"}
+
+
+def as_table(reports: Sequence[Report], color: bool, digits: int | None = None) -> str:
+    """A table for each output, as wide as the terminal, and a sentence below."""
+    console = Console(
+        file=StringIO(),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        highlight=False,
+    )
+    with console.capture() as capture:
+        for position, report in enumerate(reports):
+            if position:
+                console.print()
+            console.print(_table(report, digits or DIGITS))
+            console.print(Text(verdict_text(report), style="green" if report.passed else "red"))
+    # Rich pads every line to the width of the table.
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
+
+
+def _table(report: Report, digits: int) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for title in ("derivative", "gradient", "checked against", "by", "error", ""):
+        table.add_column(title, overflow="fold", justify="right" if title == "error" else "left")
+    shown = list(rows(report))
+    hidden = 0
+    if len(shown) > MOST_ROWS:
+        kept = set(sorted(range(len(shown)), key=lambda i: _rank(shown[i]))[:MOST_ROWS])
+        hidden = len(shown) - len(kept)
+        shown = [row for i, row in enumerate(shown) if i in kept]
+    for row in shown:
+        # All text is the user's: as a plain string, rich would take `[x]` for markup.
+        table.add_row(
+            Text(row.name),
+            Text(number_text(row.gradient, digits)),
+            Text(other_text(row, digits)),
+            Text(row.by),
+            Text(error_text(row)),
+            Text(row.verdict, style=STYLES.get(row.verdict, "bold red")),
+        )
+    if hidden:
+        table.add_row(Text(f"… {hidden:,} more"))
+    return table
+
+
+def _rank(row: Row) -> tuple[bool, bool, float]:
+    return row.verdict not in FAILED, row.verdict == "ok", -(row.error or 0.0)

@@ -1,0 +1,96 @@
+"""A Jacobian or a Hessian as one matrix, its rows and columns labelled by element."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from autodiff_cli.report.numbers import number_text, summary_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autodiff_cli.runtime.evaluation import Evaluation
+
+DIGITS = 6
+"""Significant digits of an element, where nobody says: a matrix is to be looked over."""
+MOST_ROWS = 20
+GAP = 2
+
+
+def matrix_table(evaluation: Evaluation, width: int, digits: int | None) -> Table:
+    """The matrix with the output's value above it; what does not fit is left out at `…`."""
+    rows, columns, matrix = _matrix(evaluation)
+    digits = digits or DIGITS
+    texts = [[number_text(float(value), digits) for value in row] for row in matrix]
+    widest = max((len(text) for row in texts for text in row), default=1)
+    widest = max(widest, *map(len, columns), 1)
+    room = width - max(map(len, rows), default=0) - GAP
+    shown_columns = _ends(len(columns), max(2, room // (widest + GAP) - 1))
+    shown_rows = _ends(len(rows), MOST_ROWS)
+    value = summary_text(evaluation.value, digits, width)
+    if "\n" in value or len(value) + len(evaluation.output) > width - 3:
+        value = f"an array of shape {np.shape(evaluation.value)}"
+    table = Table(
+        title=Text(f"{evaluation.output} = {value}"),
+        title_justify="left",
+        title_style="",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        header_style="bold",
+        show_edge=False,
+        padding=(0, GAP, 0, 0),
+    )
+    table.add_column("", style="cyan", no_wrap=True)
+    for column in shown_columns:
+        table.add_column(
+            Text("…" if column is None else columns[column]), justify="right", no_wrap=True
+        )
+    for row in shown_rows:
+        cells = [
+            "…" if row is None or column is None else texts[row][column]
+            for column in shown_columns
+        ]
+        table.add_row(Text("…" if row is None else rows[row]), *map(Text, cells))
+    return table
+
+
+def _matrix(evaluation: Evaluation) -> tuple[list[str], list[str], Any]:
+    """Labels of the rows and the columns, and the numbers."""
+    columns = [label for name, at in evaluation.at.items() for label in elements(name, at)]
+    if evaluation.kind == "hessian":
+        blocks = [
+            np.concatenate(
+                [
+                    np.reshape(evaluation.found[first][second], (np.size(at), np.size(other)))
+                    for second, other in evaluation.at.items()
+                ],
+                axis=1,
+            )
+            for first, at in evaluation.at.items()
+        ]
+        matrix = np.concatenate(blocks) if blocks else np.zeros((0, 0))
+        return columns, columns, matrix
+    size = np.size(evaluation.value)
+    parts = [np.reshape(block, (size, -1)) for block in evaluation.found.values() if size]
+    matrix = np.concatenate(parts, axis=1) if parts else np.zeros((size, 0))
+    return elements(evaluation.output, evaluation.value), columns, matrix
+
+
+def elements(name: str, value: Any) -> list[str]:
+    """A label for each element: `x`, `x[0]`, `x[0, 1]`."""
+    if not np.ndim(value):
+        return [name]
+    return [f"{name}[{', '.join(map(str, place))}]" for place in np.ndindex(np.shape(value))]
+
+
+def _ends(count: int, most: int) -> Sequence[int | None]:
+    """All of `count` positions, or the first and the last of them with a None between."""
+    if count <= most:
+        return range(count)
+    head = most - most // 2
+    return [*range(head), None, *range(count - most // 2, count)]

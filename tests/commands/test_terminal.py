@@ -1,0 +1,112 @@
+"""What a person at a terminal sees: the table, its colours, help, the progress bar."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from autodiff_cli.commands.examples import programs
+from tests.commands.shell import terminal
+from tests.golden import agree, command_line
+
+HERE = Path(__file__).parent
+TABLES = sorted((HERE / "tables").glob("*.expected"))
+FOREVER = 'print("begun [x, y]"); while true { y = x }; y'
+
+
+@pytest.mark.parametrize("golden", TABLES, ids=lambda path: path.stem)
+def test_table_on_a_terminal_of_80_columns(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = programs()[golden.stem]
+    monkeypatch.chdir(program.parent)
+    done = terminal("eval", *command_line(program), env={"NO_COLOR": "1"})
+    if os.environ.get("ADIFF_REGENERATE") == "1":
+        golden.write_text(done.out, encoding="utf-8")
+    assert done.status == 0
+    assert agree(done.out, golden.read_text(encoding="utf-8")), done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 200])
+def test_table_keeps_to_the_width(columns: int) -> None:
+    words = ("-e", "sum(σ_of_a_long_name^2)", "σ_of_a_long_name=linspace(0, 1, 500)")
+    done = terminal("eval", *words, columns=columns, env={"NO_COLOR": "1"})
+    assert max(map(len, done.out.splitlines())) <= columns
+    assert "..." in done.out
+
+
+def test_each_stream_has_its_own_colour() -> None:
+    words = ("eval", "-e", "1 / x", "x=0", "--format", "table")
+    both = terminal(*words)
+    assert "\x1b[1;33mwarning" in both.out
+    assert "\x1b[36mx" in both.out
+    results = terminal(*words, streams=["stdin", "stdout"])
+    assert "\x1b[" in results.out
+    assert results.err.startswith("warning: ")
+    assert "\x1b[" not in results.err
+    errors = terminal(*words, streams=["stdin", "stderr"])
+    assert errors.err.startswith("name ")
+    assert "\x1b[" not in errors.err
+    assert "\x1b[1;33mwarning" in errors.out
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_terminal_without_colour(env: dict[str, str]) -> None:
+    done = terminal("eval", "-e", "1 / x", "x=0", env=env)
+    assert "\x1b" not in done.out
+    assert "warning" in done.out
+    assert "\x1b" not in terminal("eval", "--bogus", env=env).out
+
+
+def test_npz_is_not_for_a_terminal() -> None:
+    done = terminal("eval", "-e", "x", "x=1", "--format", "npz", env={"NO_COLOR": "1"})
+    assert (done.status, "npz is not for a terminal" in done.out) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("-",), ("-", "x=3"), ("x=3", "-")])
+def test_dash_with_a_terminal_behind_it_prints_help(words: tuple[str, ...]) -> None:
+    done = terminal("eval", *words)
+    assert done.status == 0
+    assert done.out.startswith("Examples:\n")
+
+
+def test_input_from_a_terminal_does_not_hang() -> None:
+    done = terminal("eval", "-e", "x", "x=@-")
+    assert (done.status, "nothing to read" in done.out) == (2, True)
+
+
+def test_bare_adiff_prints_help_examples_first() -> None:
+    done = terminal()
+    assert done.status == 0
+    assert done.out.startswith("Examples:\n  adiff eval ")
+    assert len(done.out.splitlines()) <= 24
+
+
+def test_progress_bar_after_a_second() -> None:
+    done = terminal("eval", "-e", FOREVER, "x=1", "--timeout", "2")
+    assert done.status == 1
+    before, bar, after = done.out.partition("evaluating <-e>")
+    assert before.startswith("begun [x, y]\n")
+    assert re.search(r"0:00:0[12]", bar + after)
+    # The bar is gone, and the error stands alone.
+    last = after.rsplit("\x1b[2K", 1)[1]
+    assert last.endswith("a larger --timeout allows more\n")
+
+
+def test_no_progress_bar_before_a_second_or_without_a_terminal() -> None:
+    assert "evaluating" not in terminal("eval", "-e", "x", "x=1").out
+    words = ("eval", "-e", FOREVER, "x=1", "--timeout", "1.5")
+    piped = terminal(*words, streams=["stdin", "stdout"])
+    assert "evaluating" not in piped.out + piped.err
+
+
+def test_print_stands_above_the_bar() -> None:
+    program = 'i = 0\nwhile true { i = i + 1\nif i % 20000 == 0 { print("[i, 1]", i) } }\nx'
+    done = terminal("eval", "-e", program, "x=1", "--timeout", "2", env={"NO_COLOR": "1"})
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\r", done.out).split("\n")
+    printed = [line for line in lines if re.search(r"\[i, 1\] \d", line)]
+    assert len(printed) >= 3, done.out
+    for line in printed:
+        assert re.fullmatch(r"(.*\r)?\[i, 1\] \d+", line), line

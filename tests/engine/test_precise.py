@@ -1,0 +1,136 @@
+"""The counterparts at 80 digits compute what the table's entries compute, and their derivatives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autodiff_cli.engine import precise
+from autodiff_cli.engine.graph import Graph, Node, below, value_of
+from autodiff_cli.engine.primitive import apply
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from autodiff_cli.language.source import Source
+from autodiff_cli.runtime.interpreter import load, run
+
+TOLERANCE = 1e-11
+"""Of the entries: how good each one is to the last digits is another test's."""
+
+CALLS = {
+    "broadcast_to": ([np.array([1.0, 2.0])], [(3, 2)]),
+    "scatter": ([np.array([1.0, 2.0])], [(slice(1, 3),), (4,)]),
+    "gated": ([3.0, 2.0], []),
+    "identity": ([3.0], []),
+}
+"""Arguments of the entries that no program can spell, and so have no example."""
+
+
+def calls(name: str) -> list[tuple[list[Any], list[Any]]]:
+    """Operands and static arguments: random ones, or those of the entry's example."""
+    entry = TABLE[name]
+    if name in CALLS:
+        return [CALLS[name]]
+    if entry.kind == "elementwise":
+        rng = np.random.default_rng(len(name))
+        draw = [
+            (lambda r, size: rng.choice(r, size).astype(float))
+            if isinstance(r, range)
+            else (lambda r, size: rng.uniform(*r, size))
+            for r in entry.sample
+        ]
+        both = zip(draw, entry.sample, strict=True)
+        arrays = [one(interval, 4) for one, interval in both]
+        return [(arrays, []), ([float(x[0]) for x in arrays], [])]
+    seen = []
+    program = load(Source("<example>", entry.example))
+    graph_of = run_spied(program, name, seen)
+    assert graph_of
+    return seen[-1:]
+
+
+def run_spied(program: Any, name: str, seen: list[tuple[list[Any], list[Any]]]) -> bool:
+    from unittest import mock
+
+    from autodiff_cli.runtime import machine
+
+    def spy(graph: Graph, primitive: Any, args: tuple[Any, ...], span: Any) -> Any:
+        if primitive is TABLE[name]:
+            values = [value_of(arg) for arg in args]
+            operands = len(values) - len(primitive.options)
+            floats = [np.asarray(x, float) for x in values[:operands]]
+            seen.append(([x if x.ndim else float(x) for x in floats], values[operands:]))
+        return apply(graph, primitive, args, span)
+
+    with mock.patch.object(machine, "apply", spy):
+        run(program, {})
+    return bool(seen)
+
+
+@pytest.mark.parametrize("name", precise.COUNTERPARTS)
+def test_counterpart_computes_what_the_entry_does(name: str) -> None:
+    for operands, static in calls(name):
+        want = TABLE[name].evaluate(*operands, *static)
+        got = precise.compute(TABLE[name], [*operands, *static])
+        assert np.shape(got) == np.shape(want)
+        np.testing.assert_allclose(np.array(got, float), want, rtol=TOLERANCE, atol=1e-15)
+
+
+def differentiable(name: str, position: int) -> bool:
+    """Whether an operand has a derivative, which those do not that take whole numbers only."""
+    sample = TABLE[name].sample
+    return not (TABLE[name].kind == "elementwise" and isinstance(sample[position], range))
+
+
+@pytest.mark.parametrize("name", precise.COUNTERPARTS)
+def test_derivative_is_that_of_the_rule(name: str) -> None:
+    for operands, static in calls(name):
+        graph = Graph()
+        args = [
+            graph.leaf(x, "x") if differentiable(name, i) else x for i, x in enumerate(operands)
+        ]
+        leaves = [arg for arg in args if isinstance(arg, Node)]
+        out = apply(graph, TABLE[name], (*args, *static), None)
+        total = (
+            out
+            if np.ndim(value_of(out)) == 0
+            else apply(graph, TABLE["sum"], (out, None, False), None)
+        )
+        assert isinstance(total, Node)
+        order = below(total)
+        assert precise.can(order)
+        adjoints = reverse_sweep(graph.up_to(total), ones_of(total), leaves)
+        for leaf in leaves:
+            along = np.random.default_rng(0).uniform(0.5, 1.0, np.shape(leaf.value))
+            along = along if along.ndim else float(along)
+            want = float(np.sum(adjoints.get(leaf, 0.0) * np.asarray(along)))
+            got = precise.derivative(order, total, leaf, along)
+            assert got == pytest.approx(want, rel=TOLERANCE, abs=1e-14)
+
+
+def test_what_has_no_counterpart_is_refused() -> None:
+    graph = Graph()
+    x = graph.leaf(np.array([1.0, 3.0, 2.0]), "x")
+    out = apply(graph, TABLE["median"], (x, None, False), None)
+    assert isinstance(out, Node)
+    assert not precise.can(below(out))
+
+
+def test_outside_of_the_domain_there_is_nothing() -> None:
+    graph = Graph()
+    x = graph.leaf(0.0, "x")
+    out = apply(graph, TABLE["log"], (x,), None)
+    assert isinstance(out, Node)
+    assert precise.derivative(below(out), out, x, 1.0) is None
+
+
+def test_digits_that_floats_lose() -> None:
+    """(1 - cos x) / x², whose derivative floats at 1e-5 do not know at all."""
+    names = load(Source("<test>", "(1 - cos(x)) / x^2"))
+    outcome = run(names, {"x": 1e-5})
+    (output,) = outcome.outputs.values()
+    got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
+    assert got == pytest.approx(-1e-5 / 12, rel=1e-9)
+    assert math.isfinite(output.value)
