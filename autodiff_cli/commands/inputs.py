@@ -126,7 +126,7 @@ def read_inputs(
 def read_value(
     name: str, text: str, stdin_is_program: bool, settings: Settings, what: str = ""
 ) -> Any:
-    """The value that `NAME=text` gives; `what` is what messages call it, `input NAME` if nothing."""
+    """The value that `NAME=text` gives; `what` is what messages call it, else `input NAME`."""
     text, what = text.lstrip(), what or f"input `{name}`"
     if PLAIN_NUMBER.fullmatch(text):
         return float(text)

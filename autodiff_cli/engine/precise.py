@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 
+from autodiff_cli.engine.differences import Slope
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import axes_of
 from autodiff_cli.engine.replay import replay
@@ -28,7 +29,7 @@ mp.dps = DIGITS
 STEP = mp.mpf(10) ** -20
 FINER = 1024
 NOTHING = mp.mpf(10) ** -50
-"""Beside the output itself, such a slope is the rounding at 80 digits."""
+"""Beside the output itself, what rounding at 80 digits leaves of a slope."""
 ALIKE = 1e-15
 """Two steps that agree so well have a derivative between them."""
 
@@ -47,7 +48,7 @@ def can(order: Sequence[Node]) -> bool:
     )
 
 
-def derivative(order: Sequence[Node], output: Node, target: Node, direction: Any) -> float | None:
+def derivative(order: Sequence[Node], output: Node, target: Node, direction: Any) -> Slope | None:
     """The derivative of a scalar `output` along `direction`, of the target's shape.
 
     None where it is not to be had: outside of a domain, or on a scale too fine.
@@ -69,10 +70,9 @@ def derivative(order: Sequence[Node], output: Node, target: Node, direction: Any
             )
         except REFUSED:
             continue
-        if max(abs(coarse), abs(fine)) <= NOTHING * abs(_only(moved(mp.mpf(0)))) / scale:
-            return 0.0
-        if abs(coarse - fine) <= ALIKE * abs(fine):
-            return float(fine)
+        rounding = NOTHING * abs(_only(moved(mp.mpf(0)))) / scale
+        if abs(coarse - fine) <= max(ALIKE * abs(fine), rounding):
+            return Slope(float(fine), float(rounding))
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Graph, Node, below
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import plain
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep, zeros_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ ROUNDINGS = 4
 MARGIN = 2.0
 """The worst of few samples falls short of the worst that there is."""
 EPSILON = 2.0**-52
+SUMS = frozenset(("sum", "mean", "dot", "matmul", "cumsum", "trace", "einsum", "convolve"))
+"""Primitives that add up: their rounding goes by the size of the terms, not by that of the sum."""
 
 
 def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
@@ -93,8 +96,7 @@ def _rounded(order: Sequence[Node], rng: Any) -> dict[Node, Node]:
         value = node.value
         if node.primitive is not None:
             values = [nodes[arg].value if isinstance(arg, Node) else arg for arg in node.args]
-            operands = values[: len(values) - len(node.primitive.options)]
-            value = _off(evaluate(node.primitive, values), operands, rng)
+            value = _off(node.primitive, values, rng)
         args = tuple(nodes[arg] if isinstance(arg, Node) else arg for arg in node.args)
         nodes[node] = graph.record(node.primitive, args, value, node.span)
     return nodes
@@ -107,13 +109,22 @@ def _occurs(value: float, operand: Any) -> bool:
     return bool(np.any(np.equal(np.abs(operand), abs(value))))
 
 
-def _off(value: Any, operands: Sequence[Any], rng: Any) -> Any:
-    """A result with another rounding. What was only moved, chosen or negated was not rounded."""
+def _off(primitive: Primitive, args: Sequence[Any], rng: Any) -> Any:
+    """A result with another rounding. What was only moved, chosen or negated was not rounded,
+    nor were the levels of a step."""
+    value = evaluate(primitive, args)
+    if primitive.flat:
+        return value
+    operands = args[: len(args) - len(primitive.options)]
+    if primitive.name in SUMS:
+        sizes = [np.abs(operand) for operand in operands]
+        terms = evaluate(primitive, [*sizes, *args[len(operands) :]])
+        return plain(value + EPSILON * terms * rng.uniform(-1.0, 1.0, np.shape(value)))
     if type(value) is float:
-        if any(_occurs(value, x) for x in operands):
+        if any(_occurs(value, operand) for operand in operands):
             return value
         return value * (1.0 + EPSILON * rng.uniform(-1.0, 1.0))
-    sizes = [np.abs(np.ravel(x)) for x in operands if np.asarray(x).dtype.kind in "fi"]
-    exact = np.isin(np.abs(value), np.concatenate([*sizes, np.zeros(1)]))
+    known = [np.abs(np.ravel(x)) for x in operands if np.asarray(x).dtype.kind in "fi"]
+    exact = np.isin(np.abs(value), np.concatenate([*known, np.zeros(1)]))
     noisy = value * (1.0 + EPSILON * rng.uniform(-1.0, 1.0, np.shape(value)))
     return np.where(exact, value, noisy)

@@ -1,24 +1,20 @@
-"""Text to syntax tree. With `grammar` and `syntax_errors`, the only place that knows Lark."""
+"""Text to syntax tree."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
-
-from lark import Token, Transformer, UnexpectedInput
-from lark.lark import PostLex
+from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError
 from autodiff_cli.language import syntax
-from autodiff_cli.language.grammar import load_parser
+from autodiff_cli.language.automaton import Automaton, Stuck, Token
+from autodiff_cli.language.grammar import load_tables
 from autodiff_cli.language.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from lark import Lark
 
 OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSERS = frozenset(OPENERS.values())
@@ -41,15 +37,15 @@ def parse(source: Source) -> syntax.Program:
     Raises:
         ProgramError: the text is not a program; the message says where and what is wanted.
     """
-    parser, builder, newlines = _parser()
+    automaton, builder = _parser()
     builder.source = source
+    newlines = Newlines()
     try:
-        # The builder makes nodes of what Lark's types call a tree.
-        program = cast("syntax.Program", parser.parse(source.text))
-    except UnexpectedInput as error:
+        program: syntax.Program = automaton.parse(source.text, newlines.process)
+    except Stuck as stuck:
         from autodiff_cli.language.syntax_errors import explain
 
-        raise explain(error, source, newlines.previous, newlines.opened) from None
+        raise explain(stuck, source, newlines.previous, newlines.opened) from None
     if not program.body.statements:
         raise ProgramError(
             f"the program {source.name} is empty",
@@ -59,15 +55,13 @@ def parse(source: Source) -> syntax.Program:
 
 
 @cache
-def _parser() -> tuple[Lark, TreeBuilder, Newlines]:
-    builder, newlines = TreeBuilder(), Newlines()
-    return load_parser(builder, newlines), builder, newlines
+def _parser() -> tuple[Automaton, TreeBuilder]:
+    builder = TreeBuilder()
+    return Automaton(load_tables(), builder), builder
 
 
-class Newlines(PostLex):
+class Newlines:
     """Drops the newlines that end no statement (see the head of `adiff.lark`)."""
-
-    always_accept = ("_NEWLINE",)
 
     def __init__(self) -> None:
         self.opened: list[Token] = []
@@ -101,8 +95,8 @@ class Newlines(PostLex):
             yield pending
 
 
-class TreeBuilder(Transformer[Token, Any]):
-    """Builds the tree while Lark parses, bottom up, so that no depth of nesting recurses.
+class TreeBuilder:
+    """Builds the tree while the text is parsed, bottom up, so that no depth of nesting recurses.
 
     Every callback gets all tokens of its rule, which is how spans take in brackets.
     """

@@ -12,15 +12,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lark import Token
-
 from autodiff_cli.errors import ProgramError
+from autodiff_cli.language.automaton import Token
 from autodiff_cli.language.source import Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lark import UnexpectedInput
+    from autodiff_cli.language.automaton import Stuck
 
 CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
 OPENER_OF = {closer: opener for opener, closer in CLOSER_OF.items()}
@@ -150,11 +149,11 @@ class Place:
 
     @property
     def before_start(self) -> int:
-        return 0 if self.previous is None else _start(self.previous)
+        return 0 if self.previous is None else self.previous.start_pos
 
     @property
     def before_end(self) -> int:
-        return 0 if self.previous is None else _end(self.previous)
+        return 0 if self.previous is None else self.previous.end_pos
 
     @property
     def touches(self) -> bool:
@@ -205,7 +204,7 @@ class Place:
                 if depth == 0 and (item.type in BOUNDARIES or item in CLOSER_OF):
                     break
                 depth += (item in OPENER_OF) - (item in CLOSER_OF)
-                start = _start(item)
+                start = item.start_pos
             elif hasattr(item, "span"):
                 start = item.span.start
             elif depth == 0:
@@ -218,16 +217,16 @@ class Place:
 
 
 def explain(
-    error: UnexpectedInput, source: Source, previous: Token | None, opened: list[Token]
+    stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]
 ) -> ProgramError:
     """The error to raise for a text at which the parser had to stop.
 
     Args:
-        error: where and why it stopped.
+        stuck: where and why it stopped.
         previous: the last token that it took.
         opened: the brackets that were open, outermost first.
     """
-    place = _place(error, source, previous, opened)
+    place = _place(stuck, source, previous, opened)
     for mistake in MISTAKES:
         found = mistake(place)
         if found is not None:
@@ -236,20 +235,19 @@ def explain(
 
 
 def _place(
-    error: UnexpectedInput, source: Source, previous: Token | None, opened: list[Token]
+    stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]
 ) -> Place:
-    parser: Any = getattr(error, "interactive_parser", None)
-    token: Token | None = getattr(error, "token", None)
+    token = stuck.token
     if token is None:
-        start = error.pos_in_stream or 0
+        start = stuck.start
         kind, text, end = "", source.text[start], start + 1
     elif token.type in LINE_ENDS:
-        start = end = 0 if previous is None else _end(previous)
+        start = end = 0 if previous is None else previous.end_pos
         kind, text = token.type, ""
     else:
-        kind, text, start, end = token.type, str(token), _start(token), _end(token)
-    stack = list(parser.parser_state.value_stack)
-    return Place(source, kind, text, start, end, previous, list(opened), stack, parser.accepts())
+        kind, text, start, end = token.type, str(token), token.start_pos, token.end_pos
+    stack = list(stuck.stack)
+    return Place(source, kind, text, start, end, previous, list(opened), stack, stuck.accepted)
 
 
 # ── characters that begin no token ────────────────────────────────────────────────────
@@ -353,18 +351,18 @@ def _unclosed(place: Place) -> ProgramError | None:
     opener = place.opened[-1]
     if place.kind != "$END":
         text = place.source.text
-        on_one_line = "\n" not in text[_end(opener) : place.start]
+        on_one_line = "\n" not in text[opener.end_pos : place.start]
         if (
             opener == "{"
             or place.text in OPENER_OF
             or on_one_line
-            or _is_closed(text, _start(opener))
+            or _is_closed(text, opener.start_pos)
         ):
             return None
     where = " where its block ends" if opener == "{" else ""
     return ProgramError(
         f"`{opener}` is never closed",
-        Span(place.source, _start(opener), _end(opener)),
+        Span(place.source, opener.start_pos, opener.end_pos),
         label="opened here",
         help=f"write `{CLOSER_OF[opener]}`{where}",
     )
@@ -397,7 +395,7 @@ def _closer(place: Place) -> ProgramError | None:
         )
     wanted = CLOSER_OF[place.inside]
     if wanted != place.text:
-        line, column = place.source.position(_start(place.opened[-1]))
+        line, column = place.source.position(place.opened[-1].start_pos)
         found = place.error(
             f"got `{place.text}`, want `{wanted}`",
             help=f"close `{place.inside}` with `{wanted}` before this",
@@ -453,13 +451,13 @@ def _increment(place: Place) -> ProgramError | None:
         if (
             first == second
             and first.type in ("PLUS", "MINUS")
-            and _end(first) == _start(second)
-            and re.match(r"\s*($|[;}#])", _line(text, _end(second)))
+            and first.end_pos == second.start_pos
+            and re.match(r"\s*($|[;}#])", _line(text, second.end_pos))
         ):
-            name = re.search(r"[^\W\d]\w*\Z", text[: _start(first)])
+            name = re.search(r"[^\W\d]\w*\Z", text[: first.start_pos])
             return ProgramError(
                 f"unknown operator `{first}{second}`",
-                Span(place.source, _start(first), _end(second)),
+                Span(place.source, first.start_pos, second.end_pos),
                 help=f"write `{name[0] if name else 'x'} {first}= 1`",
             )
     return None
@@ -570,7 +568,7 @@ def _block(place: Place) -> ProgramError | None:
     head = place.head
     if head is None or (place.touches and place.after == "NUMBER" and place.kind == "NAME"):
         return None
-    start = place.source.text[_start(head) : place.before_end]
+    start = place.source.text[head.start_pos : place.before_end]
     if head.type == "FOR" and place.kind == "COLON":
         counted = _counted(place)
         if counted:
@@ -761,16 +759,6 @@ def _short(text: str) -> str:
 def _line(text: str, start: int) -> str:
     end = text.find("\n", start)
     return text[start : len(text) if end < 0 else end]
-
-
-def _start(token: Token) -> int:
-    assert token.start_pos is not None
-    return token.start_pos
-
-
-def _end(token: Token) -> int:
-    assert token.end_pos is not None
-    return token.end_pos
 
 
 MISTAKES: Iterable[Callable[[Place], ProgramError | None]] = (

@@ -198,20 +198,24 @@ def _examine(
         referees["differences"] = compare(
             gradient, slope.value / scale, slope.error / scale + noise
         )
+    settled = clear
     if precisely:
-        value = subject.precise(output, name, direction)
-        if value is not None:
-            referees["precise"] = compare(gradient, value, noise)
+        exact = subject.precise(output, name, direction)
+        if exact is not None:
+            referees["precise"] = compare(gradient, exact.value, exact.error + noise)
+            enough = max(UNSURE * max(abs(gradient), abs(exact.value)), found.negligible / scale)
+            clear = clear or exact.error <= enough
 
     findings: list[Finding] = []
     at_edge = not found.smooth
-    if not (clear and found.smooth):
+    if not (settled and found.smooth):
         findings = edges(found.finest)
         at_edge = at_edge or ((swept.at_kink or bool(findings)) and not found.tapers)
     if found.smooth and not findings and 0 < found.before <= NEAR * max(abs(start), 1.0):
         findings = edges(found.before)
-    component = Component(name, index, gradient, "ok", referees)
-    component.verdict = _verdict(component, at_edge, clear, tolerance)
+    component = Component(name, index, gradient, "non-finite", referees)
+    if math.isfinite(swept.value):
+        component.verdict = _verdict(component, at_edge, clear, tolerance)
     best = component.referees.get("precise")
     size = max(abs(gradient), 0.0 if best is None else abs(best.value))
     if component.verdict == "ok" and noise > max(UNSURE * size, found.negligible / scale):
@@ -230,7 +234,7 @@ def _verdict(component: Component, at_edge: bool, clear: bool, tolerance: float)
         return "kink"
     if any(differs(component.gradient, one, tolerance) for one in component.referees.values()):
         return "mismatch"
-    return "ok" if clear or "precise" in component.referees else "unsure"
+    return "ok" if clear else "unsure"
 
 
 def _rounded_away(

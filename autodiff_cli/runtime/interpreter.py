@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine import memory
 from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.memory import in_words
 from autodiff_cli.engine.primitives import random
 from autodiff_cli.errors import LimitError, ProgramError, RunError, TypeMismatch, UsageError, did_you_mean
 from autodiff_cli.language import syntax
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.source import Source
 
+BYTES_OF_A_CHARACTER = 700
+"""What a long program takes, parsed and lowered, for each character of a dense text."""
 PYTHON_FRAMES = 10_000_000
 """Closures call closures: Python's own limit would come long before --max-depth. Python to
 Python calls take no C stack (3.11 and later), so that the limit guards nothing here."""
@@ -62,12 +65,21 @@ class Outcome:
         return self.machine.graph
 
 
-def load(source: Source) -> Names:
+def load(source: Source, limits: Limits | None = None) -> Names:
     """The program of a source, with what its names refer to.
 
     Raises:
+        LimitError: so long a text may take more memory than there is to be used.
         ProgramError: syntax, a name that means nothing, or a call that can never succeed.
     """
+    allowed = (limits or Limits()).memory
+    needed = BYTES_OF_A_CHARACTER * len(source.text)
+    if needed > allowed:
+        raise LimitError(
+            f"the program {source.name} has {len(source.text):,} characters, which may take "
+            f"{in_words(needed)}, and --max-memory allows {in_words(allowed)}",
+            help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
+        )
     with deep_recursion(), no_garbage_collection():
         names = resolve(parse(source), NAMES)
         check_calls(names)
@@ -132,7 +144,7 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
     Raises:
         ProgramError: it is not one expression, or it reads a name.
     """
-    names = load(source)
+    names = load(source, settings.limits if settings else None)
     statements = names.program.body.statements
     if len(statements) != 1 or names.results != ("result",):
         raise ProgramError("got a program, want one expression", names.program.span)

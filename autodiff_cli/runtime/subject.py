@@ -24,6 +24,7 @@ from autodiff_cli.runtime.watching import differences, run_moved, side
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from autodiff_cli.engine.differences import Slope
     from autodiff_cli.language.names import Names
     from autodiff_cli.runtime.interpreter import Outcome, Settings
     from autodiff_cli.runtime.watching import Decision, Side
@@ -35,10 +36,11 @@ RULE_DIGITS = 1e-9
 
 @dataclass(slots=True)
 class Swept:
-    """A gradient, by the names differentiated by, with what rounding may take it off."""
+    """A value, its gradient by each name, and how far rounding may take either off."""
 
     gradient: dict[str, Any]
     noise: dict[str, Any]
+    value: float
     value_noise: float
     at_kink: bool
     findings: list[Finding]
@@ -102,6 +104,7 @@ class Subject:
         return Swept(
             by_name,
             dict(zip(self.targets, noise.by_target, strict=True)),
+            number(value_of(node)),
             number(noise.value),
             any(kinks.is_kink(node) for node in kinks.met),
             findings,
@@ -120,7 +123,7 @@ class Subject:
             tangents = forward_sweep(below(node), {self.targets[name]: direction})
         return number(tangents.get(node, 0.0))
 
-    def precise(self, output: str, name: str, direction: Any) -> float | None:
+    def precise(self, output: str, name: str, direction: Any) -> Slope | None:
         """The same at 80 digits; None where that is not to be had."""
         from autodiff_cli.engine import precise
 

@@ -174,8 +174,10 @@ def test_gradient_without_a_digit_is_not_called_right() -> None:
     assert [one["kind"] for one in found["warnings"]] == ["rounding"]
 
 
-@pytest.mark.parametrize(("program", "x"), [("sqrt(x)", "x=0"), ("exp(x)", "x=710")])
-def test_gradient_that_is_not_finite_does_not_pass(program: str, x: str) -> None:
+@pytest.mark.parametrize(
+    ("program", "x"), [("sqrt(x)", "x=0"), ("exp(x)", "x=710"), ("log(x)", "x=-1")]
+)
+def test_what_is_not_finite_does_not_pass(program: str, x: str) -> None:
     assert verdicts("-e", program, x) == (5, ["non-finite"])
 
 

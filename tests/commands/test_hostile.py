@@ -205,6 +205,21 @@ def test_every_format_of_every_sort_of_value(form: str, tmp_path: Path) -> None:
             assert path.stat().st_size > 0
 
 
+def test_text_that_is_longer_than_memory() -> None:
+    long = "y = x + 1\n" * 20_000
+    done = adiff("eval", "-", "x=1", "--json", "--max-memory", "100M", stdin=long)
+    assert (done.status, done.out, done.error["kind"]) == (1, "", "limit")
+    assert "200,000 characters" in done.error["message"]
+    assert adiff("eval", "-", "x=1", "--max-memory", "1G", stdin=long).status == 0
+
+
+@pytest.mark.parametrize("text", ['print("{}"); x', "x * 0.{}"], ids=["string", "number"])
+def test_token_of_a_million_characters_takes_little_memory(text: str) -> None:
+    program = text.format("1" * 5_000_000)
+    done = process("eval", "-", "x=1", stdin=program, shell='ulimit -v 2000000; "$@" 2>/dev/null')
+    assert done.status == 0
+
+
 def test_integers_and_booleans_as_outputs() -> None:
     done = adiff("eval", "-e", "n = 2^3; m = 7 // 2; b = x > 2", "x=3", "--of", "m,b", "--json")
     assert [(r["value"], r["gradient"]) for r in done.objects] == [

@@ -200,8 +200,12 @@ def test_a_decision_is_one_and_has_its_reason() -> None:
         row = by_id[number_]
         assert reason
         assert gradient.keys() == row["inputs"].keys()
-        both = [number(row[system]["grad"][name]) for name in gradient for system in ("torch", "jax")]
-        agree = all(alike(one, other).all() for one, other in zip(both[::2], both[1::2], strict=True))
+        both = [
+            number(row[system]["grad"][name]) for name in gradient for system in ("torch", "jax")
+        ]
+        agree = all(
+            alike(one, other).all() for one, other in zip(both[::2], both[1::2], strict=True)
+        )
         assert not (agree and all(np.isfinite(one).all() for one in both)), number_
 
 

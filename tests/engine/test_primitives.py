@@ -74,7 +74,10 @@ def cases(entry: Primitive) -> Iterator[Case]:
     else:
         operands, static = example_case(entry)
         noisy = [x + 0.05 * rng.standard_normal(np.shape(x)) for x in operands]
-        yield [plain(x) if differentiable(entry, i) else operands[i] for i, x in enumerate(noisy)], static
+        yield (
+            [plain(x) if differentiable(entry, i) else operands[i] for i, x in enumerate(noisy)],
+            static,
+        )
 
 
 def operand_shapes(count: int) -> Iterator[list[tuple[int, ...]]]:
@@ -87,7 +90,9 @@ def operand_shapes(count: int) -> Iterator[list[tuple[int, ...]]]:
 
 def draw(entry: Primitive, shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[Any]:
     return [
-        plain(rng.choice(within, shape) if isinstance(within, range) else rng.uniform(*within, shape))
+        plain(
+            rng.choice(within, shape) if isinstance(within, range) else rng.uniform(*within, shape)
+        )
         for shape, within in zip(shapes, entry.sample, strict=True)
     ]
 
@@ -129,6 +134,11 @@ def differentiable(entry: Primitive, position: int) -> bool:
 # ── the checks ────────────────────────────────────────────────────────────────────────
 
 
+def check(entry: Primitive) -> None:
+    for operands, static in cases(entry):
+        check_derivatives(entry, operands, static)
+
+
 def check_derivatives(entry: Primitive, operands: list[Any], static: list[Any]) -> None:
     """Fails where a rule of the entry is wrong at this point, be it by 0.1 %."""
     rng = generator(entry)
@@ -142,7 +152,7 @@ def check_derivatives(entry: Primitive, operands: list[Any], static: list[Any]) 
         return float(np.sum(g * entry.evaluate(*changed, *static)))
 
     def along(*changed: Any) -> float:
-        """The slope of that along `directions`, whose gradient is what is to be had of second order."""
+        """The slope of that along `directions`, whose gradient is of second order."""
         _, adjoints, _ = swept(entry, list(changed), static, by, g)
         return inner(adjoints, directions)
 
@@ -174,7 +184,7 @@ def swept(
     out = apply(graph, entry, (*args, *static), None)
     assert isinstance(out, Node)
     found = reverse_sweep(graph.up_to(out), g, list(leaves.values()))
-    return graph, [found.get(x, np.zeros(np.shape(x.value))) for x in leaves.values()], out
+    return graph, [found.get(x, np.zeros_like(x.value)) for x in leaves.values()], out
 
 
 def differences(function: Callable[..., float], operands: list[Any], by: list[int]) -> list[Any]:
@@ -203,7 +213,9 @@ def inner(left: list[Any], right: list[Any]) -> float:
 def assert_close(got: list[Any], want: list[Any], what: str) -> None:
     for one, other in zip(got, want, strict=True):
         scale = np.max(np.abs(other), initial=0.0)
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7 * max(scale, 1e-2), err_msg=what)
+        np.testing.assert_allclose(
+            one, other, rtol=1e-5, atol=1e-7 * max(scale, 1e-2), err_msg=what
+        )
 
 
 DIFFERENTIABLE = entries("elementwise", "reduction", "structural")
@@ -211,8 +223,19 @@ DIFFERENTIABLE = entries("elementwise", "reduction", "structural")
 
 @pytest.mark.parametrize("entry", DIFFERENTIABLE)
 def test_derivatives(entry: Primitive) -> None:
-    for operands, static in cases(entry):
-        check_derivatives(entry, operands, static)
+    check(entry)
+
+
+@pytest.mark.parametrize("x", [[2.0, 0.0, 3.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+def test_products_of_zeros(x: list[float]) -> None:
+    """No division by an element: first and second derivatives are there at zeros too."""
+    vector = np.array(x)
+    matrix = np.stack([vector, vector[::-1] - 1.0])
+    for axis in (None, 0, 1, (0, 1)):
+        check_derivatives(TABLE["prod"], [matrix], [axis, False])
+    for axis in (0, 1):
+        check_derivatives(TABLE["cumprod"], [matrix], [axis])
+    check_derivatives(TABLE["prod"], [vector], [None, True])
 
 
 def mutants(entry: Primitive) -> Iterator[Primitive]:
@@ -250,8 +273,7 @@ def scaled(rule: Any) -> Any:
 def test_a_rule_that_is_a_thousandth_wrong_is_rejected(entry: Primitive) -> None:
     for wrong in mutants(entry):
         with pytest.raises(AssertionError):
-            for operands, static in cases(entry):
-                check_derivatives(wrong, operands, static)
+            check(wrong)
 
 
 # ── the two ways to compute ───────────────────────────────────────────────────────────
@@ -269,6 +291,20 @@ def test_floats_and_arrays_agree(entry: Primitive) -> None:
         _, scalar, _ = swept(entry, point, [], by, 1.0)
         _, array, _ = swept(entry, arrays, [], by, np.ones(1))
         np.testing.assert_allclose(scalar, np.ravel(array), rtol=1e-13)
+
+
+@pytest.mark.parametrize("entry", entries("elementwise"))
+def test_single_precision_stays_so(entry: Primitive) -> None:
+    rng = generator(entry)
+    point = [np.float32(x) for x in draw(entry, [(4,)] * len(entry.operands), rng)]
+    by = [i for i in range(len(point)) if differentiable(entry, i)]
+    _, slopes, node = swept(entry, point, [], by, np.ones(4, np.float32))
+    assert node.value.dtype == np.float32
+    assert all(slope.dtype == np.float32 for slope in slopes)
+    _, exact, wide = swept(entry, [np.float64(x) for x in point], [], by, np.ones(4))
+    np.testing.assert_allclose(node.value, wide.value, rtol=2e-5, atol=1e-6)
+    for one, other in zip(slopes, exact, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("entry", entries("elementwise"))
@@ -312,7 +348,9 @@ def test_at_a_kink_the_derivative_is_one_of_the_subgradients(entry: Primitive) -
             continue
         found += 1
         beside = [
-            np.ravel(swept(entry, [x + s for x, s in zip(point, offset, strict=True)], [], by, 1.0)[1])
+            np.ravel(
+                swept(entry, [x + s for x, s in zip(point, offset, strict=True)], [], by, 1.0)[1]
+            )
             for offset in itertools.product((-1e-7, 0.0, 1e-7), repeat=len(point))
             if any(offset)
         ]
@@ -328,6 +366,27 @@ def test_at_a_kink_the_derivative_is_one_of_the_subgradients(entry: Primitive) -
         assert graph.kinks == [node]
         np.testing.assert_array_equal(np.ravel(array), at)
     assert found, "no kink on the grid"
+
+
+@pytest.mark.parametrize("entry", [p for p in entries("reduction") if p.values[0].kink])
+def test_at_a_kink_of_a_reduction_the_weights_are_a_subgradient(entry: Primitive) -> None:
+    _, (*head, _, _) = example_case(entry)
+    found = 0
+    for x in ([0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [2.0, 2.0, 1.0], [2.0, 1.0, 1.0]):
+        graph, (at,), node = swept(entry, [np.array(x)], [*head, None, False], [0], 1.0)
+        if not graph.kinks:
+            continue
+        found += 1
+        assert graph.kinks == [node]
+        beside = []
+        for offset in itertools.permutations((-1e-7, 0.0, 1e-7)):
+            moved = np.array(x) + offset
+            beside.append(swept(entry, [moved], [*head, None, False], [0], 1.0)[1][0])
+        assert (np.min(beside, axis=0) - 1e-5 <= at).all()
+        assert (at <= np.max(beside, axis=0) + 1e-5).all()
+        if "least" in entry.convention:
+            np.testing.assert_array_equal(at, 0.0)
+    assert found, "no kink among the arrays tried"
 
 
 @pytest.mark.parametrize("entry", entries("elementwise"))

@@ -7,7 +7,8 @@ import pytest
 
 from autodiff_cli.engine.derivatives import gradient
 from autodiff_cli.engine.graph import below
-from autodiff_cli.engine.replay import replay, rounding_noise
+from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.replay import SUMS, replay, rounding_noise
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.interpreter import Outcome, load, run
 
@@ -58,9 +59,20 @@ def test_noise_tells_cancellation() -> None:
     assert 1e-9 < slope_off < 1e-6
 
 
+def test_sum_rounds_by_its_terms() -> None:
+    value, off, _, _ = noise("sum(sin(linspace(-x, x, 250)))", 3.0)
+    assert abs(value) < 1e-13
+    assert 1e-16 < off < 1e-12
+
+
+def test_names_of_sums_are_those_of_the_table() -> None:
+    assert TABLE.keys() >= SUMS
+
+
 def test_what_is_only_moved_has_no_noise() -> None:
-    _, off, _, _ = noise("y = [x, -x, 3]; max(y[::-1])", 4.0)
-    assert off == 0
+    for text in ("y = [x, -x, 3]; max(y[::-1])", "floor(sign(x)) * x"):
+        _, off, _, _ = noise(text, 4.0)
+        assert off == 0, text
 
 
 def test_sweeping_leaves_the_graph_as_it_was() -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from lark import Lark
+from lark import Lark, Tree
 from lark.exceptions import GrammarError, LexError
 
 from autodiff_cli.language import grammar
-from autodiff_cli.language.parser import Newlines, TreeBuilder
-from autodiff_cli.language.source import Source
+from autodiff_cli.language.automaton import Automaton
+from autodiff_cli.language.parser import Newlines
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = grammar.grammar_text()
 
 
@@ -33,7 +35,6 @@ def strict(text: str) -> None:
         lexer="basic",
         keep_all_tokens=True,
         maybe_placeholders=True,
-        postlex=Newlines(),
         strict=True,
     )
 
@@ -93,8 +94,43 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "adiff"
 
 
-def make_parser() -> Lark:
-    return grammar.load_parser(TreeBuilder(), Newlines())
+class Plain:
+    """A builder of nested lists: the name of the rule, then what it is made of."""
+
+    def __getattr__(self, rule: str) -> Callable[[list[Any]], list[Any]]:
+        return lambda children: [rule, *children]
+
+
+def as_lists(tree: Any) -> Any:
+    """Lark's tree in the form that `Plain` gives."""
+    if isinstance(tree, Tree):
+        return [str(tree.data), *map(as_lists, tree.children)]
+    return tree if tree is None else str(tree)
+
+
+PROGRAMS = sorted(
+    path for folder in ("autodiff_cli/examples", "tests/programs") for path in ROOT.glob(f"{folder}/*.ad")
+)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_the_tables_read_a_program_as_lark_does(path: Path) -> None:
+    class Layout:
+        always_accept = ("_NEWLINE",)
+        process = staticmethod(lambda stream: Newlines().process(stream))
+
+    lark = Lark(
+        TEXT,
+        start="program",
+        parser="lalr",
+        lexer="basic",
+        keep_all_tokens=True,
+        maybe_placeholders=True,
+        postlex=Layout(),
+    )
+    text = path.read_text(encoding="utf-8")
+    automaton = Automaton(grammar.load_tables(), Plain())
+    assert automaton.parse(text, Newlines().process) == as_lists(lark.parse(text))
 
 
 def parse_in_new_process(environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -129,7 +165,7 @@ def test_without_xdg_tables_are_kept_in_the_home_folder(
 
 
 def test_kept_tables_are_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_parser()
+    made = grammar.load_tables()
     [tables] = cache.iterdir()
     before = tables.stat()
 
@@ -137,9 +173,7 @@ def test_kept_tables_are_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError("the tables are made anew")
 
     monkeypatch.setattr("lark.lark.load_grammar", must_not_compile)
-    builder = TreeBuilder()
-    builder.source = Source("test", "x")
-    assert grammar.load_parser(builder, Newlines()).parse("x").body.statements
+    assert grammar.load_tables() == made
     assert tables.stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -147,14 +181,14 @@ def test_kept_tables_are_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_folder_that_others_can_write_to_is_refused(cache: Path, mode: int) -> None:
     cache.mkdir()
     cache.chmod(mode)
-    make_parser()
+    grammar.load_tables()
     assert not list(cache.iterdir())
 
 
 def test_a_folder_of_another_user_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.mkdir(mode=0o700)
     monkeypatch.setattr(os, "getuid", lambda: cache.stat().st_uid + 1)
-    make_parser()
+    grammar.load_tables()
     assert not list(cache.iterdir())
 
 
@@ -189,7 +223,7 @@ def test_tables_that_are_damaged_are_made_anew(cache: Path) -> None:
 def test_another_grammar_has_tables_of_its_own(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_parser()
+    grammar.load_tables()
     monkeypatch.setattr(grammar, "grammar_text", lambda: f"{TEXT}\n// another\n")
-    make_parser()
+    grammar.load_tables()
     assert len(list(cache.iterdir())) == 2

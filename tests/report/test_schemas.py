@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
+from autodiff_cli.commands.examples import programs
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.language.source import Source, Span
 from autodiff_cli.report import diagnostics, result
 from tests.commands.shell import SCHEMAS, adiff, validate
+from tests.golden import command_line
 
-TESTS = Path(__file__).parents[1]
-RECORDED = [
-    pytest.param(json.loads(line), id=f"{path.parent.name}/{path.stem}")
-    for path in sorted(TESTS.rglob("*.expected"))
-    for line in path.read_text(encoding="utf-8").splitlines()
-    if line.startswith('{"schema": "adiff.result/')
-]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RESULT = adiff("eval", "-e", "1/x", "x=0", "--json").objects[0]
 ERROR = adiff("eval", "-e", "x +", "x=0", "--json").error
 
@@ -31,9 +28,14 @@ def test_schema_is_one(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("recorded", RECORDED)
-def test_recorded_result_keeps_to_it(recorded: dict[str, Any]) -> None:
-    validate(recorded, "result")
+@pytest.mark.parametrize("name", programs())
+def test_every_example_as_json(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = programs()[name]
+    monkeypatch.chdir(program.parent)
+    results = adiff("eval", *command_line(program), "--json").objects
+    assert results
+    for instance in results:
+        validate(instance, "result")
 
 
 def test_names_in_the_schemas_are_those_in_the_code() -> None:

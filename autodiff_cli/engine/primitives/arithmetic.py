@@ -151,14 +151,16 @@ pow_ = Primitive(
     operands=("a", "b"),
     scalar=math.pow,
     # Whole powers of integers are floats too, so that 2^64 is no 0.
-    array=lambda a, b: np.float_power(_counts(a), b)
-    if getattr(a, "dtype", None) != np.float32
-    else np.power(a, b),
+    array=lambda a, b: (
+        np.float_power(_counts(a), b) if getattr(a, "dtype", None) != np.float32 else np.power(a, b)
+    ),
     beyond=_power_beyond,
     partials=(
         lambda out, a, b: where(equal(b, 0.0), 0.0, b * a ** (b - 1.0)),
         lambda out, a, b: where(
-            equal(out, 0.0), 0.0, where(equal(a, 0.0), where(equal(b, 0.0), 0.0, -out), out * log(a))
+            equal(out, 0.0),
+            0.0,
+            where(equal(a, 0.0), where(equal(b, 0.0), 0.0, -out), out * log(a)),
         ),
     ),
     doc="a ^ b, also spelt a ** b",
@@ -204,7 +206,7 @@ gated = Primitive(
     array=_gated,
     exact=True,
     partials=(lambda out, factor, partial: partial, lambda out, factor, partial: factor),
-    doc="factor * partial, but 0 where the factor is 0, whatever the partial: the product of the sweeps",
+    doc="factor * partial, but 0 where the factor is 0: the product of the sweeps",
     example="",
     sample=((-5, 5), (-5, 5)),
 )

@@ -359,9 +359,7 @@ def _step(
     )
 
 
-floor = _step(
-    "floor", "rounds down", math.floor, lambda x: np.floor(x), kink=lambda x: x % 1 == 0
-)
+floor = _step("floor", "rounds down", math.floor, lambda x: np.floor(x), kink=lambda x: x % 1 == 0)
 ceil = _step("ceil", "rounds up", math.ceil, lambda x: np.ceil(x), kink=lambda x: x % 1 == 0)
 round_ = _step(
     "round",
@@ -410,7 +408,9 @@ abs_ = _function(
 )
 
 
-def _choice(name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, first: Any) -> Primitive:
+def _choice(
+    name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, first: Any
+) -> Primitive:
     return _function(
         name,
         doc,

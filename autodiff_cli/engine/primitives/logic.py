@@ -30,9 +30,7 @@ def _comparison(
 less = _comparison("less", operator.lt, lambda a, b: np.less(a, b), "<")
 less_equal = _comparison("less_equal", operator.le, lambda a, b: np.less_equal(a, b), "<=")
 greater = _comparison("greater", operator.gt, lambda a, b: np.greater(a, b), ">")
-greater_equal = _comparison(
-    "greater_equal", operator.ge, lambda a, b: np.greater_equal(a, b), ">="
-)
+greater_equal = _comparison("greater_equal", operator.ge, lambda a, b: np.greater_equal(a, b), ">=")
 equal = _comparison("equal", operator.eq, lambda a, b: np.equal(a, b), "==")
 not_equal = _comparison("not_equal", operator.ne, lambda a, b: np.not_equal(a, b), "!=")
 

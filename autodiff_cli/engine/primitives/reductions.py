@@ -15,9 +15,9 @@ from autodiff_cli.engine.primitive import REQUIRED, Primitive, counted, shape_of
 from autodiff_cli.engine.primitives.arguments import axes_of, axis_of, number
 from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.indexing import index
-from autodiff_cli.engine.primitives.joining import stack
+from autodiff_cli.engine.primitives.joining import concat, stack
 from autodiff_cli.engine.primitives.logic import equal, where
-from autodiff_cli.engine.primitives.shapes import flip
+from autodiff_cli.engine.primitives.shapes import flip, reshape, transpose
 from autodiff_cli.errors import DomainError, ShapeError
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def count(shape: tuple[int, ...], axis: Any) -> int:
 def _checked(name: str, x: Any, empty: bool) -> Any:
     x = counted(np.asarray(x))
     if not (empty or x.size):
-        raise ShapeError(f"`{name}` got an empty array, of shape {x.shape}, and has no value for it")
+        raise ShapeError(
+            f"`{name}` got an empty array, of shape {x.shape}, and has no value for it"
+        )
     return x
 
 
@@ -96,14 +98,22 @@ mean = _reduction(
 
 
 def _product_of_others(out: Any, x: Any, axis: Any) -> Any:
-    zeros = np.equal(value_of(x), 0)
-    axes = axes_of(axis, zeros.shape)
-    how_many = zeros.sum(axis=axes, keepdims=True)
-    if not zeros.any():
+    """For each element the product of all the others; without a division where one is 0."""
+    if np.all(value_of(x)):
         return out / x
-    # Where there is one zero it alone has a derivative: the product of all the others.
-    rest = prod(where(zeros, 1.0, x), axis, True)
-    return where(zeros & (how_many == 1), rest, where(how_many == 0, out / where(zeros, 1.0, x), 0.0))
+    shape = shape_of(value_of(x))
+    axes = axes_of(axis, shape)
+    kept = [i for i in range(len(shape)) if i not in axes]
+    order = [*kept, *axes]
+    rows = reshape(transpose(x, order), (*(shape[i] for i in kept), -1))
+    others = _product_of_those_before(rows) * flip(_product_of_those_before(flip(rows, -1)), -1)
+    return transpose(reshape(others, tuple(shape[i] for i in order)), np.argsort(order))
+
+
+def _product_of_those_before(rows: Any) -> Any:
+    shape = shape_of(value_of(rows))
+    before = index(rows, (..., slice(None, -1)))
+    return cumprod(concat(np.ones((*shape[:-1], 1)), before, -1), -1)
 
 
 prod = _reduction(
@@ -160,7 +170,9 @@ norm = _reduction(
     "the Euclidean norm √Σx²",
     _norm,
     lambda out, x, axis: where(equal(out, 0.0), 0.0, x / out),
-    kink=lambda x, axis, keep: bool((np.abs(x).max(axis=axes_of(axis, shape_of(x)), initial=0) == 0).any()),
+    kink=lambda x, axis, keep: bool(
+        (_norm(np.asarray(x), axes_of(axis, shape_of(x)), True) == 0).any()
+    ),
     convention="0 at 0, the least of its subgradients",
     example="norm([3, 4])",
 )
@@ -236,8 +248,8 @@ def _quantile_weight(x: Any, q: float, axis: Any) -> Any:
     axes = axes_of(axis, values.shape)
     position = q * (count(values.shape, axis) - 1)
     weight = np.zeros(values.shape)
-    for method, part in (("lower", 1 - position % 1), ("higher", position % 1)):
-        chosen = np.quantile(values, q, axis=axes, keepdims=True, method=method)
+    for method, part in ("lower", 1 - position % 1), ("higher", position % 1):
+        chosen = np.quantile(values, q, axis=axes, keepdims=True, method=method)  # type: ignore[call-overload]
         ties = values == chosen
         weight += part * ties / np.maximum(ties.sum(axis=axes, keepdims=True), 1)
     return weight

@@ -198,7 +198,7 @@ WHOLE_AND_NEGATIVE = "x ≠ 0, -1, -2, …"
 lgamma = _special(
     "lgamma",
     "the logarithm of |Γ(x)|",
-    # Python's loses digits below 0.
+    # Python's own loses digits below 0.
     lambda x: math.lgamma(x) if x > 0 else float(special.gammaln(x)),
     lambda x: special.gammaln(x),
     lambda out, x: digamma(x),
@@ -231,9 +231,8 @@ def _polygamma(n: int, x: Array) -> Array:
     cotangent = np.polynomial.Polynomial([0.0, 1.0])
     for _ in range(n):
         cotangent = -np.polynomial.Polynomial([1.0, 0.0, 1.0]) * cotangent.deriv()
-    return np.where(
-        x < 0, (-1.0) ** n * right - math.pi ** (n + 1) * cotangent(cosine / sine), right
-    )
+    left: Array = (-1.0) ** n * right - math.pi ** (n + 1) * cotangent(cosine / sine)
+    return np.where(x < 0, left, right)
 
 
 polygamma = _special(
@@ -393,7 +392,8 @@ def _gamma_pdf_by_a(n: int, a: Array, x: Array) -> Array:
     base = a + (LANCZOS_G - 0.5)
     ratio = (x - base) / base
     size = np.exp(a * (np.log1p(ratio) - ratio) - (LANCZOS_G - 0.5) * ratio)
-    out[inside] = size * np.sqrt(base) / _lanczos(a) / x * _bell(n, np.log(x) - special.digamma(a), a)
+    density = size * np.sqrt(base) / _lanczos(a) / x
+    out[inside] = density * _bell(n, np.log(x) - special.digamma(a), a)
     return out
 
 
@@ -414,8 +414,10 @@ gamma_pdf_by_a = _special(
     sample=(range(3), (0.2, 10), (0.2, 10)),
 )
 
-NODES = 401
+NODES = 281
 """Of the quadrature behind `gammainc_by_a`: double exponential, from e^-43 to e^16 of its scale."""
+AT_ONCE = 4096
+"""So many elements are integrated together, which bounds the memory that it takes."""
 
 
 def _gammainc_by_a(n: int, a: Array, x: Array) -> Array:
@@ -431,6 +433,12 @@ def _gammainc_by_a(n: int, a: Array, x: Array) -> Array:
     inside = (a > 0) & (x > 0) & np.isfinite(x)
     out = np.where((a > 0) & (x >= 0), 0.0, nan)
     a, x = a[inside], x[inside]
+    pieces = [slice(start, start + AT_ONCE) for start in range(0, a.size, AT_ONCE)]
+    out[inside] = np.concatenate([_by_quadrature(n, a[i], x[i]) for i in pieces] or [a])
+    return out
+
+
+def _by_quadrature(n: int, a: Array, x: Array) -> Array:
     mean_log = special.digamma(a)
     low = np.log(x) <= mean_log
     scale = np.where(
@@ -444,7 +452,7 @@ def _gammainc_by_a(n: int, a: Array, x: Array) -> Array:
     weight = np.exp(sign * a * u - x * np.expm1(sign * u)) * u * np.cosh(steps)
     integrand = _bell(n, np.log(x) - mean_log + sign * u, a)
     mean = (np.where(weight > 0, integrand, 0) * weight).sum(axis=0) / weight.sum(axis=0)
-    out[inside] = mean * np.where(low, special.gammainc(a, x), -special.gammaincc(a, x))
+    out: Array = mean * np.where(low, special.gammainc(a, x), -special.gammaincc(a, x))
     return out
 
 
@@ -512,10 +520,10 @@ def _sinc_derivative(n: int, x: Array) -> Array:
     z = math.pi * x
     near = np.abs(z) <= n + 1
     small = np.where(near, z, 0.0)
-    m = (n + 1) // 2
-    term = (-1.0) ** m / (n + 1 if n % 2 == 0 else n + 2) * (small if n % 2 else np.ones(x.shape))
+    first = (n + 1) // 2
+    term = (small / (n + 2) if n % 2 else np.ones(x.shape) / (n + 1)) * (-1.0) ** first
     series = term
-    for m in range(m, m + 20 + n):
+    for m in range(first, first + 20 + n):
         ratio = (2 * m + 1) / ((2 * m - n + 2) * (2 * m - n + 1) * (2 * m + 3))
         term = -term * small * small * ratio
         series = series + term

@@ -1,0 +1,176 @@
+"""Runs the tables of the grammar: text to tokens, tokens to calls of a tree builder.
+
+Lark makes the tables, and is not needed again: importing it would take half of the time
+in which a small program starts, runs and ends.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from autodiff_cli.language.grammar import Tables
+
+END = "$END"
+
+
+class Token(str):
+    """A piece of the text, with the terminal of the grammar that it is, and its place."""
+
+    __slots__ = ("end_pos", "start_pos", "type")
+
+    type: str
+    start_pos: int
+    end_pos: int
+
+
+def make_token(type: str, text: str, start: int) -> Token:
+    token = Token(text)
+    token.type = type
+    token.start_pos = start
+    token.end_pos = start + len(text)
+    return token
+
+
+class Stuck(Exception):  # noqa: N818
+    """The text goes on in no way that the grammar knows.
+
+    Attributes:
+        token: what does not fit; None where the text at `start` is no token at all.
+        start: its offset.
+        stack: what has been read, as trees and tokens.
+        accepted: the terminals that would fit.
+    """
+
+    def __init__(self, token: Token | None, start: int) -> None:
+        super().__init__(start)
+        self.token = token
+        self.start = start
+        self.stack: list[Any] = []
+        self.accepted: set[str] = set()
+
+
+class Automaton:
+    """An LALR(1) parser over given tables, calling `builder`'s method of every rule's name."""
+
+    def __init__(self, tables: Tables, builder: Any) -> None:
+        self._tables = tables
+        self._match = re.compile(tables.pattern).match
+        self._ignored = frozenset(tables.ignored)
+        self._callbacks: list[Callable[[list[Any]], Any]] = [
+            self._callback(rule, builder) for rule in tables.rules
+        ]
+
+    def parse(self, text: str, layout: Callable[[Iterator[Token]], Iterator[Token]]) -> Any:
+        """What the builder makes of the whole text; `layout` goes between lexer and parser.
+
+        Raises:
+            Stuck: the text is not in the language.
+        """
+        states, values = [self._tables.start], []
+        try:
+            for token in layout(self._tokens(text)):
+                self._feed(states, values, token)
+            end = make_token(END, "", len(text))
+            self._feed(states, values, end)
+        except Stuck as stuck:
+            stuck.stack = values
+            stuck.accepted = {name for name in self._terminals(states) if self._fits(states, name)}
+            raise
+        return values[-1]
+
+    def _tokens(self, text: str) -> Iterator[Token]:
+        match, ignored, keywords = self._match, self._ignored, self._tables.keywords
+        position, end = 0, len(text)
+        while position < end:
+            found = match(text, position)
+            if found is None:
+                raise Stuck(None, position)
+            kind, start, position = found.lastgroup, position, found.end()
+            if kind not in ignored:
+                piece = found.group()
+                yield make_token(keywords.get(piece) or str(kind), piece, start)
+
+    def _feed(self, states: list[int], values: list[Any], token: Token) -> None:
+        """Reduces as long as `token` allows it, and takes it."""
+        tables, callbacks = self._tables, self._callbacks
+        actions, rules, kind = tables.actions, tables.rules, token.type
+        while True:
+            action = actions[states[-1]].get(kind)
+            if action is None:
+                raise Stuck(token, token.start_pos)
+            if action >= 0:
+                states.append(action)
+                values.append(token)
+                return
+            number = -1 - action
+            rule = rules[number]
+            if rule.size:
+                children = values[-rule.size :]
+                del values[-rule.size :], states[-rule.size :]
+            else:
+                children = []
+            values.append(callbacks[number](children))
+            states.append(actions[states[-1]][rule.origin])
+            if kind == END and states[-1] == tables.end:
+                return
+
+    def _terminals(self, states: list[int]) -> list[str]:
+        return [name for name in self._tables.actions[states[-1]] if name.isupper() or name == END]
+
+    def _fits(self, states: list[int], kind: str) -> bool:
+        """Whether a token of this kind would be taken, after the reductions that it asks for."""
+        tables, states = self._tables, list(states)
+        while True:
+            action = tables.actions[states[-1]].get(kind)
+            if action is None or action >= 0:
+                return action is not None
+            rule = tables.rules[-1 - action]
+            if rule.size:
+                del states[-rule.size :]
+            states.append(tables.actions[states[-1]][rule.origin])
+            if kind == END and states[-1] == tables.end:
+                return True
+
+    @staticmethod
+    def _callback(rule: Any, builder: Any) -> Callable[[list[Any]], Any]:
+        build: Callable[[list[Any]], Any]
+        if rule.origin.startswith("_"):
+            build = _as_they_are
+        else:
+            build = getattr(builder, rule.callback, _only_child)
+        if rule.single and build is not _only_child:
+            several = build
+            build = lambda children: several(children) if len(children) > 1 else children[0]  # noqa: E731
+        if rule.parts is None and not rule.absent:
+            return build
+        parts, absent = rule.parts or [[0, 0]] * rule.size, rule.absent
+
+        def arrange(children: list[Any]) -> Any:
+            arranged: list[Any] = []
+            for child, (inline, before) in zip(children, parts, strict=True):
+                arranged += [None] * before
+                if inline and not arranged:
+                    # The list of a repetition grows in place: copied, it would cost n².
+                    arranged = child
+                elif inline:
+                    arranged += child
+                else:
+                    arranged.append(child)
+            if absent:
+                arranged += [None] * absent
+            return build(arranged)
+
+        return arrange
+
+
+def _as_they_are(children: list[Any]) -> list[Any]:
+    return children
+
+
+def _only_child(children: list[Any]) -> Any:
+    (child,) = children
+    return child
