@@ -78,7 +78,7 @@ class ShapeError(RunError):
     kind = "shape"
 
 
-class TypeMismatch(RunError):
+class TypeMismatch(RunError):  # noqa: N818
     """A value of the wrong kind: a function where a number is wanted, a float for an integer."""
 
     kind = "type"
@@ -96,7 +96,7 @@ class LimitError(RunError):
     kind = "limit"
 
 
-class AssertFailed(RunError):
+class AssertFailed(RunError):  # noqa: N818
     """An `assert` of the program did not hold."""
 
     kind = "assert"
@@ -109,7 +109,7 @@ class NonFiniteError(AdiffError):
     status = 4
 
 
-class Finding(AdiffError):
+class Finding(AdiffError):  # noqa: N818
     """Something to tell of a run that did not fail. It is collected, and not raised."""
 
     kind = "finding"

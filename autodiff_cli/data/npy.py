@@ -31,7 +31,7 @@ def read_npy(content: bytes, where: str) -> Value:
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     # A corrupt header trips NumPy anywhere: ValueError, EOFError, SyntaxError, TokenError,
     # MemoryError for a shape that no file of this length can hold.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         if "Object arrays" in str(error):
             raise UsageError(
                 f"{where}: got an array of Python objects, want numbers or booleans",
@@ -49,7 +49,7 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     # BadZipFile, and what else a corrupt directory of members trips.
-    except Exception:  # noqa: BLE001
+    except Exception:
         raise UsageError(
             f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
         ) from None
@@ -70,7 +70,7 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
         member = archive.read(f"{key}.npy")
     # A corrupt member fails with BadZipFile, zlib.error, EOFError; an encrypted one with
     # RuntimeError; an unknown method of compression with NotImplementedError.
-    except Exception:  # noqa: BLE001
+    except Exception:
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None

@@ -1,4 +1,4 @@
-"""Derivative rules as formulas in the notation of the language, printed from the rules themselves."""
+"""Derivative rules as formulas in the notation of the language, printed from the rules."""
 
 from __future__ import annotations
 

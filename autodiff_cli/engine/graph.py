@@ -80,7 +80,9 @@ class Graph:
         """A new node that depends on nothing: what derivatives are taken by."""
         return self.record(None, (), value, name)
 
-    def record(self, primitive: Primitive | None, args: tuple[Any, ...], value: Any, span: Any) -> Node:
+    def record(
+        self, primitive: Primitive | None, args: tuple[Any, ...], value: Any, span: Any
+    ) -> Node:
         """Appends the node of an evaluation that has been done."""
         node: Node
         if type(value) is float:

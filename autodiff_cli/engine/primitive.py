@@ -217,7 +217,7 @@ class Primitive:
 
 
 def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
-    """Evaluates a primitive on nodes and plain values, and records it where a node is among them."""
+    """Evaluates a primitive on nodes and plain values, and records it where a node is one."""
     operands = len(args) - len(primitive.options)
     active = False
     values = []

@@ -58,7 +58,7 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
 
 
 def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[Any]) -> Any:
-    """What the tangent `t` of operand number `position` adds to that of `out`; None where nothing."""
+    """What the tangent `t` of operand number `position` adds to that of `out`; None if nothing."""
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":

@@ -19,7 +19,9 @@ class Symbol(Operand):
 
     __slots__ = ("args", "name", "primitive")
 
-    def __init__(self, name: str, primitive: Primitive | None = None, args: tuple[Any, ...] = ()) -> None:
+    def __init__(
+        self, name: str, primitive: Primitive | None = None, args: tuple[Any, ...] = ()
+    ) -> None:
         self.name = name
         self.primitive = primitive
         self.args = args

@@ -70,7 +70,8 @@ class Automaton:
         Raises:
             Stuck: the text is not in the language.
         """
-        states, values = [self._tables.start], []
+        states: list[int] = [self._tables.start]
+        values: list[Any] = []
         try:
             for token in layout(self._tokens(text)):
                 self._feed(states, values, token)

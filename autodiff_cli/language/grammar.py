@@ -132,7 +132,7 @@ def make_tables(text: str) -> Tables:
         for t in terminals
         if t.name not in keywords.values()
     ]
-    table: Any = made.parser.parser._parse_table  # type: ignore[attr-defined]
+    table: Any = made.parser.parser._parse_table
     number = {rule: position for position, rule in enumerate(made.rules)}
     actions: list[dict[str, int]] = [
         {

@@ -194,7 +194,8 @@ def assigned_name(target: syntax.Name | syntax.Index) -> syntax.Name:
 def children(node: Any) -> list[Any]:
     """The parts of a node, in order of the source; of a function, parameters and body."""
     parts: list[Any] = []
-    for name in _fields_of_nodes(type(node)):
+    kind: Any = type(node)
+    for name in _fields_of_nodes(kind):
         child = getattr(node, name)
         if type(child) is tuple:
             parts.extend(child)
@@ -204,7 +205,7 @@ def children(node: Any) -> list[Any]:
 
 
 @cache
-def _fields_of_nodes(kind: type) -> tuple[str, ...]:
+def _fields_of_nodes(kind: Any) -> tuple[str, ...]:
     """The fields of a kind of node that hold nodes, in order of the source."""
     return tuple(field.name for field in fields(kind) if field.type not in syntax.PLAIN)
 

@@ -234,9 +234,7 @@ def explain(
     return _unexpected(place)
 
 
-def _place(
-    stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]
-) -> Place:
+def _place(stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]) -> Place:
     token = stuck.token
     if token is None:
         start = stuck.start

@@ -1,12 +1,12 @@
 """Errors and warnings as a person reads them, and as JSON. Rendered here and nowhere else.
 
-    error: `@` got shapes (3,) and (2,), which do not go together
-      --> ridge.ad:9:28
-       |
-     9 |     total = total + huber(X[i] @ w - y[i], 1.0)
-       |                           ^^^^^^^^
-       = in huber, called from ridge.ad:9:21
-       = help: …
+error: `@` got shapes (3,) and (2,), which do not go together
+  --> ridge.ad:9:28
+   |
+ 9 |     total = total + huber(X[i] @ w - y[i], 1.0)
+   |                           ^^^^^^^^
+   = in huber, called from ridge.ad:9:21
+   = help: …
 """
 
 from __future__ import annotations

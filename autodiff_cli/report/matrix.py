@@ -52,8 +52,7 @@ def matrix_table(evaluation: Evaluation, width: int, digits: int | None) -> Tabl
         )
     for row in shown_rows:
         cells = [
-            "…" if row is None or column is None else texts[row][column]
-            for column in shown_columns
+            "…" if row is None or column is None else texts[row][column] for column in shown_columns
         ]
         table.add_row(Text("…" if row is None else rows[row]), *map(Text, cells))
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -20,16 +19,23 @@ from autodiff_cli.runtime.machine import Detached, Machine, arity_error
 from autodiff_cli.runtime.values import NOTHING, describe_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Argument
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
-INTERNAL = frozenset(
-    "add sub mul div floordiv mod pow neg identity gated less less_equal greater greater_equal equal "
-    "not_equal logical_and logical_or logical_not index scatter setindex broadcast_to cofactor svd".split()
-)
-"""Primitives that programs reach by an operator or by syntax, and not by name."""
+OPERATORS = frozenset(
+    ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "less", "less_equal", "greater")
+) | {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
+
+OF_DERIVATIVES = frozenset(
+    ("scatter", "broadcast_to", "identity", "gated", "cofactor", "svd", "polygamma_step")
+) | {"gamma_pdf_by_a", "gammainc_by_a", "sinc_derivative"}
+
+INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
+"""Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""
 
 
 # ── functions that need the machine ───────────────────────────────────────────────────
@@ -187,7 +193,10 @@ NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE
 def signature(name: str) -> str:
     if name in MACHINE_FUNCTIONS:
         function = MACHINE_FUNCTIONS[name]
-        needed, further = function.parameters[: function.needed], function.parameters[function.needed :]
+        needed, further = (
+            function.parameters[: function.needed],
+            function.parameters[function.needed :],
+        )
         return f"{name}({', '.join([*needed, *(f'[{parameter}]' for parameter in further)])})"
     return TABLE[name].signature
 
@@ -195,7 +204,9 @@ def signature(name: str) -> str:
 # ── arguments ─────────────────────────────────────────────────────────────────────────
 
 
-def arrange(name: str, arguments: Sequence[Argument], span: Span) -> tuple[Primitive | None, list[Any]]:
+def arrange(
+    name: str, arguments: Sequence[Argument], span: Span
+) -> tuple[Primitive | None, list[Any]]:
     """Which primitive a call means, if it is one, and its arguments in the primitive's order.
 
     An argument left out is its default; one given is still the syntax tree's.

@@ -1,4 +1,4 @@
-"""A program, its inputs and a question to an answer: values, derivatives, and what to tell of them."""
+"""A program, its inputs and a question: values, derivatives, and what to tell of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
 from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
 from autodiff_cli.runtime.findings import find
-from autodiff_cli.runtime.interpreter import Outcome, Settings, no_garbage_collection, quiet_numpy, run
+from autodiff_cli.runtime.interpreter import (
+    Outcome,
+    Settings,
+    no_garbage_collection,
+    quiet_numpy,
+    run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +98,8 @@ class Evaluation:
         else:
             (name,) = self.at
             for order, value in enumerate(self.found, start=1):
-                yield f"d{order}{output}/d{name}{order}" if order > 1 else f"d{output}/d{name}", value
+                power = str(order) if order > 1 else ""
+                yield f"d{power}{output}/d{name}{power}", value
 
 
 def evaluate(
@@ -110,9 +117,7 @@ def evaluate(
         ShapeError: an output, a cotangent or a tangent is not of the shape that it must be.
     """
     question = question or Question()
-    if question.kind == "jvp":
-        wrt = list(question.tangents)
-    elif question.kind == "hvp" and wrt is None:
+    if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
         wrt = list(question.tangents)
     outcome = run(names, inputs, wrt, of, settings)
     targets = bound_targets(outcome)

@@ -23,7 +23,6 @@ from autodiff_cli.runtime.values import (
     UNSET,
     BuiltInFunction,
     Frame,
-    Returned,
     UserFunction,
     describe_value,
     truth,
@@ -32,7 +31,6 @@ from autodiff_cli.runtime.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.machine import Machine, Note
 
     Closure = Callable[[Frame], Any]
@@ -280,7 +278,7 @@ class ExpressionLowering:
             if position == target
             else self.expression(argument)
             if hasattr(argument, "span")
-            else _always(argument)
+            else always(argument)
             for position, argument in enumerate(arguments)
         ]
         if primitive is None:
@@ -345,7 +343,7 @@ class ExpressionLowering:
             value = self.expression(part)
             return lambda frame: value_of(value(frame))
         ends = [
-            _always(None) if end is None else self.expression(end)
+            always(None) if end is None else self.expression(end)
             for end in (part.start, part.stop, part.step)
         ]
         return lambda frame: slice(*[value_of(end(frame)) for end in ends])
@@ -415,7 +413,7 @@ class ExpressionLowering:
         condition, condition_span = self.expression(node.condition), node.condition.span
         then, then_block, taken = lower(node.then), node.then, self.machine.taken
         otherwise_block = node.otherwise
-        otherwise = _always(missing) if otherwise_block is None else lower(otherwise_block)
+        otherwise = always(missing) if otherwise_block is None else lower(otherwise_block)
 
         def evaluate(frame: Frame) -> Any:
             if truth(condition(frame), condition_span):
@@ -443,11 +441,9 @@ class ExpressionLowering:
     }
 
 
-def _always(value: Any) -> Closure:
+def always(value: Any) -> Closure:
     return lambda frame: value
 
 
 def _is_array(value: Any) -> bool:
     return bool(getattr(value_of(value), "shape", ()))
-
-

@@ -1,4 +1,4 @@
-"""What there is to tell of a run that did not fail: the reason of every nan, inf, lost gradient and kink."""
+"""What there is to tell of a run that did not fail: of nan and inf, lost gradients, kinks."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _noted(outcome: Outcome) -> Iterator[Finding]:
                 "a branch is decided by equality with what is differentiated",
                 span,
                 label="at points beside this one it may be the other branch",
-                help="the derivative is that of the branch taken; compare with `<` where it matters",
+                help="the derivative is that of the branch taken; compare with `<` if it matters",
                 kind="equality",
             )
         else:
@@ -195,7 +195,8 @@ def _non_finite_adjoint(
     return Finding(
         f"{heading}; it begins here",
         node.span,
-        label=f"the derivative of `{node.primitive.title}` at {_operands(node.args)} makes it {shown}",
+        label=f"the derivative of `{node.primitive.title}` at {_operands(node.args)} "
+        f"makes it {shown}",
         help=_domain(node.primitive),
         kind="non-finite",
     )
@@ -239,7 +240,11 @@ def _reason(outcome: Outcome, by: str, target: Node) -> tuple[str, Span | None, 
     """Why no gradient reaches `by`, the place that decides it, and what to do."""
     for cut in outcome.machine.detached.values():
         if target in below(cut.node):
-            return "it was detached here", cut.span, "leave out `detach` to let the gradient through"
+            return (
+                "it was detached here",
+                cut.span,
+                "leave out `detach` to let the gradient through",
+            )
     uses = outcome.names.uses(by)
     if not uses:
         return "the program never reads it", outcome.names.top.bound_at[by], ""

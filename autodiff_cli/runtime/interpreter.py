@@ -13,7 +13,14 @@ from autodiff_cli.engine import memory
 from autodiff_cli.engine.graph import Graph, Node, value_of
 from autodiff_cli.engine.memory import in_words
 from autodiff_cli.engine.primitives import random
-from autodiff_cli.errors import LimitError, ProgramError, RunError, TypeMismatch, UsageError, did_you_mean
+from autodiff_cli.errors import (
+    LimitError,
+    ProgramError,
+    RunError,
+    TypeMismatch,
+    UsageError,
+    did_you_mean,
+)
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import Names, Scope, resolve, walk
 from autodiff_cli.language.parser import parse
@@ -238,7 +245,8 @@ def _check_wrt(names: Names, wrt: Sequence[str]) -> None:
         if name not in names.top.slots:
             raise UsageError(
                 f"--wrt {name}: the program has no such name",
-                help=did_you_mean(name, names.top.slots) or "its names are: " + ", ".join(names.top.slots),
+                help=did_you_mean(name, names.top.slots)
+                or "its names are: " + ", ".join(names.top.slots),
                 kind="wrt",
             )
         span = names.top.bound_at[name]
@@ -254,7 +262,9 @@ def _check_wrt(names: Names, wrt: Sequence[str]) -> None:
             )
 
 
-def _frame(machine: Machine, scope: Scope, inputs: Mapping[str, Any], by: Sequence[str]) -> list[Any]:
+def _frame(
+    machine: Machine, scope: Scope, inputs: Mapping[str, Any], by: Sequence[str]
+) -> list[Any]:
     """The program's variables before its first statement: the inputs that were given."""
     frame: list[Any] = [None, *([UNSET] * (scope.size - 1))]
     for name, value in inputs.items():

@@ -203,7 +203,7 @@ class Machine:
         """The node that derivatives by `name` are taken by, for its first `value`."""
         if isinstance(value, Node):
             # A node of its own, so that only what goes through this name counts.
-            node = apply(self.graph, TABLE["identity"], (value,), None)
+            node: Node = apply(self.graph, TABLE["identity"], (value,), None)
             node.span = value.span
         else:
             node = self.graph.leaf(self.as_float(value, name), name)
@@ -219,10 +219,14 @@ class Machine:
             return self.graph.cast(float(value))
         if hasattr(value, "astype"):
             return value.astype("float32" if self.graph.single else "float64", copy=False)
-        raise TypeMismatch(f"`{name}` holds {describe_value(value)}, want numbers to differentiate by")
+        raise TypeMismatch(
+            f"`{name}` holds {describe_value(value)}, want numbers to differentiate by"
+        )
 
 
-def arity_error(name: str, want: int | str, got: int, span: Span, signature: str = "") -> TypeMismatch:
+def arity_error(
+    name: str, want: int | str, got: int, span: Span, signature: str = ""
+) -> TypeMismatch:
     plural = "" if str(want) == "1" else "s"
     return TypeMismatch(
         f"`{name}` takes {want} argument{plural}, got {got}",

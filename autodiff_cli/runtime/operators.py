@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.primitive import NUMBERS
-from autodiff_cli.runtime.values import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.machine import Machine, Note
+    from autodiff_cli.runtime.values import Frame
 
     Closure = Callable[[Frame], Any]
 

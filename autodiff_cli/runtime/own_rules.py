@@ -83,5 +83,3 @@ def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitiv
         doc="a function of the program with a derivative rule of its own",
         example="",
     )
-
-

@@ -12,7 +12,7 @@ from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageErr
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import BuiltIn, assigned_name
 from autodiff_cli.runtime import operators
-from autodiff_cli.runtime.expressions import OPERATORS, ExpressionLowering
+from autodiff_cli.runtime.expressions import OPERATORS, ExpressionLowering, always
 from autodiff_cli.runtime.printing import printed
 from autodiff_cli.runtime.values import (
     BREAK,
@@ -76,7 +76,7 @@ class StatementLowering(ExpressionLowering):
         *before, last = block.statements
         if not isinstance(last, syntax.Evaluate):
             before.append(last)
-            value: Closure = lambda frame: NOTHING  # noqa: E731
+            value = always(NOTHING)
         else:
             value = self.tail_value(last.value)
         if not before:
@@ -162,8 +162,7 @@ class StatementLowering(ExpressionLowering):
         if len(node.values) == 1:
             value = self.expression(node.values[0])
         else:
-            values = [self.expression(item) for item in node.values]
-            value = lambda frame: tuple([item(frame) for item in values])  # noqa: E731
+            value = self._together(node.values)
         if len(node.targets) > 1:
             return self._take_apart(node, value)
         (target,) = node.targets
@@ -175,6 +174,11 @@ class StatementLowering(ExpressionLowering):
             store(frame, value(frame))
 
         return run
+
+    def _together(self, nodes: tuple[syntax.Expression, ...]) -> Closure:
+        """Several values as a tuple."""
+        values = [self.expression(node) for node in nodes]
+        return lambda frame: tuple([value(frame) for value in values])
 
     def _updated(self, node: syntax.Assign, target: Any, value: Closure) -> Closure:
         if isinstance(target, syntax.Index):
@@ -222,9 +226,7 @@ class StatementLowering(ExpressionLowering):
 
         def put(frame: Frame, value: Any) -> None:
             array = old(frame)
-            frame[slot] = machine.apply(
-                TABLE["setindex"], (array, value, key(frame, array)), span
-            )
+            frame[slot] = machine.apply(TABLE["setindex"], (array, value, key(frame, array)), span)
 
         return put
 
@@ -369,11 +371,11 @@ class StatementLowering(ExpressionLowering):
     def return_(self, node: syntax.Return) -> Closure:
         if not node.values:
             return lambda frame: Returned(NOTHING)
-        values = [self.expression(value) for value in node.values]
-        if len(values) == 1:
-            (value,) = values
-            return lambda frame: Returned(value(frame))
-        return lambda frame: Returned(tuple([value(frame) for value in values]))
+        if len(node.values) == 1:
+            value = self.expression(node.values[0])
+        else:
+            value = self._together(node.values)
+        return lambda frame: Returned(value(frame))
 
     def assertion(self, node: syntax.Assert) -> Closure:
         condition, span = self.expression(node.condition), node.condition.span

@@ -403,7 +403,7 @@ def table(names: Sequence[str]) -> Iterator[str]:
         ]
         for peer in (torch_errors, jax_errors):
             largest: dict[int, float] = {}
-            with contextlib.suppress(TypeError, RuntimeError):
+            with contextlib.suppress(TypeError, RuntimeError, ValueError):
                 for order, error in peer(entry):
                     largest[order] = max(largest.get(order, 0.0), error)
             cells += [f"{largest[k]:.2g}" if k in largest else "–" for k in range(2)]

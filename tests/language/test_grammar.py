@@ -109,7 +109,9 @@ def as_lists(tree: Any) -> Any:
 
 
 PROGRAMS = sorted(
-    path for folder in ("autodiff_cli/examples", "tests/programs") for path in ROOT.glob(f"{folder}/*.ad")
+    path
+    for folder in ("autodiff_cli/examples", "tests/programs")
+    for path in ROOT.glob(f"{folder}/*.ad")
 )
 
 

@@ -113,6 +113,7 @@ def _full(value: Any, shape: Any) -> Any:
 full = Primitive(
     name="full",
     kind="structural",
+    derivative="the cotangent of value is sum(ȳ)",
     operands=("value",),
     options={"shape": REQUIRED},
     options_first=True,
@@ -144,6 +145,7 @@ def _over_steps(g: Any, out: Any, n: Any, towards_stop: bool) -> Any:
 linspace = Primitive(
     name="linspace",
     kind="structural",
+    derivative="∂y/∂start = 1 - s and ∂y/∂stop = s, for s from 0 to 1",
     operands=("start", "stop"),
     options={"n": REQUIRED},
     array=_linspace,

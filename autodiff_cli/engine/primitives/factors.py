@@ -52,6 +52,7 @@ def _between_inverses(left: Any, middle: Any) -> Any:
 cholesky = Primitive(
     name="cholesky",
     kind="structural",
+    derivative="x̄ = L⁻ᵀ P L⁻¹, symmetrised, for P = tril(Lᵀ L̄) with its diagonal halved",
     operands=("x",),
     array=_cholesky,
     vjps=(
@@ -143,6 +144,7 @@ def _values_and_vectors(shape: tuple[int, ...]) -> tuple[tuple[Any, ...], ...]:
 eigh = Primitive(
     name="eigh",
     kind="structural",
+    derivative="x̄ = V (w̄ on the diagonal + VᵀV̄ / (wⱼ - wᵢ) beside it) Vᵀ, symmetrised",
     operands=("x",),
     array=_eigh,
     parts=_values_and_vectors,
@@ -213,6 +215,7 @@ def _over_values(x: Any, s: Any) -> Any:
 svd = Primitive(
     name="svd",
     kind="structural",
+    derivative="by the differential of x = U diag(s) Vᵀ",
     operands=("x",),
     array=_svd,
     vjps=(_svd_vjp,),
@@ -250,6 +253,7 @@ def _at_a_tie(x: Any) -> bool:
 svdvals = Primitive(
     name="svdvals",
     kind="structural",
+    derivative="x̄ = U diag(ȳ) Vᵀ",
     operands=("x",),
     array=_svdvals,
     vjps=(_svdvals_vjp,),

@@ -134,6 +134,7 @@ def _zeros_with(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 index = Primitive(
     name="index",
     kind="structural",
+    derivative="ȳ where the key points, 0 elsewhere",
     operands=("x",),
     options={"key": REQUIRED},
     array=_select,
@@ -144,6 +145,7 @@ index = Primitive(
 scatter = Primitive(
     name="scatter",
     kind="structural",
+    derivative="x̄ = ȳ at the key",
     operands=("x",),
     options={"key": REQUIRED, "shape": REQUIRED},
     array=_zeros_with,
@@ -180,6 +182,7 @@ def _written(g: Any, out: Any, x: Any, value: Any, key: tuple[Any, ...]) -> Any:
 setindex: Primitive = Primitive(
     name="setindex",
     kind="structural",
+    derivative="x̄ = ȳ with 0 at the key; the cotangent of value is ȳ at the key",
     operands=("x", "value"),
     options={"key": REQUIRED},
     array=_with_element,
@@ -216,6 +219,7 @@ def _along(indices: Any, axis: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
 gather = Primitive(
     name="gather",
     kind="structural",
+    derivative="each ȳ adds to the element that it was taken from",
     operands=("x",),
     options={"indices": REQUIRED, "axis": -1},
     array=lambda x, indices, axis: _select(np.asarray(x), _along(indices, axis, shape_of(x))),

@@ -40,6 +40,7 @@ def _one_slice(i: int, g: Any, out: Any, *args: Any) -> Any:
 stack = Primitive(
     name="stack",
     kind="structural",
+    derivative="of each array, its slice of ȳ",
     operands=("x",),
     options={"axis": 0},
     variadic=True,
@@ -76,6 +77,7 @@ def _one_part(i: int, g: Any, out: Any, *args: Any) -> Any:
 concat = Primitive(
     name="concat",
     kind="structural",
+    derivative="of each array, its part of ȳ",
     operands=("x",),
     options={"axis": 0},
     variadic=True,
@@ -112,6 +114,7 @@ def _appended_tangent(position: int, t: Any, out: Any, x: Any, values: Any, axis
 append = Primitive(
     name="append",
     kind="structural",
+    derivative="of each array, its part of ȳ",
     operands=("x", "values"),
     options={"axis": None},
     array=_append,

@@ -42,6 +42,7 @@ def _inv(x: Any) -> Any:
 inv = Primitive(
     name="inv",
     kind="structural",
+    derivative="x̄ = -yᵀ ȳ yᵀ",
     operands=("x",),
     array=_inv,
     vjps=(lambda g, out, x: -(swap(out) @ g @ swap(out)),),
@@ -87,6 +88,7 @@ def _vectors(x: Any, b: Any) -> Any:
 solve: Primitive = Primitive(
     name="solve",
     kind="structural",
+    derivative="b̄ = solve(aᵀ, ȳ), ā = -b̄ yᵀ",
     operands=("a", "b"),
     array=_solve,
     vjps=(
@@ -152,6 +154,7 @@ def _cofactor_jvp(t: Any, out: Any, x: Any) -> Any:
 cofactor = Primitive(
     name="cofactor",
     kind="structural",
+    derivative="by the minors of x",
     operands=("x",),
     array=_cofactor,
     vjps=(_cofactor_vjp,),
@@ -162,6 +165,7 @@ cofactor = Primitive(
 det = Primitive(
     name="det",
     kind="structural",
+    derivative="∂y/∂x = the cofactors of x, which are y * inv(x).T where it has an inverse",
     operands=("x",),
     array=lambda x: np.linalg.det(square("det", x)),
     vjps=(lambda g, out, x: gated(per_matrix(g), cofactor(x)),),
@@ -186,6 +190,7 @@ def _inverse_transposed(x: Any) -> Any:
 logdet = Primitive(
     name="logdet",
     kind="structural",
+    derivative="∂y/∂x = inv(x).T",
     operands=("x",),
     array=_logdet,
     vjps=(lambda g, out, x: gated(per_matrix(g), _inverse_transposed(x)),),

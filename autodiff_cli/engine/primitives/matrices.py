@@ -96,6 +96,7 @@ def _diag_vjp(g: Any, out: Any, x: Any, k: Any) -> Any:
 diag = Primitive(
     name="diag",
     kind="structural",
+    derivative="x̄ = diag(ȳ)",
     operands=("x",),
     options={"k": 0},
     array=_diag,
@@ -126,6 +127,7 @@ def _triangle(name: str, part: str, example: str) -> Primitive:
         options={"k": 0},
         array=evaluate,
         vjps=(vjp,),
+        derivative=f"x̄ = {name}(ȳ)",
         doc=f"the matrix with zeros {part} its diagonal k, which counts from the main one, upwards",
         example=example,
     )
@@ -149,6 +151,7 @@ def _trace_vjp(g: Any, out: Any, x: Any) -> Any:
 trace = Primitive(
     name="trace",
     kind="structural",
+    derivative="x̄ = ȳ on the diagonal",
     operands=("x",),
     array=_trace,
     vjps=(_trace_vjp,),

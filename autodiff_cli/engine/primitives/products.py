@@ -124,6 +124,7 @@ def _matmul(a: Any, b: Any) -> Any:
 matmul = Primitive(
     name="matmul",
     kind="structural",
+    derivative="ā = ȳ @ b.T, b̄ = a.T @ ȳ",
     operands=("a", "b"),
     array=_matmul,
     vjps=(_for_left, _for_right),
@@ -145,6 +146,7 @@ def _dot(a: Any, b: Any) -> Any:
 dot = Primitive(
     name="dot",
     kind="structural",
+    derivative="ā = ȳ * b, b̄ = ȳ * a",
     operands=("a", "b"),
     array=_dot,
     vjps=(lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
@@ -161,6 +163,7 @@ def _outer(a: Any, b: Any) -> Any:
 outer = Primitive(
     name="outer",
     kind="structural",
+    derivative="ā = ȳ @ b, b̄ = a @ ȳ",
     operands=("a", "b"),
     array=_outer,
     vjps=(
@@ -198,6 +201,7 @@ def _from_last(axis: Any, x: Any) -> int:
 cross: Primitive = Primitive(
     name="cross",
     kind="structural",
+    derivative="ā = cross(b, ȳ), b̄ = cross(ȳ, a)",
     operands=("a", "b"),
     options={"axis": -1},
     array=_cross,
@@ -240,6 +244,7 @@ def _kron_vjp(position: int, g: Any, a: Any, b: Any) -> Any:
 kron = Primitive(
     name="kron",
     kind="structural",
+    derivative="ā and b̄ are the sums of ȳ over the blocks, weighed by the other matrix",
     operands=("a", "b"),
     array=_kron,
     vjps=(
@@ -378,6 +383,7 @@ def _einsum_jvp(i: int, t: Any, out: Any, *args: Any) -> Any:
 einsum = Primitive(
     name="einsum",
     kind="structural",
+    derivative="of each operand, einsum of ȳ and the other operands, to its own subscripts",
     operands=("x",),
     options={"subscripts": REQUIRED},
     options_first=True,

@@ -87,6 +87,7 @@ sum_ = _reduction(
     "the sum",
     lambda x, axes, keep: x.sum(axis=axes, keepdims=keep),
     lambda out, x, axis: 1.0,
+    derivative="∂y/∂xᵢ = 1",
 )
 mean = _reduction(
     "mean",
@@ -94,6 +95,7 @@ mean = _reduction(
     lambda x, axes, keep: x.mean(axis=axes, keepdims=keep),
     lambda out, x, axis: 1.0 / count(shape_of(value_of(x)), axis),
     empty=False,
+    derivative="∂y/∂xᵢ = 1 / n",
 )
 
 
@@ -121,6 +123,7 @@ prod = _reduction(
     "the product; its derivative holds where elements are 0 too",
     lambda x, axes, keep: x.prod(axis=axes, keepdims=keep),
     _product_of_others,
+    derivative="∂y/∂xᵢ = the product of the others",
 )
 
 
@@ -143,6 +146,7 @@ max_ = _reduction(
     empty=False,
     kink=lambda x, axis, keep: _has_ties(x, axis, True),
     convention="an equal share to each of those that tie",
+    derivative="∂y/∂xᵢ = 1 where xᵢ is the largest, else 0",
 )
 min_ = _reduction(
     "min",
@@ -152,6 +156,7 @@ min_ = _reduction(
     empty=False,
     kink=lambda x, axis, keep: _has_ties(x, axis, False),
     convention="an equal share to each of those that tie",
+    derivative="∂y/∂xᵢ = 1 where xᵢ is the smallest, else 0",
 )
 
 
@@ -175,6 +180,7 @@ norm = _reduction(
     ),
     convention="0 at 0, the least of its subgradients",
     example="norm([3, 4])",
+    derivative="∂y/∂xᵢ = xᵢ / y",
 )
 
 
@@ -193,6 +199,7 @@ var = _reduction(
     lambda out, x, ddof, axis: 2.0 * _deviation(x, axis) / _freedom(x, axis, ddof),
     extra={"ddof": 0},
     empty=False,
+    derivative="∂y/∂xᵢ = 2 * (xᵢ - mean(x)) / (n - ddof)",
 )
 
 
@@ -212,6 +219,7 @@ std = _reduction(
     empty=False,
     kink=lambda x, ddof, axis, keep: bool((np.ptp(x, axis=axes_of(axis, shape_of(x))) == 0).any()),
     convention="0 where all are equal, the least of its subgradients",
+    derivative="∂y/∂xᵢ = (xᵢ - mean(x)) / (y * (n - ddof))",
 )
 
 
@@ -236,6 +244,7 @@ logsumexp = _reduction(
     _logsumexp,
     _share_of_sum,
     convention="where the result is infinite, an equal share to each that equals it",
+    derivative="∂y/∂xᵢ = exp(xᵢ - y)",
 )
 
 
@@ -270,6 +279,7 @@ median = _reduction(
     lambda out, x, axis: _quantile_weight(x, 0.5, axis),
     empty=False,
     example="median([3, 1, 2])",
+    derivative="∂y/∂xᵢ = 1 where xᵢ is the median; 1/2 for each of two",
 )
 quantile = _reduction(
     "quantile",
@@ -279,6 +289,7 @@ quantile = _reduction(
     extra={"q": REQUIRED},
     empty=False,
     example="quantile([1, 2, 3, 4], 0.25)",
+    derivative="∂y/∂xᵢ = its part in the interpolation between two elements",
 )
 
 all_ = _reduction(
@@ -320,7 +331,13 @@ argmin = _argument("argmin", "the index of the smallest, the first of those that
 
 
 def _along(
-    name: str, doc: str, array: Callable[..., Any], vjp: Callable[..., Any], jvp: Any, axis: int
+    name: str,
+    doc: str,
+    array: Callable[..., Any],
+    vjp: Callable[..., Any],
+    jvp: Any,
+    axis: int,
+    derivative: str,
 ) -> Primitive:
     def evaluate(x: Any, axis: Any) -> Any:
         x = _checked(name, x, empty=True)
@@ -336,6 +353,7 @@ def _along(
         array=evaluate,
         vjps=(vjp,),
         jvps=(jvp,),
+        derivative=derivative,
         doc=doc,
         example=f"{name}([1, 2, 4])",
         sample=((0.2, 5),),
@@ -355,6 +373,7 @@ softmax = _along(
     lambda g, out, x, axis: out * (g - sum_(g * out, axis, True)),
     lambda t, out, x, axis: out * (t - sum_(t * out, axis, True)),
     axis=-1,
+    derivative="x̄ = y * (ȳ - sum(ȳ * y))",
 )
 log_softmax = _along(
     "log_softmax",
@@ -363,6 +382,7 @@ log_softmax = _along(
     lambda g, out, x, axis: g - exp(out) * sum_(g, axis, True),
     lambda t, out, x, axis: t - sum_(t * exp(out), axis, True),
     axis=-1,
+    derivative="x̄ = ȳ - exp(y) * sum(ȳ)",
 )
 cumsum = _along(
     "cumsum",
@@ -371,6 +391,7 @@ cumsum = _along(
     lambda g, out, x, axis: flip(cumsum(flip(g, axis), axis), axis),
     None,
     axis=0,
+    derivative="x̄ᵢ = Σ ȳₖ over k ≥ i",
 )
 
 
@@ -408,4 +429,5 @@ cumprod = _along(
     _cumprod_vjp,
     _cumprod_jvp,
     axis=0,
+    derivative="x̄ᵢ = Σ ȳₖ * (the product of x up to k, without xᵢ) over k ≥ i",
 )

@@ -48,6 +48,7 @@ def _sum_of_tiles(g: Any, out: Any, x: Any, n: Any) -> Any:
 tile = Primitive(
     name="tile",
     kind="structural",
+    derivative="x̄ = the sum of the tiles of ȳ",
     operands=("x",),
     options={"n": REQUIRED},
     array=_tile,
@@ -84,6 +85,7 @@ def _sum_of_repeated(g: Any, out: Any, x: Any, n: Any, axis: Any) -> Any:
 repeat = Primitive(
     name="repeat",
     kind="structural",
+    derivative="x̄ᵢ = the sum of ȳ over the copies of xᵢ",
     operands=("x",),
     options={"n": REQUIRED, "axis": None},
     array=_repeat,

@@ -54,6 +54,7 @@ def _sort(x: Any, axis: Any) -> Any:
 sort = Primitive(
     name="sort",
     kind="structural",
+    derivative="each ȳ goes back to where its element came from",
     operands=("x",),
     options={"axis": -1},
     array=_sort,
@@ -107,6 +108,7 @@ def _diff_vjp(g: Any, out: Any, x: Any, n: Any, axis: Any) -> Any:
 diff = Primitive(
     name="diff",
     kind="structural",
+    derivative="x̄ᵢ = ȳᵢ₋₁ - ȳᵢ",
     operands=("x",),
     options={"n": 1, "axis": -1},
     array=_diff,
@@ -173,6 +175,7 @@ def _cumtrapz_by_x(g: Any, out: Any, y: Any, x: Any, axis: Any) -> Any:
 cumtrapz = Primitive(
     name="cumtrapz",
     kind="structural",
+    derivative="of y, half of each width beside it, summed from there on; of x, the mean heights",
     operands=("y", "x"),
     defaults={"x": 1.0},
     options={"axis": -1},
@@ -248,6 +251,7 @@ def _at_a_bend(x: Any, xp: Any, fp: Any) -> Any:
 interp = Primitive(
     name="interp",
     kind="structural",
+    derivative="by x the slope of the segment, by fp the weights of its ends, by xp -slope of them",
     operands=("x", "xp", "fp"),
     array=_interp,
     vjps=(
@@ -307,6 +311,7 @@ def _against(g: Any, other: Any, a: Any, v: Any, mode: Any) -> Any:
 convolve = Primitive(
     name="convolve",
     kind="structural",
+    derivative="ā = ȳ correlated with v, v̄ = ȳ correlated with a",
     operands=("a", "v"),
     options={"mode": "full"},
     array=_convolve,

@@ -32,6 +32,7 @@ def _reshape(x: Any, shape: Any) -> Any:
 reshape: Primitive = Primitive(
     name="reshape",
     kind="structural",
+    derivative="x̄ = reshape(ȳ, shape(x))",
     operands=("x",),
     options={"shape": REQUIRED},
     array=_reshape,
@@ -42,6 +43,7 @@ reshape: Primitive = Primitive(
 flatten = Primitive(
     name="flatten",
     kind="structural",
+    derivative="x̄ = reshape(ȳ, shape(x))",
     operands=("x",),
     array=lambda x: np.asarray(x).reshape(-1),
     vjps=(lambda g, out, x: reshape(g, _shape(x)),),
@@ -61,6 +63,7 @@ def _broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
 broadcast_to = Primitive(
     name="broadcast_to",
     kind="structural",
+    derivative="x̄ = ȳ summed over the axes that were repeated",
     operands=("x",),
     options={"shape": REQUIRED},
     array=_broadcast_to,
@@ -85,6 +88,7 @@ def _order(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 transpose: Primitive = Primitive(
     name="transpose",
     kind="structural",
+    derivative="x̄ = transpose(ȳ), the axes put back",
     operands=("x",),
     options={"axes": None},
     array=lambda x, axes: np.transpose(x, _order(axes, shape_of(x))),
@@ -97,6 +101,7 @@ transpose: Primitive = Primitive(
 flip: Primitive = Primitive(
     name="flip",
     kind="structural",
+    derivative="x̄ = flip(ȳ)",
     operands=("x",),
     options={"axis": None},
     array=lambda x, axis: np.flip(np.asarray(x), axes_of(axis, shape_of(x))),
@@ -120,6 +125,7 @@ def _roll(x: Any, shift: Any, axis: Any) -> Any:
 roll: Primitive = Primitive(
     name="roll",
     kind="structural",
+    derivative="x̄ = roll(ȳ, -shift)",
     operands=("x",),
     options={"shift": REQUIRED, "axis": None},
     array=_roll,
