@@ -37,9 +37,9 @@ def test_limit_stops_and_says_where(name: str) -> None:
 
 
 def test_limits_hold_for_the_value_of_an_input() -> None:
-    words = ("eval", "-e", "sum(x)", "x=zeros(10^6)", "--json")
+    words = ("eval", "-e", "sum(x)", "x=zeros(10^5)", "--json")
     assert adiff(*words).status == 0
-    done = adiff(*words, "--max-memory", "1M")
+    done = adiff(*words, "--max-memory", "500K")
     assert (done.status, done.error["kind"], done.error["file"]) == (1, "limit", "x=")
 
 

@@ -1,13 +1,15 @@
 """At kinks, ties and singular points: what adiff says beside what PyTorch and JAX return.
 
 Every row of the recorded answers is read. Where both systems agree on a number, adiff gives
-that number; every other answer is decided below, with its reason.
+that number; every other answer is decided below, with its reason. `grammar/CONVENTIONS.md`
+shows all of it, and is written from here.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import Evaluation, evaluate
 from autodiff_cli.runtime.interpreter import load
 
+DOCUMENT = Path(__file__).parents[2] / "grammar" / "CONVENTIONS.md"
 DATA = Path(__file__).parents[1] / "data" / "conventions" / "conventions.json"
 ROWS = json.loads(DATA.read_text(encoding="utf-8"))["rows"]
 
@@ -218,3 +221,50 @@ def test_the_score() -> None:
     assert score == {"agreed": 134, "decided": 41, "outside": 12}
     assert set(OUTSIDE) <= {row["expr"] for row in ROWS}
     assert set(NOTATION) <= {row["expr"] for row in ROWS}
+
+
+# ── the document ──────────────────────────────────────────────────────────────────────
+
+HEADING = """\
+# Gradients at kinks, ties and singular points
+
+What adiff returns beside what PyTorch {torch} and JAX {jax} do. Where these agree on a number, so
+does adiff. Where they differ, or give nan without need, it is the subgradient of least norm, if
+there is one; the last column has the reason. A step of a path that was not taken, or whose
+adjoint is 0, adds 0, whatever its own derivative.
+
+| expression | at | adiff | PyTorch | JAX | why |
+|---|---|---|---|---|---|
+"""
+
+
+def shown(values: dict[str, Any]) -> str:
+    """The gradient by each input, as a program would write it."""
+    return ", ".join(_shown(value) for value in values.values())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_shown(one) for one in value)}]"
+    return f"{float(value):.6g}"
+
+
+def document() -> str:
+    meta = json.loads(DATA.read_text(encoding="utf-8"))["meta"]
+    text = HEADING.format(torch=meta["torch"].partition("+")[0], jax=meta["jax"])
+    for row in INSIDE:
+        at = ", ".join(f"{name} = {_shown(value)}" for name, value in row["inputs"].items())
+        own = {name: expected(row, name).tolist() for name in row["inputs"]}
+        cells = [f"`{NOTATION.get(row['expr'], row['expr'])}`", at, shown(own)]
+        cells += [shown(row[system]["grad"]) for system in ("torch", "jax")]
+        reason = DECISIONS[row["id"]][1] if row["id"] in DECISIONS else ""
+        text += f"| {' | '.join(cells)} | {reason} |\n"
+    return text
+
+
+def test_the_document_is_what_is_tested() -> None:
+    if os.environ.get("ADIFF_REGENERATE"):
+        DOCUMENT.write_text(document(), encoding="utf-8")
+    assert DOCUMENT.read_text(encoding="utf-8") == document(), (
+        "regenerate it as CONTRIBUTING.md says"
+    )
