@@ -108,8 +108,8 @@ def command(
         wrt = split_names(options["wrt"])
         question = read_question(options, source.name == "<stdin>", settings)
         evaluations = evaluate(names, inputs, wrt, of, settings, question)
-    if options["strict"]:
-        _refuse_non_finite(evaluations)
+        if options["strict"]:
+            _refuse_non_finite(evaluations)
     if form != "json" and not options["quiet"]:
         _warn(evaluations, options["color"])
     if options["verbose"]:

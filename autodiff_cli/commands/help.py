@@ -18,6 +18,7 @@ class ExamplesFirst(click.Command):
     """
 
     def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 

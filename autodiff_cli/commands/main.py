@@ -57,7 +57,6 @@ class Commands(ExamplesFirst, click.Group):
     cls=Commands,
     examples=EXAMPLES,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="adiff", message="%(prog)s %(version)s")
 @click.pass_context

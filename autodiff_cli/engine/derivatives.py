@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.reductions import sum_
@@ -64,6 +65,7 @@ def jacobian(
     """
     sizes = [prod(shape_of(target.value)) for target in targets]
     direction: Direction = "reverse" if prod(shape) <= sum(sizes) else "forward"
+    reserve(8 * prod(shape) * sum(sizes), "the Jacobian")
     if not isinstance(output, Node):
         return [np.zeros((*shape, *shape_of(t.value))) for t in targets], direction
     nodes = below(output)
@@ -118,6 +120,7 @@ def hessian(
     A recorded sweep makes the gradient, and then one sweep for each of its elements a row.
     """
     blocks = []
+    reserve(8 * sum(prod(shape_of(target.value)) for target in targets) ** 2, "the Hessian")
     gradients = recorded_gradient(graph, output, _one(output), targets, kinks)
     for component, target in zip(gradients, targets, strict=True):
         shape = shape_of(target.value)
@@ -125,6 +128,13 @@ def hessian(
             blocks.append(_rows(below(component), component, targets, shape, None))
         else:
             blocks.append([np.zeros(shape + shape_of(other.value)) for other in targets])
+    # Where the gradient is nan, as at a kink that is asked to be, so is its derivative: the
+    # rule of a step is flat, and would give 0.
+    undefined = [np.isnan(value_of(component)) for component in gradients]
+    for i, row in enumerate(blocks):
+        for j, block in enumerate(row):
+            mask = np.logical_or.outer(undefined[i], undefined[j])
+            row[j] = np.where(mask, np.nan, block)
     return blocks
 
 
@@ -150,7 +160,10 @@ def hvp(
         for component, tangent in zip(gradients, tangents.values(), strict=True):
             if isinstance(component, Node):
                 total = total + sum_(component * tangent, None, False)
-    return gradient(graph, total, targets)
+    products = gradient(graph, total, targets)
+    if np.isnan(value_of(total)):
+        products = [product * np.nan for product in products]
+    return products
 
 
 def taylor(
@@ -160,6 +173,10 @@ def taylor(
     derivatives = [output]
     for _ in range(order):
         last = derivatives[-1]
+        if np.isnan(value_of(last)):
+            return [value_of(d) for d in derivatives[1:]] + [np.nan] * (
+                order - len(derivatives) + 1
+            )
         derivatives += recorded_gradient(graph, last, _one(last), [target], kinks)
         kinks = None
     return [value_of(derivative) for derivative in derivatives[1:]]

@@ -47,7 +47,7 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
         rule = primitive.partials[position]
         if callable(rule):
             return _times(g, rule(out, *args))
-        return None if rule == 0 else _times(g, rule)
+        return _scaled(g, rule)
     if primitive.kind == "reduction":
         weight, shape, _ = _weight(primitive, out, args)
         return _times(reshape(g, shape), weight)
@@ -65,7 +65,7 @@ def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[An
         rule = primitive.partials[position]
         if callable(rule):
             return _times(t, rule(out, *args))
-        return None if rule == 0 else _times(t, rule)
+        return _scaled(t, rule)
     if primitive.kind == "reduction":
         weight, _, axis = _weight(primitive, out, args)
         product = _times(t, weight)
@@ -91,6 +91,13 @@ def _weight(primitive: Primitive, out: Any, args: list[Any]) -> tuple[Any, tuple
     x, *head, axis, _ = args
     shape = kept_shape(shape_of(value_of(x)), axis)
     return primitive.weight(reshape(out, shape), x, *head, axis), shape, axis
+
+
+def _scaled(g: Any, constant: float) -> Any:
+    """g times a partial that is one finite number everywhere; None where that is 0."""
+    if constant == 0:
+        return None
+    return g if constant == 1 else g * constant
 
 
 def _times(g: Any, partial: Any) -> Any:

@@ -40,6 +40,27 @@ PYTHON_CONSTANTS = {
 }
 """Names that nobody means as an input."""
 
+ELSEWHERE = {
+    "ln": "the natural logarithm is `log(x)`",
+    "lg": "the logarithm to base 10 is `log10(x)`",
+    "pow": "a power is `x^y`",
+    "power": "a power is `x^y`",
+    "mod": "a remainder is `x % y`",
+    "fmod": "a remainder is `x % y`",
+    "average": "did you mean `mean`?",
+    "tg": "did you mean `tan`?",
+    "arctan": "did you mean `atan`?",
+    "arcsin": "did you mean `asin`?",
+    "arccos": "did you mean `acos`?",
+    "arctan2": "did you mean `atan2`?",
+    "cot": "write `1 / tan(x)`",
+    "sec": "write `1 / cos(x)`",
+    "csc": "write `1 / sin(x)`",
+    "gamma": "write `exp(lgamma(x))`, for x > 0",
+    "factorial": "write `exp(lgamma(n + 1))`",
+}
+"""What functions are called in other systems, and what to write here."""
+
 DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 """Built-in functions that take a name to differentiate by, and which argument that is."""
 
@@ -300,7 +321,8 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
     raise ProgramError(
         f"unknown function `{name}`",
         function.span,
-        help=did_you_mean(name, sorted(known))
+        help=ELSEWHERE.get(name)
+        or did_you_mean(name, sorted(known))
         or f"define it with `fn {name}(…) {{ … }}`; to multiply, write `*`",
         kind="name",
     )

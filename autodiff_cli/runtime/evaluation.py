@@ -60,6 +60,7 @@ class Evaluation:
         direction: for `jacobian`, which way it was swept.
         findings: warnings, in the order in which a reader wants them.
         nodes, leaves: the size of the graph of the run, leaves among the nodes.
+        several: the run has other outputs too, from which its labels must tell it.
     """
 
     output: str
@@ -71,6 +72,7 @@ class Evaluation:
     findings: list[Finding] = field(default_factory=list)
     nodes: int = 0
     leaves: int = 0
+    several: bool = False
 
     @property
     def gradient(self) -> dict[str, Any]:
@@ -82,6 +84,7 @@ class Evaluation:
     def labelled(self) -> Iterator[tuple[str, Any]]:
         """The derivatives, each under the label that all reports give it: `dy/dx`, `d2y/dx2`."""
         output = self.output
+        of = f"({output})" if self.several else ""
         if self.kind in ("gradient", "jacobian"):
             for name, value in self.found.items():
                 yield f"d{output}/d{name}", value
@@ -91,10 +94,10 @@ class Evaluation:
                     below = f"d{first}2" if first == second else f"d{first}d{second}"
                     yield f"d2{output}/{below}", value
         elif self.kind == "jvp":
-            yield "jvp", self.found
+            yield f"jvp{of}", self.found
         elif self.kind == "hvp":
             for name, value in self.found.items():
-                yield f"hvp/{name}", value
+                yield f"hvp{of}/{name}", value
         else:
             (name,) = self.at
             for order, value in enumerate(self.found, start=1):
@@ -141,6 +144,7 @@ def evaluate(
                 direction,
                 nodes=size[0],
                 leaves=size[1],
+                several=len(outcome.outputs) > 1,
             )
             evaluation.findings = find(
                 outcome,

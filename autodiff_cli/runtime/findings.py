@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.interpreter import Outcome
 
+STEPS_SHOWN = 6
+"""Of the way from a name to a nan; a longer one is shown by its ends."""
+
 COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
 """Functions that read of their argument a size or a count."""
 
@@ -137,15 +140,20 @@ def _non_finite_value(outcome: Outcome, name: str, output: Any) -> Finding:
     if isinstance(output, Node):
         node = next(node for node in below(output) if not is_finite(node.value))
         if constant is None or all(is_finite(value_of(arg)) for arg in _numbers(node.args)):
-            return _first(heading, node.primitive, node.args, node.value, node.span)
+            return _first(outcome, heading, node.primitive, node.args, node.value, node.span)
     if constant is not None:
         span, primitive, args, value = constant
-        return _first(heading, primitive, args, value, span)
+        return _first(outcome, heading, primitive, args, value, span)
     return Finding(heading, _place(outcome, name), kind="non-finite")
 
 
 def _first(
-    heading: str, primitive: Primitive | None, args: Sequence[Any], value: Any, span: Any
+    outcome: Outcome,
+    heading: str,
+    primitive: Primitive | None,
+    args: Sequence[Any],
+    value: Any,
+    span: Any,
 ) -> Finding:
     shown = f"{value!r}" if isinstance(value, float) else f"not finite in {describe(value)}"
     if primitive is None:
@@ -155,8 +163,46 @@ def _first(
     else:
         label = f"`{primitive.title}` of {_operands(args)} is {shown}"
     return Finding(
-        f"{heading}; it begins here", span, label=label, help=_domain(primitive), kind="non-finite"
+        f"{heading}; it begins here",
+        span,
+        label=label,
+        notes=_path(outcome, args),
+        help=_domain(primitive),
+        kind="non-finite",
     )
+
+
+def _path(outcome: Outcome, args: Sequence[Any]) -> list[str]:
+    """How an operation's operands were made of a name: the shortest way, as a note."""
+    names = {node: name for name, node in outcome.targets.items()}
+    above: dict[Node, Node | None] = {arg: None for arg in args if isinstance(arg, Node)}
+    pending = list(above)
+    for node in pending:
+        if node in names:
+            return _way(names[node], node, above)
+        for parent in node.parents:
+            if parent not in above:
+                above[parent] = node
+                pending.append(parent)
+    return []
+
+
+def _way(name: str, node: Node, above: Mapping[Node, Node | None]) -> list[str]:
+    steps = []
+    step = above[node]
+    while step is not None:
+        if step.primitive is not None and hasattr(step.span, "line"):
+            steps.append(step)
+        step = above[step]
+    if not steps:
+        return []
+    shown = steps if len(steps) <= STEPS_SHOWN else [*steps[: STEPS_SHOWN - 1], steps[-1]]
+    words = [
+        f"`{step.primitive.title}` (line {step.span.line})" for step in shown if step.primitive
+    ]
+    if len(shown) < len(steps):
+        words.insert(-1, f"… {len(steps) - len(shown):,} more …")
+    return [f"the way to it: {' → '.join([f'`{name}`', *words])}"]
 
 
 def _numbers(args: Sequence[Any]) -> list[Any]:
@@ -177,8 +223,9 @@ def _domain(primitive: Primitive) -> str:
 def _non_finite_adjoint(
     outcome: Outcome, name: str, output: Any, derivatives: Mapping[str, Any]
 ) -> Finding:
-    which = ", ".join(label for label, value in derivatives.items() if not is_finite(value))
-    heading = f"{which} is not finite, though the value is"
+    labels = [label for label, value in derivatives.items() if not is_finite(value)]
+    verb = "are" if len(labels) > 1 else "is"
+    heading = f"{', '.join(labels)} {verb} not finite, though the value is"
     first: list[tuple[Node, Any]] = []
 
     def watch(node: Node, g: Any, operand: Node, contribution: Any) -> None:
@@ -197,6 +244,7 @@ def _non_finite_adjoint(
         node.span,
         label=f"the derivative of `{node.primitive.title}` at {_operands(node.args)} "
         f"makes it {shown}",
+        notes=_path(outcome, node.args),
         help=_domain(node.primitive),
         kind="non-finite",
     )

@@ -24,6 +24,7 @@ from autodiff_cli.errors import (
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import Names, Scope, resolve, walk
 from autodiff_cli.language.parser import parse
+from autodiff_cli.language.syntax import Evaluate
 from autodiff_cli.runtime.builtins import NAMES, check_calls
 from autodiff_cli.runtime.comparisons import notes
 from autodiff_cli.runtime.machine import Limits, Machine
@@ -134,7 +135,7 @@ def run(
             raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
-    outputs = {name: _output(names, name, frame, result) for name in wanted}
+    outputs = {name: _output(names, name, frame, result, of is None) for name in wanted}
     if wrt is None:
         by = [name for name in by if name in machine.targets]
     return Outcome(names, outputs, {name: machine.targets.get(name) for name in by}, machine)
@@ -282,9 +283,11 @@ def _frame(
     return frame
 
 
-def _output(names: Names, name: str, frame: list[Any], result: Any) -> Any:
+def _output(names: Names, name: str, frame: list[Any], result: Any, unasked: bool) -> Any:
+    """The value of an output; `unasked` where nobody named it, and it is the last statement's."""
     last = names.program.body.statements[-1]
-    if name == "result" and "result" not in names.top.slots:
+    is_last = unasked or "result" not in names.top.slots
+    if name == "result" and is_last and isinstance(last, Evaluate):
         value, span = result, last.span
     else:
         value, span = frame[names.top.slots[name]], names.top.bound_at[name]
