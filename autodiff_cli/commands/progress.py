@@ -32,24 +32,28 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
     if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         yield say
         return
-    from threading import Timer
+    from threading import Lock, Timer
 
     started: list[Progress] = []
+    # A line that is printed while the bar is being drawn would stand in it.
+    drawing = Lock()
 
     def start() -> None:
         bar = _bar(color)
         task = bar.add_task(what, total=None)
         bar.tasks[task].start_time = bar.get_time() - SECONDS_BEFORE
-        bar.start()
-        started.append(bar)
+        with drawing:
+            bar.start()
+            started.append(bar)
 
     def say_above(text: str) -> None:
-        if started:
-            from rich.text import Text
+        with drawing:
+            if started:
+                from rich.text import Text
 
-            started[0].console.print(Text(text), soft_wrap=True)
-        else:
-            say(text)
+                started[0].console.print(Text(text), soft_wrap=True)
+            else:
+                say(text)
 
     timer = Timer(SECONDS_BEFORE, start)
     timer.daemon = True
