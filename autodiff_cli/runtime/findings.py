@@ -109,6 +109,13 @@ def _noted(outcome: Outcome) -> Iterator[Finding]:
                 help="the derivative is that of the branch taken; compare with `<` if it matters",
                 kind="equality",
             )
+        elif note == "static":
+            yield Finding(
+                "a gradient ends here: the function has no derivative by this argument",
+                span,
+                help="`adiff functions NAME` says which arguments have one",
+                kind="lost-gradient",
+            )
         else:
             yield Finding(
                 "the gradient ends here: a comparison is used as a number, and is flat",

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Block
 
-Note = Literal["equality", "comparison"]
-"""A branch on `==` or `!=` of what can be differentiated; a comparison of it used as a number."""
+Note = Literal["equality", "comparison", "static"]
+"""A branch on `==` or `!=` of what can be differentiated; a comparison of it used as a number; an
+argument by which a function could have a derivative, and has none."""
+
+NOT_DIFFERENTIATED = frozenset(("quantile", "arange"))
+"""Functions with static arguments that are real numbers, no counts, axes or sizes."""
 
 BYTES_OF_A_NODE = 200
 """What a scalar node takes with its tuple of arguments and its value."""
@@ -103,6 +107,10 @@ class Machine:
                 span,
                 help="--max-memory sets a limit",
             ) from None
+        if primitive.name in NOT_DIFFERENTIATED:
+            static = args[len(primitive.operands) :]
+            if any(isinstance(arg, Node) for arg in static):
+                self.noted.setdefault(span, "static")
         if isinstance(out, Node):
             size = getattr(out.value, "nbytes", 0)
             if size:
