@@ -41,8 +41,11 @@ def unpoisoned(contract: Callable[..., Any], g: Any, *factors: Any) -> Any:
     That matters beside a factor that is not finite only: elsewhere zero times it is zero.
     """
     out = contract(g, *factors)
+    # Zero times inf is nan, which shows in the product: it is the smaller thing to look at.
+    if np.isfinite(value_of(out)).all():
+        return out
     finite = [np.isfinite(value_of(factor)) for factor in factors]
-    if np.isfinite(value_of(out)).all() or all(each.all() for each in finite):
+    if all(each.all() for each in finite):
         return out
     clean = contract(
         g, *(where(each, factor, 0.0) for each, factor in zip(finite, factors, strict=True))
