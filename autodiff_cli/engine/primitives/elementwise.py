@@ -493,8 +493,9 @@ def _softplus_of_array(x: Any) -> Any:
 
 
 def _sigmoid_of_array(x: Any) -> Any:
-    power = np.exp(-np.abs(x))
-    return np.where(np.less(x, 0), power, 1) / (1 + power)
+    # 1 / (1 + e^-x) or e^x / (1 + e^x), whichever does not overflow; two powers are faster
+    # than a choice.
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 
 relu = _function(
