@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from autodiff_cli.language.grammar import grammar_text
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.numbers import value_text
 from autodiff_cli.runtime.builtins import CONSTANTS, INTERNAL, MACHINE_FUNCTIONS, signature
+from autodiff_cli.runtime.catalogue import CALCULUS, entries
 from autodiff_cli.runtime.evaluation import evaluate
 from autodiff_cli.runtime.expressions import OPERATORS
 from autodiff_cli.runtime.interpreter import Settings, load
@@ -131,27 +131,24 @@ def test_an_example_that_shows_what_is_not_so_fails(wrong: str) -> None:
 # ── the table of functions ────────────────────────────────────────────────────────────
 
 
+ENTRIES = entries()
+
+
 def table() -> str:
     """The functions that programs call by name, each in a section with those of its module."""
     rows = [f"| `{signature(name)}` | {each.doc} |\n" for name, each in MACHINE_FUNCTIONS.items()]
-    heading = "Functions of functions, and derivatives"
+    heading = CALCULUS
     parts = [f"#### {heading}\n\n| function | value |\n|---|---|\n{''.join(rows)}"]
     sections: dict[str, list[str]] = {}
     for name, primitive in TABLE.items():
         if name not in INTERNAL:
-            sections.setdefault(_heading(primitive), []).append(_row(primitive))
+            sections.setdefault(ENTRIES[name].group, []).append(_row(primitive))
     parts += [
         f"#### {heading}\n\n| function | value | finite and differentiable for | at a kink |\n"
         f"|---|---|---|---|\n{''.join(sorted(rows))}"
         for heading, rows in sections.items()
     ]
     return "\n" + "\n".join(parts) + "\n"
-
-
-def _heading(primitive: Primitive) -> str:
-    """The first sentence about the module of a primitive."""
-    doc = sys.modules[primitive.array.__module__].__doc__ or ""
-    return re.split(r"[.:]\s", doc, maxsplit=1)[0].rstrip(".")
 
 
 def _row(primitive: Primitive) -> str:

@@ -142,7 +142,7 @@ def command(
         progress(f"checking {source.name}", options["color"]) as say,
     ):
         settings = run_settings(options, say)
-        names = load(source)
+        names = load(source, settings.limits)
         inputs = read_inputs(
             input_words, options["inputs_file"], source.name == "<stdin>", settings
         )

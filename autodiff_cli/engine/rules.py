@@ -44,10 +44,7 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
-        rule = primitive.partials[position]
-        if callable(rule):
-            return _times(g, rule(out, *args))
-        return _scaled(g, rule)
+        return _by_partial(primitive.partials[position], g, out, args)
     if primitive.kind == "reduction":
         weight, shape, _ = _weight(primitive, out, args)
         return _times(reshape(g, shape), weight)
@@ -62,15 +59,12 @@ def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[An
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
-        rule = primitive.partials[position]
-        if callable(rule):
-            return _times(t, rule(out, *args))
-        return _scaled(t, rule)
+        return _by_partial(primitive.partials[position], t, out, args)
     if primitive.kind == "reduction":
         weight, _, axis = _weight(primitive, out, args)
         product = _times(t, weight)
         axes = axes_of(axis, shape_of(value_of(args[0])))
-        return sum_(product, axes, True) if args[-1] else sum_(product, axes, False)
+        return sum_(product, axes, bool(args[-1]))
     if primitive.variadic and primitive.jvps:
         return primitive.jvps(position, t, out, *args)
     rule = primitive.jvps[position] if primitive.jvps else None
@@ -93,11 +87,13 @@ def _weight(primitive: Primitive, out: Any, args: list[Any]) -> tuple[Any, tuple
     return primitive.weight(reshape(out, shape), x, *head, axis), shape, axis
 
 
-def _scaled(g: Any, constant: float) -> Any:
-    """g times a partial that is one finite number everywhere; None where that is 0."""
-    if constant == 0:
+def _by_partial(rule: Any, g: Any, out: Any, args: list[Any]) -> Any:
+    """g times an elementwise partial, in either direction; None where that is 0 everywhere."""
+    if callable(rule):
+        return _times(g, rule(out, *args))
+    if rule == 0:
         return None
-    return g if constant == 1 else g * constant
+    return g if rule == 1 else g * rule
 
 
 def _times(g: Any, partial: Any) -> Any:
