@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from autodiff_cli.report.check import Report, Row, error_text, other_text, rows, verdict_text
+from autodiff_cli.report.console import drawn
 from autodiff_cli.report.numbers import number_text
 from autodiff_cli.runtime.checking import FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 DIGITS = 12
 """Unless told otherwise; two numbers beside each other in full would be wide."""
@@ -26,21 +25,12 @@ STYLES = {"ok": "green", "unsure": "yellow"}
 
 def as_table(reports: Sequence[Report], color: bool, digits: int | None = None) -> str:
     """A table for each output, as wide as the terminal, and a sentence below."""
-    console = Console(
-        file=StringIO(),
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        highlight=False,
-    )
-    with console.capture() as capture:
-        for position, report in enumerate(reports):
-            if position:
-                console.print()
-            console.print(_table(report, digits or DIGITS))
-            console.print(Text(verdict_text(report), style="green" if report.passed else "red"))
-    # Rich pads every line to the width of the table.
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
+    return drawn(color, lambda _: (_parts(report, digits or DIGITS) for report in reports))
+
+
+def _parts(report: Report, digits: int) -> Iterator[Table | Text]:
+    yield _table(report, digits)
+    yield Text(verdict_text(report), style="green" if report.passed else "red")
 
 
 def _table(report: Report, digits: int) -> Table:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autodiff_cli.report.console import drawn
 from autodiff_cli.report.matrix import matrix_table
 from autodiff_cli.report.numbers import summary_text
 from autodiff_cli.report.result import quantities
@@ -25,24 +24,8 @@ NARROWEST = 16
 
 
 def as_table(evaluations: Sequence[Evaluation], color: bool, digits: int | None = None) -> str:
-    """For each output its value, and what it was differentiated by: value and gradient.
-
-    As wide as the terminal, or as 80 characters where there is none.
-    """
-    console = Console(
-        file=StringIO(),
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        highlight=False,
-    )
-    with console.capture() as capture:
-        for position, evaluation in enumerate(evaluations):
-            if position:
-                console.print()
-            console.print(_table(evaluation, console.width, digits))
-    # Rich pads every line to the width of the table.
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
+    """For each output its value, and what it was differentiated by: value and gradient."""
+    return drawn(color, lambda width: ([_table(each, width, digits)] for each in evaluations))
 
 
 def _table(evaluation: Evaluation, width: int, digits: int | None) -> Table:

@@ -1,0 +1,33 @@
+"""What rich draws, as text for the terminal."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+def drawn(color: bool, draw: Callable[[int], Iterable[Iterable[Any]]]) -> str:
+    """The groups of tables and texts that `draw(width)` gives, an empty line between groups.
+
+    As wide as the terminal, or as 80 characters where there is none.
+    """
+    console = Console(
+        file=StringIO(),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        highlight=False,
+    )
+    with console.capture() as capture:
+        for position, group in enumerate(draw(console.width)):
+            if position:
+                console.print()
+            for part in group:
+                console.print(part)
+    # Rich pads every line to the width of the table.
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().strip("\n").splitlines())
