@@ -29,6 +29,8 @@ class AdiffError(Exception):
 
     kind = "error"
     status = 1
+    level = "error"
+    """The word that a person reads first."""
 
     def __init__(
         self,
@@ -114,6 +116,7 @@ class Finding(AdiffError):  # noqa: N818
 
     kind = "finding"
     status = 0
+    level = "warning"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

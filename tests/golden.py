@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from click.testing import CliRunner
 
+from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.eval import command
 from autodiff_cli.commands.inputs import read_inputs, read_source, split_names
 from autodiff_cli.commands.main import cli
@@ -32,13 +33,13 @@ from autodiff_cli.engine.graph import value_of
 from autodiff_cli.errors import TypeMismatch
 from autodiff_cli.language import syntax
 from autodiff_cli.runtime import builtins
-from autodiff_cli.runtime.evaluation import evaluate
+from autodiff_cli.runtime.evaluation import Question, evaluate
 from autodiff_cli.runtime.interpreter import Settings, load, run
 from autodiff_cli.runtime.machine import Machine
 from autodiff_cli.runtime.statements import StatementLowering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from autodiff_cli.language.names import Names
@@ -117,7 +118,7 @@ def orphans(folder: Path, programs: list[Path]) -> list[str]:
 
 
 @dataclass
-class Question:
+class Invocation:
     """What a command line asks, for the Python API."""
 
     names: Names
@@ -125,66 +126,166 @@ class Question:
     wrt: list[str] | None
     of: list[str] | None
     settings: Settings
+    question: Question
 
     @classmethod
-    def of_program(cls, path: Path) -> Question:
+    def of_program(cls, path: Path) -> Invocation:
         """Reads the command line of a program, and the files that it names."""
         options = command.make_context("eval", command_line(path)).params
         settings = Settings(seed=options["seed"])
         with chdir(path.parent):
             source, words = read_source(options["words"], options["expressions"])
             inputs = read_inputs(words, options["inputs_file"], False, settings)
+            question = read_question(options, False, settings)
         return cls(
             load(source),
             inputs,
             split_names(options["wrt"]),
             split_names(options["of"]),
             settings,
+            question,
         )
 
 
-def check_gradient(path: Path) -> None:
-    """Compares every gradient that a program's command line asks for with differences.
+def check_derivatives(path: Path) -> None:
+    """Compares every derivative that a program's command line asks for with differences.
 
     In float64, whatever the command line says. An input is moved from outside; a name that
     the program assigns, where it is first bound. What `detach` gave stays as it was.
     """
-    question = Question.of_program(path)
+    invocation = Invocation.of_program(path)
     with recorded_detachments() as replay:
         evaluations = evaluate(
-            question.names, question.inputs, question.wrt, question.of, question.settings
+            invocation.names,
+            invocation.inputs,
+            invocation.wrt,
+            invocation.of,
+            invocation.settings,
+            invocation.question,
         )
-        rng = np.random.default_rng(0)
         for evaluation in evaluations:
-            for name, gradient in evaluation.gradient.items():
-                for direction in _directions(np.shape(gradient), rng):
-                    _compare(question, evaluation, name, direction, replay)
+            for claim in _claims(invocation, evaluation):
+                _compare(invocation, evaluation, claim, replay)
 
 
-def _directions(shape: tuple[int, ...], rng: np.random.Generator) -> Iterator[np.ndarray]:
-    size = math.prod(shape)
-    if size <= DIRECTIONS:
-        for row in np.eye(size):
-            yield row.reshape(shape)
+@dataclass
+class Claim:
+    """A derivative along a line, to be compared with differences along it.
+
+    Attributes:
+        label: what it is, for a message.
+        line: for each name that moves, the direction in which it does.
+        derivative: what the engine says, in the shape of what is differentiated.
+        parts: the sum of the absolute values that were added up to that.
+        lower: the question whose answer is differentiated; None for the output's value.
+        found: makes what is differentiated of that answer, or of that value.
+    """
+
+    label: str
+    line: Mapping[str, np.ndarray]
+    derivative: Any
+    parts: Any
+    lower: Question | None
+    found: Callable[[Any], Any]
+
+
+def _claims(invocation: Invocation, evaluation: Evaluation) -> Iterator[Claim]:
+    """What an evaluation says, each derivative as one of what is an order below it."""
+    kind, found, output = evaluation.kind, evaluation.found, evaluation.output
+    question = invocation.question
+    if kind == "gradient":
+        given = question.cotangent
+        weight = 1.0 if given is None or isinstance(given, str) else given
+        for name, gradient in found.items():
+            for line in _lines(evaluation, name):
+                parts = np.asarray(gradient) * line[name]
+                yield Claim(
+                    f"d{output}/d{name}",
+                    line,
+                    parts.sum(),
+                    abs(parts).sum(),
+                    None,
+                    lambda value: np.sum(weight * value),
+                )
+    elif kind == "jacobian":
+        for name, block in found.items():
+            for line in _lines(evaluation, name):
+                yield Claim(
+                    f"d{output}/d{name}", line, *_along(block, line[name]), None, np.asarray
+                )
+    elif kind == "jvp":
+        yield Claim(f"jvp of {output}", question.tangents, found, abs(found), None, np.asarray)
+    elif kind == "hessian":
+        for first, row in found.items():
+            for second, block in row.items():
+                for line in _lines(evaluation, second):
+                    yield Claim(
+                        f"d2{output}/d{first}d{second}",
+                        line,
+                        *_along(block, line[second]),
+                        Question(),
+                        lambda lower, first=first: lower.gradient[first],
+                    )
+    elif kind == "hvp":
+        for name, product in found.items():
+            yield Claim(
+                f"hvp of {output} by {name}",
+                question.tangents,
+                product,
+                abs(product),
+                Question(),
+                lambda lower, name=name: lower.gradient[name],
+            )
     else:
-        for _ in range(DIRECTIONS):
-            yield rng.standard_normal(shape)
+        (name,) = evaluation.at
+        (line,) = _lines(evaluation, name)
+        for order, derivative in enumerate(found, start=1):
+            product = derivative * line[name]
+            below = order - 1
+            yield Claim(
+                f"derivative {order} of {output} by {name}",
+                line,
+                product,
+                abs(product),
+                Question("derivatives", order=below) if below else None,
+                (lambda lower: lower.found[-1]) if below else np.asarray,
+            )
+
+
+def _lines(evaluation: Evaluation, name: str) -> Iterator[dict[str, np.ndarray]]:
+    """Lines through the point along which one name moves, in steps of the size of its value."""
+    at = evaluation.at[name]
+    rng = np.random.default_rng(0)
+    shape, size = np.shape(at), np.size(at)
+    if size <= DIRECTIONS:
+        directions = np.eye(size).reshape(size, *shape)
+    else:
+        directions = rng.standard_normal((DIRECTIONS, *shape))
+    for direction in directions:
+        yield {name: direction * np.maximum(np.abs(at), 0.1)}
+
+
+def _along(block: Any, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A Jacobian times a direction; and the absolute values of what was added up."""
+    axes = np.ndim(direction)
+    return (
+        np.tensordot(block, direction, axes),
+        np.tensordot(np.abs(block), np.abs(direction), axes),
+    )
 
 
 def _compare(
-    question: Question,
-    evaluation: Evaluation,
-    name: str,
-    direction: np.ndarray,
-    replay: Callable[[], None],
+    invocation: Invocation, evaluation: Evaluation, claim: Claim, replay: Callable[[], None]
 ) -> None:
-    at = evaluation.at[name]
-    direction = direction * np.maximum(np.abs(at), 0.1)
-    parts = np.asarray(evaluation.gradient[name]) * direction
+    size = 0.0
 
-    def moved(h: float) -> float:
+    def moved(h: float) -> Any:
+        nonlocal size
         replay()
-        return _output(question, evaluation.output, name, at, h * direction)
+        shifts = {name: h * np.asarray(step) for name, step in claim.line.items()}
+        found = claim.found(_moved(invocation, evaluation, claim.lower, shifts))
+        size = max(size, _largest(found))
+        return found
 
     try:
         difference = extrapolated_difference(moved)
@@ -193,24 +294,35 @@ def _compare(
             # A name that counts or indexes has no values beside this one.
             return
         raise
-    tolerance = DIFFERENCE_TOLERANCE * (np.abs(parts).sum() + abs(float(np.sum(evaluation.value))))
-    assert abs(parts.sum() - difference) <= tolerance, (
-        f"d{evaluation.output}/d{name} along {direction.tolist()}: "
-        f"got {parts.sum()}, central differences give {difference}"
+    tolerance = DIFFERENCE_TOLERANCE * (_largest(claim.parts) + size)
+    assert np.shape(claim.derivative) == np.shape(difference), claim.label
+    assert np.all(abs(claim.derivative - difference) <= tolerance), (
+        f"{claim.label} along {claim.line}: "
+        f"got {claim.derivative}, central differences give {difference}"
     )
 
 
-def _output(question: Question, output: str, name: str, at: Any, shift: np.ndarray) -> float:
-    """The value of an output with `name` moved by `shift`."""
-    of = None if output in question.names.results else [output]
-    if name in question.names.inputs:
-        inputs = {**question.inputs, name: _plain(at + shift)}
-        with _no_assertions():
-            outcome = run(question.names, inputs, [], of, question.settings)
-    else:
-        with _no_assertions(), _moving(name, shift):
-            outcome = run(question.names, question.inputs, [name], of, question.settings)
-    return float(np.sum(value_of(outcome.outputs[output])))
+def _moved(
+    invocation: Invocation,
+    evaluation: Evaluation,
+    lower: Question | None,
+    shifts: Mapping[str, np.ndarray],
+) -> Any:
+    """The value of the same output with names moved by `shifts`, or what is asked of it there."""
+    output, names, settings = evaluation.output, invocation.names, invocation.settings
+    inputs, assigned = dict(invocation.inputs), {}
+    for name, shift in shifts.items():
+        if name in names.inputs:
+            inputs[name] = _plain(evaluation.at[name] + shift)
+        else:
+            assigned[name] = shift
+    of = None if output in names.results else [output]
+    with _no_assertions(), _moving(assigned):
+        if lower is None:
+            outcome = run(names, inputs, list(assigned), of, settings)
+            return value_of(outcome.outputs[output])
+        (found,) = evaluate(names, inputs, invocation.wrt, of, settings, lower)
+        return found
 
 
 def _plain(value: Any) -> Any:
@@ -218,13 +330,13 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _moving(name: str, shift: Any) -> Iterator[None]:
-    """While it is open, the first value of an assigned name is moved."""
+def _moving(shifts: Mapping[str, np.ndarray]) -> Iterator[None]:
+    """While it is open, the first values of assigned names are moved."""
     mark = Machine.mark
 
     def moved_mark(machine: Machine, marked: str, value: Any) -> Any:
-        if marked == name:
-            value = _plain(value_of(value) + shift)
+        if marked in shifts:
+            value = _plain(value_of(value) + shifts[marked])
         return mark(machine, marked, value)
 
     Machine.mark = moved_mark
@@ -270,24 +382,28 @@ def recorded_detachments() -> Iterator[Callable[[], None]]:
         builtins.MACHINE_FUNCTIONS["detach"] = detach
 
 
-def extrapolated_difference(function: Callable[[float], float]) -> float:
-    """The derivative of `function` at 0, by Ridders' method.
+def extrapolated_difference(function: Callable[[float], Any]) -> Any:
+    """The derivative of `function` at 0, in the shape of what it gives, by Ridders' method.
 
     Central differences at steps that halve are extrapolated to the step 0 (Richardson); of
     the extrapolations the one is taken that agrees best with those that it was made of.
     """
     best, smallest_error = math.nan, math.inf
-    above: list[float] = []
+    above: list[Any] = []
     for halving in range(HALVINGS):
         h = LARGEST_STEP / 2**halving
         row = [(function(h) - function(-h)) / (2 * h)]
         for order, coarser in enumerate(above, start=1):
             factor = 4.0**order
             row.append((factor * row[-1] - coarser) / (factor - 1))
-            error = max(abs(row[-1] - row[-2]), abs(row[-1] - coarser))
+            error = max(_largest(row[-1] - row[-2]), _largest(row[-1] - coarser))
             if error < smallest_error:
                 best, smallest_error = row[-1], error
-        if smallest_error <= GOOD_ENOUGH * abs(best):
+        if smallest_error <= GOOD_ENOUGH * _largest(best):
             break
         above = row
     return best
+
+
+def _largest(values: Any) -> float:
+    return float(np.max(np.abs(values), initial=0.0))

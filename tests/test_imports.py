@@ -28,6 +28,7 @@ its own row but itself."""
 
 OWNERS = {
     "click": ("commands/",),
+    "fast_sugiyama": ("report/trace/layers.py",),
     "lark": ("language/",),
     "mpmath": ("engine/",),
     "numpy": ("engine/", "data/", "runtime/", "report/"),

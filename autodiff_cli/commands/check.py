@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import (
-    FILE,
-    program_options,
-    read_inputs,
-    read_source,
-    split_names,
+from autodiff_cli.commands.inputs import FILE, program_options
+from autodiff_cli.commands.limits import limit_options
+from autodiff_cli.commands.running import (
+    chosen_format,
+    format_options,
+    opened,
+    question_options,
+    quiet_option,
+    seed_option,
+    shows_help_instead,
 )
-from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
-from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
+from autodiff_cli.commands.screen import deliver, show_text, wants_color
 from autodiff_cli.errors import AdiffError, LimitError, ProgramError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from autodiff_cli.commands.running import Job
     from autodiff_cli.data.values import Value
     from autodiff_cli.language.names import Names
     from autodiff_cli.report.check import Report
@@ -46,15 +50,7 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
 
 @click.command("check", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
-@click.option(
-    "--wrt", multiple=True, metavar="NAMES", help="What to differentiate by.  [every input]"
-)
-@click.option(
-    "--of",
-    multiple=True,
-    metavar="NAMES",
-    help="What to differentiate.  [the last statement's value]",
-)
+@question_options
 @click.option(
     "--claim",
     "claims",
@@ -89,27 +85,10 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
     show_default=True,
     help="A relative difference that passes in any case.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("auto", "table", "plain", "json")),
-    default="auto",
-    help="auto: a table on a terminal, else plain.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all.")
-@click.option(
-    "--digits",
-    type=click.IntRange(1, 17),
-    metavar="N",
-    help="Significant digits.  [all that it takes]",
-)
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here.")
+@format_options(("table", "plain", "json"), "a table on a terminal, else plain.")
+@seed_option
 @limit_options
-@click.option(
-    "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
-)
-@click.option("-q", "--quiet", is_flag=True, help="No warnings.")
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
@@ -119,34 +98,18 @@ def command(
     The error is given in units of what is achievable at the point. The exit status is 5 where
     a derivative is wrong, or there is none.
     """
-    if "-" in words and is_terminal(sys.stdin):
-        click.echo(context.get_help())
+    if shows_help_instead(context, words):
         return
-    of = split_names(options["of"])
-    if of == []:
-        raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     if not options["claims"] and (options["samples"] is not None or options["boxes"]):
         raise UsageError(
             "got --samples or --box without a --claim",
             help="the gradient itself is checked at the given point only",
         )
-    source, input_words = read_source(words, expressions)
-    form = _format(options)
+    form = chosen_format(options, "table", {".json": "json", ".jsonl": "json"})
     if options["seed"] is None:
         options["seed"] = secrets.randbits(32)
-    from autodiff_cli.commands.progress import progress
-    from autodiff_cli.runtime.interpreter import load
-
-    with (
-        time_limit(options["timeout"]),
-        progress(f"checking {source.name}", options["color"]) as say,
-    ):
-        settings = run_settings(options, say)
-        names = load(source, settings.limits)
-        inputs = read_inputs(
-            input_words, options["inputs_file"], source.name == "<stdin>", settings
-        )
-        reports = _check(names, inputs, of, settings, options)
+    with opened("checking", words, expressions, options) as job:
+        reports = _check(job, options)
     if form != "json" and not options["quiet"]:
         _warn(reports, options["color"])
     _deliver(reports, form, options)
@@ -154,35 +117,14 @@ def command(
         context.exit(MISMATCH)
 
 
-def _format(options: Mapping[str, Any]) -> str:
-    form = str(options["form"])
-    if options["as_json"]:
-        if form not in ("auto", "json"):
-            raise UsageError(
-                f"got --json and --format {form}, want one of them",
-                help="--json is short for --format json",
-            )
-        return "json"
-    if form != "auto":
-        return form
-    if options["output"] is not None:
-        return "json" if options["output"].lower().endswith((".json", ".jsonl")) else "plain"
-    return "table" if is_terminal(sys.stdout) else "plain"
-
-
-def _check(
-    names: Names,
-    inputs: Mapping[str, Any],
-    of: list[str] | None,
-    settings: Settings,
-    options: Mapping[str, Any],
-) -> list[Report]:
+def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
     """Everything that the command line asks for, for each output."""
     from autodiff_cli.report.check import Report
     from autodiff_cli.runtime.checking import check
     from autodiff_cli.runtime.claims import finding, verify_claims, verify_records, with_claims
     from autodiff_cli.runtime.subject import Subject
 
+    names, inputs, of, settings = job.names, job.inputs, job.of, job.settings
     with _on_the_command_line():
         claims = _claims(options["claims"])
         extended = with_claims(names, claims)
@@ -190,12 +132,12 @@ def _check(
     recorded = _recorded(options["against"])
     if of is None and recorded and None not in recorded:
         of = [output for output in recorded if output is not None]
-    wrt = _differentiated(names, inputs, of, options, settings)
+    wrt = _differentiated(job, of)
     wrt = list(dict.fromkeys([*wrt, *(claim.name for claim in claims), *_names_in(recorded)]))
     if not wrt:
         raise UsageError(
             "there is nothing to differentiate by",
-            help="the program has no input: name a variable with --wrt NAME",
+            help="name an input, or a variable of the program, with --wrt NAME",
             kind="wrt",
         )
     _require_names(names, _names_in(recorded), options["against"])
@@ -228,23 +170,16 @@ def _check(
     return reports
 
 
-def _differentiated(
-    names: Names,
-    inputs: Mapping[str, Any],
-    of: list[str] | None,
-    options: Mapping[str, Any],
-    settings: Settings,
-) -> list[str]:
+def _differentiated(job: Job, of: list[str] | None) -> list[str]:
     """What `--wrt` says, or every floating input, which takes a run to find out."""
-    wrt = split_names(options["wrt"])
-    if wrt is not None:
-        return wrt
+    if job.wrt is not None:
+        return job.wrt
     from dataclasses import replace
 
     from autodiff_cli.runtime.interpreter import run
 
-    silent = replace(settings, on_print=lambda text: None)
-    return list(run(names, inputs, None, of, silent).targets)
+    silent = replace(job.settings, on_print=lambda text: None)
+    return list(run(job.names, job.inputs, None, of, silent).targets)
 
 
 @contextmanager
@@ -362,4 +297,4 @@ def _deliver(reports: Sequence[Report], form: str, options: Mapping[str, Any]) -
         text = as_table(reports, path is None and wants_color(sys.stdout, options["color"]), digits)
     else:
         text = (check.as_json if form == "json" else check.as_plain)(reports, digits)
-    deliver(text.encode(errors="backslashreplace"), path)
+    deliver([text.encode(errors="backslashreplace")], path)

@@ -25,16 +25,31 @@ KINDS = {
 }
 """The kind of question that each option asks."""
 
+COTANGENT = click.option(
+    "--cotangent",
+    metavar="EXPR",
+    help="Weigh the output's elements by these: `ones`, or an array.",
+)
+AT_KINK = click.option(
+    "--at-kink",
+    type=click.Choice(("subgradient", "nan", "error")),
+    default="subgradient",
+    help="What a derivative is where there is none.",
+)
+
+
+def gradient_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a gradient: `--cotangent` and `--at-kink`."""
+    for option in (AT_KINK, COTANGENT):
+        function = option(function)
+    return function
+
 
 def derivative_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that ask for something else than the gradient of a single number."""
     tangent = "NAME=EXPR"
     options = (
-        click.option(
-            "--cotangent",
-            metavar="EXPR",
-            help="Weigh the output's elements by these: `ones`, or an array.",
-        ),
+        COTANGENT,
         click.option("--jacobian", is_flag=True, help="Every output element by every input's."),
         click.option("--hessian", is_flag=True, help="Second derivatives, for every pair."),
         click.option(
@@ -49,12 +64,7 @@ def derivative_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="The first N derivatives along one number.",
         ),
-        click.option(
-            "--at-kink",
-            type=click.Choice(("subgradient", "nan", "error")),
-            default="subgradient",
-            help="What a derivative is where there is none.",
-        ),
+        AT_KINK,
     )
     for option in reversed(options):
         function = option(function)
@@ -71,7 +81,7 @@ def read_question(
     """
     from autodiff_cli.runtime.evaluation import Question
 
-    asked = [name for name in KINDS if options[name] not in (None, False, ())]
+    asked = [name for name in KINDS if options.get(name) not in (None, False, ())]
     if len(asked) > 1:
         raise UsageError(
             f"got --{asked[0]} and --{asked[1]}, want one of them",
@@ -100,6 +110,6 @@ def read_question(
         KINDS[name],  # type: ignore[arg-type]
         cotangent,
         tangents,
-        options["order"] or 0,
+        options.get("order") or 0,
         options["at_kink"],
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -12,7 +15,7 @@ import click
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from autodiff_cli.errors import AdiffError
 
@@ -55,20 +58,53 @@ def show_text(text: str) -> None:
         click.echo(text, err=True, nl=False, color=True)
 
 
-def deliver(content: bytes, path: str | None) -> None:
-    """Writes results to a file, whole or not at all, or to standard output."""
+def deliver(chunks: Iterable[bytes], path: str | None) -> None:
+    """Writes results to a file, whole or not at all, or to standard output as they come."""
     if path is not None:
         from autodiff_cli.data.output import write_whole
 
-        write_whole(path, content)
+        write_whole(path, b"".join(chunks))
     elif sys.stdout is None:
         raise UsageError(
             "standard output is closed", help="name a file with -o FILE", kind="output"
         )
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(content)
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
+
+
+def page(chunks: Iterable[str]) -> None:
+    """Shows text on the terminal, in a pager as soon as it is longer than the screen.
+
+    The pager is the one of $PAGER, and is shown what is there while more is being made.
+    """
+    chunks = iter(chunks)
+    height = shutil.get_terminal_size().lines - 1
+    first = ""
+    for chunk in chunks:
+        first += chunk
+        if first.count("\n") > height and os.environ.get("TERM") != "dumb":
+            # Of less, what makes it show colours, and leave the text on the screen at the end.
+            os.environ.setdefault("LESS", "-RX")
+            with _deaf_to_closed_pipes():
+                click.echo_via_pager(chain([first], chunks), color=True)
+            return
+    click.echo(first, nl=False, color=True)
+
+
+@contextmanager
+def _deaf_to_closed_pipes() -> Iterator[None]:
+    """While it is open, whoever leaves a pager early ends no more than the writing to it."""
+    if not hasattr(signal, "SIGPIPE"):
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.engine.primitives.shapes import reshape
+from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
 from autodiff_cli.engine.sweeps import (
     Kinks,
     forward_sweep,
@@ -81,12 +82,19 @@ def _rows(
     shape: tuple[int, ...],
     kinks: Kinks | None,
 ) -> list[Any]:
-    blocks = [np.zeros((prod(shape), *shape_of(target.value))) for target in targets]
-    for row, unit in enumerate(unit_arrays(shape)):
-        seed = unit if shape else ones_of(output)
-        adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
+    count = prod(shape)
+    blocks = [np.zeros((count, *shape_of(target.value))) for target in targets]
+    at_once = rows_at_once(nodes, count)
+    for start in range(0, count, at_once):
+        rows = slice(start, min(start + at_once, count))
+        seeds = _unit_rows(output, rows)
+        if at_once > 1:
+            adjoints = reverse_sweeps(nodes, seeds, targets, kinks)
+        else:
+            seed = seeds[0] if shape else ones_of(output)
+            adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
         for block, target in zip(blocks, targets, strict=True):
-            block[row] = adjoints.get(target, 0.0)
+            block[rows] = adjoints.get(target, 0.0)
     return [
         block.reshape(shape + shape_of(target.value))
         for block, target in zip(blocks, targets, strict=True)
@@ -204,17 +212,24 @@ def recorded_gradient(
     return [found.get(target, zeros_of(target)) for target in targets]
 
 
-def recorded_jacobian(graph: Graph, output: Any, target: Node) -> Any:
+def recorded_jacobian(graph: Graph, output: Any, target: Node, kinks: Kinks | None = None) -> Any:
     """∂output/∂target, recorded; shape: the output's, then the target's."""
     shape = shape_of(value_of(output))
     if not shape:
-        return recorded_gradient(graph, output, 1.0, [target])[0]
-    rows = [recorded_gradient(graph, output, one, [target])[0] for one in unit_arrays(shape)]
+        return recorded_gradient(graph, output, 1.0, [target], kinks)[0]
+    rows = [recorded_gradient(graph, output, one, [target], kinks)[0] for one in unit_arrays(shape)]
     full = (*shape, *shape_of(target.value))
     if not rows:
         return np.zeros(full)
     with graph.recording():
         return reshape(stack(*rows, 0), full)
+
+
+def _unit_rows(output: Node, rows: slice) -> Any:
+    """Some of the arrays that are 1 in one place and else 0, stacked, in the type of an output."""
+    shape = shape_of(output.value)
+    units = np.eye(rows.stop - rows.start, prod(shape), rows.start, np.result_type(output.value))
+    return units.reshape(-1, *shape)
 
 
 def unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.symbols import Symbol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from autodiff_cli.engine.primitive import Primitive
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 6)
@@ -50,6 +52,41 @@ def partial_formulas(primitive: Primitive) -> dict[str, str]:
         name: formula(rule(result, *symbols) if callable(rule) else rule)
         for name, rule in zip(primitive.operands, primitive.partials, strict=True)
     }
+
+
+def at_point(expression: Any, values: Mapping[str, float]) -> Any:
+    """The expression with each `where` that `values` decide as the branch that it takes.
+
+    Beside a point a derivative is one branch's formula, and so it is easier to read. Powers
+    and factors of 1 that come to light are left out.
+    """
+    if not isinstance(expression, Symbol) or expression.primitive is None:
+        return expression
+    name = expression.primitive.name
+    args = [at_point(arg, values) for arg in expression.args]
+    if name == "where":
+        holds = _number_at(args[0], values)
+        if holds is not None:
+            return args[1] if holds else args[2]
+    if name == "pow" and _is_one(args[1]):
+        return args[0]
+    if name == "mul" and (_is_one(args[0]) or _is_one(args[1])):
+        return args[1] if _is_one(args[0]) else args[0]
+    return Symbol(name, expression.primitive, tuple(args))
+
+
+def _is_one(expression: Any) -> bool:
+    return not isinstance(expression, Symbol) and expression == 1
+
+
+def _number_at(expression: Any, values: Mapping[str, float]) -> Any:
+    """The value of an expression, or None where `values` do not say."""
+    if not isinstance(expression, Symbol):
+        return expression
+    if expression.primitive is None:
+        return values.get(expression.name)
+    args = [_number_at(arg, values) for arg in expression.args]
+    return None if None in args else expression.primitive.guarded(*args)
 
 
 def formula(expression: Any) -> str:

@@ -17,7 +17,7 @@ from autodiff_cli.engine.rules import cotangent, fit, rule_arguments, tangent
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 
@@ -111,15 +111,33 @@ def reverse_sweep(
         if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
             primitive.scalar_pull(node, g)
             continue
-        args = rule_arguments(node)
-        for position, operand in enumerate(node.args):
-            if isinstance(operand, Node):
-                contribution = cotangent(primitive, position, g, node.value, args)
-                if contribution is not None:
-                    if watch is not None:
-                        watch(node, g, operand, contribution)
-                    sums.add(operand, contribution)
+        for operand, contribution in contributions(node, g):
+            if watch is not None:
+                watch(node, g, operand, contribution)
+            sums.add(operand, contribution)
     return adjoints
+
+
+def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
+    """Each operand of a node with what it gets of the node's adjoint `g`.
+
+    Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
+    """
+    primitive = node.primitive
+    assert primitive is not None
+    args = rule_arguments(node)
+    for position, operand in enumerate(node.args):
+        if isinstance(operand, Node):
+            contribution = cotangent(primitive, position, g, node.value, args)
+            if contribution is not None:
+                yield operand, contribution
+
+
+def dense(contribution: Any, shape: tuple[int, ...]) -> Any:
+    """A contribution as a number or an array of its operand's shape."""
+    if type(contribution) is Scatter:
+        contribution = scatter(contribution.cotangent, contribution.key, shape)
+    return fit(contribution, shape)
 
 
 def recorded_reverse_sweep(
@@ -153,10 +171,7 @@ def recorded_reverse_sweep(
                     contribution = cotangent(node.primitive, position, g, node, args)
                     if contribution is None:
                         continue
-                    shape = shape_of(operand.value)
-                    if type(contribution) is Scatter:
-                        contribution = scatter(contribution.cotangent, contribution.key, shape)
-                    contribution = fit(contribution, shape)
+                    contribution = dense(contribution, shape_of(operand.value))
                     before = adjoints.get(operand)
                     adjoints[operand] = contribution if before is None else before + contribution
     return found

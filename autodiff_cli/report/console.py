@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def drawn(color: bool, draw: Callable[[int], Iterable[Iterable[Any]]]) -> str:
+def drawn(
+    color: bool, draw: Callable[[int], Iterable[Iterable[Any]]], width: int | None = None
+) -> str:
     """The groups of tables and texts that `draw(width)` gives, an empty line between groups.
 
-    As wide as the terminal, or as 80 characters where there is none.
+    Where nobody says how wide, as the terminal, or as 80 characters where there is none.
     """
     console = Console(
+        width=width,
         file=StringIO(),
         force_terminal=color,
         color_system="standard" if color else None,

@@ -15,11 +15,10 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.errors import AdiffError, Finding
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from autodiff_cli.errors import AdiffError
     from autodiff_cli.language.source import Span
 
 ERROR_SCHEMA = "adiff.error/1"
@@ -31,7 +30,13 @@ CONTROLS = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
 CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 """Control characters as pictures: a source must not steer the terminal that shows it."""
 MULTILINE = CONTROLS | {ord("\n"): "\n", ord("\t"): " "}
-STYLES = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "frame": "\x1b[34m", "bold": "\x1b[1m"}
+STYLES = {
+    "error": "\x1b[1;31m",
+    "warning": "\x1b[1;33m",
+    "because": "\x1b[1;36m",
+    "frame": "\x1b[34m",
+    "bold": "\x1b[1m",
+}
 RESET = "\x1b[0m"
 
 
@@ -70,7 +75,7 @@ def _lines(error: AdiffError, color: bool) -> Iterator[str]:
     def paint(style: str, text: str) -> str:
         return f"{STYLES[style]}{text}{RESET}" if color and text else text
 
-    level = "warning" if isinstance(error, Finding) else "error"
+    level = error.level
     yield f"{paint(level, level + ':')} {paint('bold', _shown(error.what))}"
     margin = " "
     if error.where is not None:

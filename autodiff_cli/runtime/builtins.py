@@ -174,7 +174,7 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
         ("y", "cotangent"),
         1,
         calculus.backward,
-        "adds the gradient of y into x.grad of every leaf x below y",
+        "adds the gradient of y into x.grad, for every name x below y",
         "x = 3; backward(x^2); x.grad",
     ),
     "zero_grad": MachineFunction(
@@ -221,7 +221,15 @@ def arrange(
             raise _given_twice(name, keywords[argument.keyword])
     if name in MACHINE_FUNCTIONS:
         function = MACHINE_FUNCTIONS[name]
-        if keywords or not function.needed <= len(positional) <= len(function.parameters):
+        if keywords:
+            keyword, argument = next(iter(keywords.items()))
+            raise ProgramError(
+                f"got the keyword `{keyword}` for `{name}`",
+                argument.span,
+                help=f"pass its arguments in order, without names: {signature(name)}",
+                kind="arguments",
+            )
+        if not function.needed <= len(positional) <= len(function.parameters):
             raise _wrong_count(name, function.count, len(arguments), span)
         return None, [argument.value for argument in positional]
     if name in ("max", "min") and len(positional) > 1:
@@ -362,8 +370,14 @@ def as_value(machine: Machine, name: str) -> Callable[[list[Any], Span], Any]:
 
 
 def call_machine_function(machine: Machine, name: str, args: list[Any], span: Span) -> Any:
+    journal = machine.journal if name in DIFFERENTIATED else None
     try:
-        return MACHINE_FUNCTIONS[name].call(machine, args, span)
+        if journal is None:
+            return MACHINE_FUNCTIONS[name].call(machine, args, span)
+        journal.enter("derivative", name, span)
+        result = MACHINE_FUNCTIONS[name].call(machine, args, span)
+        journal.leave()
+        return result
     except AdiffError as error:
         if error.where is None:
             error.where = span

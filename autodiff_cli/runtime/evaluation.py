@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine import derivatives
@@ -122,40 +123,63 @@ def evaluate(
     question = question or Question()
     if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
         wrt = list(question.tangents)
-    outcome = run(names, inputs, wrt, of, settings)
+    return answer(run(names, inputs, wrt, of, asked(settings, question)), question)
+
+
+def asked(settings: Settings | None, question: Question) -> Settings:
+    """The settings of a run for a question: a `grad` of the program keeps to its kinks too."""
+    return replace(settings or Settings(), at_kink=question.at_kink)
+
+
+def answer(outcome: Outcome, question: Question) -> list[Evaluation]:
+    """Differentiates each output of a run that has ended; raises as `evaluate`."""
     targets = bound_targets(outcome)
     evaluations = []
-    size = len(outcome.graph.nodes), outcome.graph.leaves
     with no_garbage_collection(), quiet_numpy():
         for name, output in outcome.outputs.items():
             kinks = Kinks(outcome.graph, question.at_kink)
-            try:
-                found, direction = _answer(question, outcome, name, output, targets, kinks)
-            except AdiffError as error:
-                if error.where is not None and error.kind == "domain":
-                    error.notes.append(f"while differentiating `{name}`")
-                raise
-            evaluation = Evaluation(
-                name,
-                value_of(output),
-                question.kind,
-                found,
-                {target: node.value for target, node in targets.items()},
-                direction,
-                nodes=size[0],
-                leaves=size[1],
-                several=len(outcome.outputs) > 1,
-            )
-            evaluation.findings = find(
-                outcome,
-                name,
-                output,
-                dict(evaluation.labelled()),
-                _by_target(evaluation),
-                kinks,
-            )
+            with telling_what(name):
+                found, direction = _derivatives(question, outcome, name, output, targets, kinks)
+            evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
+            evaluation.direction = direction
             evaluations.append(evaluation)
     return evaluations
+
+
+def evaluation_of(
+    outcome: Outcome,
+    kind: Kind,
+    name: str,
+    found: Any,
+    targets: Mapping[str, Node],
+    kinks: Kinks,
+) -> Evaluation:
+    """The evaluation of an output whose derivatives were `found`, with all there is to tell."""
+    output = outcome.outputs[name]
+    evaluation = Evaluation(
+        name,
+        value_of(output),
+        kind,
+        found,
+        {target: node.value for target, node in targets.items()},
+        nodes=len(outcome.graph.nodes),
+        leaves=outcome.graph.leaves,
+        several=len(outcome.outputs) > 1,
+    )
+    labelled = dict(evaluation.labelled())
+    evaluation.findings = find(outcome, name, output, labelled, _by_target(evaluation), kinks)
+    return evaluation
+
+
+@contextmanager
+def telling_what(name: str) -> Iterator[None]:
+    """An error of a sweep says of which output's."""
+    try:
+        yield
+    except AdiffError as error:
+        if error.where is not None and error.kind == "domain":
+            error.notes.append(f"while differentiating `{name}`")
+        raise
 
 
 def _by_target(evaluation: Evaluation) -> dict[str, Any]:
@@ -168,7 +192,7 @@ def _by_target(evaluation: Evaluation) -> dict[str, Any]:
     return dict.fromkeys(evaluation.at, 0.0)
 
 
-def _answer(
+def _derivatives(
     question: Question,
     outcome: Outcome,
     name: str,
@@ -186,7 +210,7 @@ def _answer(
     if kind == "jvp":
         return derivatives.jvp(output, _tangents(question, targets), kinks), ""
     if kind == "gradient" and question.cotangent is not None:
-        seed = _cotangent(question.cotangent, output, name)
+        seed = seed_of(question, output, name)
         found = derivatives.gradient(graph, output, nodes, seed, kinks)
         return dict(zip(targets, found, strict=True)), ""
     if targets:
@@ -241,9 +265,11 @@ def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
     )
 
 
-def _cotangent(cotangent: Any, output: Any, name: str) -> Any:
+def seed_of(question: Question, output: Any, name: str) -> Any:
+    """The cotangent that the reverse sweep from an output begins with."""
+    cotangent = question.cotangent
     shape = shape_of(value_of(output))
-    if isinstance(cotangent, str):
+    if cotangent is None or isinstance(cotangent, str):
         return ones_of(output) if isinstance(output, Node) else None
     if shape_of(cotangent) != shape:
         raise ShapeError(

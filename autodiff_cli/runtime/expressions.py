@@ -274,7 +274,7 @@ class ExpressionLowering:
         primitive, arguments = builtins.arrange(name, node.arguments, span)
         target = DIFFERENTIATED.get(name)
         closures = [
-            self.target(argument)
+            self.target(argument, sweeps=name != "zero_grad")
             if position == target
             else self.expression(argument)
             if hasattr(argument, "span")
@@ -363,8 +363,12 @@ class ExpressionLowering:
 
         return accumulated
 
-    def target(self, node: Any) -> Callable[[Frame], Node]:
-        """The node of a name to differentiate by: that of the first value it was bound to."""
+    def target(self, node: Any, sweeps: bool = False) -> Callable[[Frame], Node]:
+        """The node of a name to differentiate by: that of the first value it was bound to.
+
+        Where it `sweeps` at once, it is noted that the name holds another value by then. What
+        `backward` has accumulated is meant to be read after that.
+        """
         binding = self.names.bindings.get(node) if isinstance(node, syntax.Name) else None
         if not isinstance(binding, Variable):
             raise ProgramError(
@@ -378,13 +382,21 @@ class ExpressionLowering:
             assert scope.parent is not None
             scope = scope.parent
         slot = scope.targets[node.name]
-        value = self.variable(node, depth, binding.slot)
+        value, noted = self.variable(node, depth, binding.slot), self.machine.noted
 
         def find(frame: Frame) -> Node:
-            value(frame)
+            current = value(frame)
             for _ in range(depth):
                 frame = frame[0]
-            marked: Node = frame[slot]
+            marked = frame[slot]
+            if not isinstance(marked, Node):
+                raise TypeMismatch(
+                    f"`{node.name}` holds a function, want numbers to differentiate by",
+                    node.span,
+                    help="name what it is called with: `y = f(x)` is differentiated by `x`",
+                )
+            if sweeps and current is not marked:
+                noted.setdefault(node.span, "rebound")
             return marked
 
         return find

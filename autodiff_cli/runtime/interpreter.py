@@ -34,6 +34,7 @@ from autodiff_cli.runtime.values import UNSET, Returned, describe_value, is_bool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from autodiff_cli.engine.sweeps import AtKink
     from autodiff_cli.language.source import Source
 
 BYTES_OF_A_CHARACTER = 700
@@ -51,6 +52,7 @@ class Settings:
     single: bool = False
     seed: int | Sequence[int] | None = None
     on_print: Callable[[str], None] = lambda text: None
+    at_kink: AtKink = "subgradient"
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ def run(
     check_inputs(names, inputs)
     wanted = _outputs(names, of)
     _check_wrt(names, wrt or ())
-    machine = Machine(settings.limits, settings.single, settings.on_print)
+    machine = Machine(settings.limits, settings.single, settings.on_print, settings.at_kink)
     random.seed(settings.seed)
     memory.set_largest(settings.limits.memory)
     by = floating_inputs(names, inputs) if wrt is None else list(wrt)

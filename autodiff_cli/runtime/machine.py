@@ -23,12 +23,15 @@ from autodiff_cli.runtime.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autodiff_cli.engine.sweeps import AtKink
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Block
+    from autodiff_cli.runtime.journal import Journal
 
-Note = Literal["equality", "comparison", "static"]
+Note = Literal["equality", "comparison", "static", "rebound"]
 """A branch on `==` or `!=` of what can be differentiated; a comparison of it used as a number; an
-argument by which a function could have a derivative, and has none."""
+argument by which a function could have a derivative, and has none; a name in `grad(y, x)` that no
+longer holds the value that derivatives by it are by."""
 
 NOT_DIFFERENTIATED = frozenset(("quantile", "arange"))
 """Functions with static arguments that are real numbers, no counts, axes or sizes."""
@@ -70,8 +73,10 @@ class Machine:
         limits: Limits,
         single: bool = False,
         on_print: Callable[[str], None] = lambda text: None,
+        at_kink: AtKink = "subgradient",
     ) -> None:
         self.graph = Graph(single)
+        self.at_kink = at_kink
         self.limits = limits
         self.on_print = on_print
         self.steps = 0
@@ -87,6 +92,10 @@ class Machine:
         """For every `detach` that cut something off, the last that it cut."""
         self.noted: dict[Span, Note] = {}
         """Places where a gradient may mislead, each with what happened there."""
+        self.kinks_met: dict[Node, None] = {}
+        """Where a `grad` or a `backward` of the program met a kink, or was lost."""
+        self.journal: Journal | None = None
+        """What a run that is to be shown writes down beside its graph."""
         self.non_finite_constant: tuple[Span, Primitive, tuple[Any, ...], Any] | None = None
         """The first operation on constants that made a nan or inf of finite numbers."""
 
@@ -199,13 +208,18 @@ class Machine:
                     span,
                     help="does the recursion end? a larger --max-depth allows more",
                 )
+            if self.journal is not None:
+                self.journal.enter("call", function.name or "fn", span)
             result = function.body([function.frame, *args, *([UNSET] * function.locals)])
+            value = result.value if type(result) is Returned else result
+            if self.journal is not None:
+                self.journal.leave(value)
         except AdiffError as error:
             error.calls.append((function.name or "fn", span))
             raise
         finally:
             self.depth -= 1
-        return result.value if type(result) is Returned else result
+        return value
 
     def mark(self, name: str, value: Any) -> Node:
         """The node that derivatives by `name` are taken by, for its first `value`."""

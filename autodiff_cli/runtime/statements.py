@@ -132,6 +132,9 @@ class StatementLowering(ExpressionLowering):
             except AdiffError as error:
                 error.where = span
                 raise
+            if node.primitive is not None and not hasattr(node.span, "line"):
+                # It was given what a leaf holds, or what a sweep made.
+                node.span = span
             if by_command:
                 machine.targets[name.name] = node
             if slot is not None:

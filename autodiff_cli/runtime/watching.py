@@ -16,15 +16,15 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.replay import arguments
 from autodiff_cli.engine.rules import cotangent
 from autodiff_cli.errors import Finding
-from autodiff_cli.language import syntax
-from autodiff_cli.language.names import children
 from autodiff_cli.runtime.interpreter import Outcome, Settings, run
+from autodiff_cli.runtime.observing import conditions_of
 from autodiff_cli.runtime.statements import StatementLowering
 from autodiff_cli.runtime.values import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from autodiff_cli.language import syntax
     from autodiff_cli.language.names import Names
     from autodiff_cli.runtime.values import Frame
 
@@ -70,7 +70,7 @@ def run_moved(
 def _watching(
     names: Names, moves: Mapping[str, Any], decisions: list[Decision]
 ) -> type[StatementLowering]:
-    conditions = _conditions(names.program)
+    conditions, _ = conditions_of(names.program)
 
     class Watching(StatementLowering):
         def expression(self, node: Any) -> Callable[[Frame], Any]:
@@ -101,17 +101,6 @@ def _watching(
             return moved
 
     return Watching
-
-
-def _conditions(program: syntax.Program) -> set[Any]:
-    found = set()
-    pending: list[Any] = [program]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (syntax.If, syntax.While)):
-            found.add(node.condition)
-        pending.extend(children(node))
-    return found
 
 
 # ── what two sides differ in ──────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "chain": "a chain of 1,000,000 recorded nodes: peak memory over the start, sweep included",
     "depth": "long and deep expressions: parse, run and differentiate",
     "width": "gradient over value, sum of sin(x[i]*x[i+1]) as a loop",
+    "matrices": "whole matrices of derivatives: one Hessian, two Jacobians",
     "parsing": "program text to resolved names",
 }
 """Each is the function `rows` of the module of its name."""

@@ -110,7 +110,7 @@ WORDS = {
     ),
     "a choice": (["eval", "--at-kink", ""], ["subgradient", "nan", "error"]),
     "a shell": (["completion", ""], list(SHELLS)),
-    "an example": (["examples", "newt"], ["newton"]),
+    "an example": (["examples", "legen"], ["legendre"]),
     "a file": (["eval", "--inputs", "some"], ["some.json"]),
     "a program": (["eval", "some"], ["some.json"]),
     "a file to write": (["eval", "-o", "some"], ["some.json"]),

@@ -1,4 +1,4 @@
-"""The programs that ship: they print what they should, and their gradients are right.
+"""The programs that ship: they print what they should, and their derivatives are right.
 
 `tests/golden.py` says how, and how the golden files beside this one are written anew.
 """
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from autodiff_cli.commands.examples import data_files, programs
 from autodiff_cli.commands.main import cli
-from tests.golden import check_gradient, check_printed, orphans
+from tests.golden import check_derivatives, check_printed, orphans
 
 HERE = Path(__file__).parent
 PROGRAMS = programs()
@@ -25,8 +25,8 @@ def test_prints_what_it_should(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_gradient_agrees_with_central_differences(name: str) -> None:
-    check_gradient(PROGRAMS[name])
+def test_derivatives_agree_with_central_differences(name: str) -> None:
+    check_derivatives(PROGRAMS[name])
 
 
 def test_no_golden_file_is_left_over() -> None:

@@ -1,4 +1,4 @@
-"""Programs for every construct of the language: what they print, and their gradients.
+"""Programs for every construct of the language: what they print, and their derivatives.
 
 `tests/golden.py` says how, and how the golden files beside this one are written anew.
 """
@@ -15,7 +15,7 @@ import pytest
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import evaluate
 from autodiff_cli.runtime.interpreter import load
-from tests.golden import check_gradient, check_printed, orphans
+from tests.golden import check_derivatives, check_printed, orphans
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted(HERE.glob("*.ad"))
@@ -28,8 +28,21 @@ def test_prints_what_it_should(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_gradient_agrees_with_central_differences(path: Path) -> None:
-    check_gradient(path)
+def test_derivatives_agree_with_central_differences(path: Path) -> None:
+    check_derivatives(path)
+
+
+def test_second_derivative_is_dearer_than_the_first() -> None:
+    """The chapter's first exercise: how many operations each line of its program records."""
+    name = "exercise_second_derivative.ad"
+    *_, value, first, second = (HERE / name).read_text(encoding="utf-8").splitlines()
+    sizes = []
+    for lines in ([value], [value, first], [value, first, second]):
+        (evaluation,) = evaluate(load(Source(name, "\n".join(lines))), {"x": 0.7}, ["x"])
+        sizes.append(evaluation.nodes)
+    of_value, of_first, of_second = np.diff([0, *sizes])
+    assert of_value < of_first
+    assert of_second > 2 * of_first
 
 
 def test_no_golden_file_is_left_over() -> None:

@@ -1,0 +1,205 @@
+"""`adiff trace`: the graph that a program makes, with the numbers on it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autodiff_cli.commands.derivatives import KINDS, derivative_options, read_question
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.commands.inputs import program_options, split_names
+from autodiff_cli.commands.limits import limit_options
+from autodiff_cli.commands.running import (
+    chosen_format,
+    format_options,
+    number_options,
+    opened,
+    question_options,
+    quiet_option,
+    shows_help_instead,
+    strict_option,
+)
+from autodiff_cli.commands.screen import deliver, is_terminal, page, wants_color
+from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from autodiff_cli.report.trace.brief import Style
+    from autodiff_cli.report.trace.rows import Choice, View
+    from autodiff_cli.runtime.evaluation import Question
+    from autodiff_cli.runtime.tracing import Trace
+
+FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
+"""Each is the function `text` of the module of its name in `report.trace`."""
+FOR_A_SCREEN = ("table", "tree", "steps")
+ONE_OUTPUT = ("dot", "mermaid", "svg", "html")
+"""Formats of which a file holds one."""
+BY_ENDING = {
+    ".json": "json",
+    ".jsonl": "json",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".svg": "svg",
+    ".html": "html",
+    ".htm": "html",
+}
+LINES = re.compile(r"(\d+)?(:)?(\d+)?")
+
+EXAMPLES = (
+    "adiff trace -e 'y = 2 * dot(x, x)' x='[0, 1, 2, 3]'",
+    "adiff trace -e 'x^2 * sin(x)' x=3 --steps",
+    "adiff trace -e 'x^2 * sin(x)' x=3 -o graph.svg",
+    "adiff trace -e 'x^2 * sin(x)' x=3 -o steps.html",
+)
+
+
+@click.command("trace", cls=ExamplesFirst, examples=EXAMPLES)
+@program_options
+@question_options
+@derivative_options
+@format_options(FORMATS, "by the ending of -o, else a table on a terminal, else plain.")
+@click.option("--tree", "form_of", flag_value="tree", help="From the output down to the leaves.")
+@click.option("--steps", "form_of", flag_value="steps", help="The passes, told step by step.")
+@click.option("--full", is_flag=True, help="Print arrays whole.")
+@click.option("--unfold", is_flag=True, help="Open all loops and calls.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Open N levels of them.  [what fills a screen]",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAMES",
+    help="Only what lies between these and the output.",
+)
+@click.option("--lines", metavar="A:B", help="Only these lines of the source.")
+@number_options
+@strict_option
+@limit_options
+@quiet_option
+@click.pass_context
+def command(
+    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
+) -> None:
+    """Show what a program computes: every node with its value, local derivatives and adjoint."""
+    if shows_help_instead(context, words):
+        return
+    form = _format(options)
+    choice = _choice(options)
+    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.runtime.tracing import trace
+
+    with opened("tracing", words, expressions, options) as job:
+        question = read_question(options, job.stdin_is_program, job.settings)
+        _require_one_pass(question, options)
+        traces = trace(job.names, job.inputs, job.wrt, job.of, job.settings, question)
+        _refuse_several(traces, form)
+        views = [View(each, choice) for each in traces]
+        for view in views:
+            _ = view.adjoints
+        evaluations = [each.evaluation for each in traces]
+        if options["strict"]:
+            refuse_non_finite(evaluations)
+    if form != "json" and not options["quiet"]:
+        warn(evaluations, options["color"])
+    _deliver(views, form, options)
+
+
+def _format(options: Mapping[str, Any]) -> str:
+    form: str | None = options["form_of"]
+    if form is None:
+        form = chosen_format(options, "table", BY_ENDING)
+    elif options["as_json"] or options["form"] not in ("auto", form):
+        other = "--json" if options["as_json"] else f"--format {options['form']}"
+        raise UsageError(f"got --{form} and {other}, want one of them")
+    return form
+
+
+def _choice(options: Mapping[str, Any]) -> Choice:
+    from autodiff_cli.report.trace.rows import Choice
+    from autodiff_cli.report.trace.structure import EVERYTHING
+
+    if options["unfold"] and options["depth"] is not None:
+        raise UsageError(
+            "got --unfold and --depth, want one of them", help="--unfold opens every level"
+        )
+    depth = EVERYTHING if options["unfold"] else options["depth"]
+    return Choice(depth, split_names(options["only"]) or (), _lines(options["lines"]))
+
+
+def _lines(text: str | None) -> tuple[int, int] | None:
+    """`3:7`, `3:`, `:7` or `3` as the first and the last line."""
+    if text is None:
+        return None
+    match = LINES.fullmatch(text.strip())
+    first, colon, last = match.groups() if match else (None, None, None)
+    if first is None and last is None:
+        raise UsageError(f"--lines: got {text!r}, want A:B", help="as in --lines 3:7, or 3 for one")
+    low = int(first or 1)
+    high = int(last) if last else sys.maxsize if colon else low
+    if low > high:
+        raise UsageError(f"--lines: {low} is more than {high}", help="want FIRST:LAST")
+    return low, high
+
+
+def _require_one_pass(question: Question, options: Mapping[str, Any]) -> None:
+    """Refuses what is no reverse pass through the graph, but the result of many."""
+    if question.kind == "gradient":
+        return
+    option = next(option for option, kind in KINDS.items() if kind == question.kind)
+    remedies = {
+        "jacobian": "--cotangent '[1, 0, …]' shows the pass of one row",
+        "jvp": "--cotangent shows a reverse pass",
+    }
+    raise UsageError(
+        f"got --{option}, and a trace shows one reverse pass",
+        help=remedies.get(
+            option, "make the gradient a part of the program, `g = grad(y, x)`, and trace g"
+        ),
+    )
+
+
+def _refuse_several(traces: list[Trace], form: str) -> None:
+    if form in ONE_OUTPUT and len(traces) > 1:
+        names = ", ".join(each.name for each in traces)
+        raise UsageError(
+            f"got the outputs {names}, and {form} shows one", help="name it with --of NAME"
+        )
+
+
+def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
+    from importlib import import_module
+
+    from autodiff_cli.report.trace.brief import Style
+
+    to_screen = options["output"] is None
+    write = import_module(f"autodiff_cli.report.trace.{'data' if form == 'json' else form}").text
+    style = Style(
+        options["digits"],
+        options["full"],
+        shutil.get_terminal_size().columns,
+        form in FOR_A_SCREEN and to_screen and wants_color(sys.stdout, options["color"]),
+    )
+    chunks = _written(views, write, style, form)
+    if to_screen and form in FOR_A_SCREEN and is_terminal(sys.stdout):
+        page(chunks)
+    else:
+        deliver((chunk.encode(errors="backslashreplace") for chunk in chunks), options["output"])
+
+
+def _written(
+    views: list[View], write: Callable[[View, Style], Iterator[str]], style: Style, form: str
+) -> Iterator[str]:
+    for position, view in enumerate(views):
+        if position and form in FOR_A_SCREEN:
+            yield "\n"
+        yield from write(view, style)

@@ -1,0 +1,123 @@
+"""Many reverse sweeps over the same nodes, side by side: the rows of a Jacobian or a Hessian.
+
+Every adjoint has a row for each sweep, on an axis before its own. A node's partials are the
+same in all rows, and are computed once; what is multiplied by them is one array.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Node
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.primitives.indexing import Scatter, index, scatter
+from autodiff_cli.engine.rules import cotangent, fit, rule_arguments
+from autodiff_cli.engine.sweeps import dense
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from autodiff_cli.engine.sweeps import Kinks
+
+ENTRIES = 2**22
+"""Of all adjoints together, were they all held at once: 32 MB."""
+FEW = 16
+"""Fewer sweeps than these are faster one after the other where nodes are floats."""
+
+
+def rows_at_once(nodes: Sequence[Node], count: int) -> int:
+    """How many of `count` sweeps to do side by side; 1 where that would not be faster."""
+    if count < FEW:
+        return 1
+    entries = sum(prod(shape_of(node.value)) for node in nodes)
+    at_once = min(count, ENTRIES // max(entries, 1))
+    return 1 if at_once < FEW else at_once
+
+
+def reverse_sweeps(
+    nodes: Sequence[Node], seeds: Any, targets: Collection[Node], kinks: Kinks | None = None
+) -> dict[Node, Any]:
+    """As `sweeps.reverse_sweep`, from every row of `seeds`: a row of adjoints for each."""
+    sums = _Sums(len(seeds))
+    sums.of[nodes[-1]] = seeds
+    wanted = set(targets)
+    adjoints: dict[Node, Any] = {}
+    for node in reversed(nodes):
+        g = sums.of.pop(node, None)
+        if g is None or not g.any():
+            continue
+        if node in wanted:
+            adjoints[node] = g
+        if node.primitive is None:
+            continue
+        if kinks and node in kinks:
+            arrived = _arrived(g)
+            g = g.copy()
+            g[arrived] = kinks.meet(node, g[arrived])
+        args = rule_arguments(node)
+        for position, operand in enumerate(node.args):
+            if isinstance(operand, Node):
+                contribution = _contribution(node, position, g, args)
+                if contribution is not None:
+                    sums.add(operand, contribution)
+    return adjoints
+
+
+def _arrived(g: Any) -> Any:
+    """The rows of an adjoint that are not zero everywhere."""
+    return np.flatnonzero(g.reshape(len(g), -1).any(axis=1))
+
+
+def _contribution(node: Node, position: int, g: Any, args: list[Any]) -> Any:
+    """What an operand gets of `g`: all rows at once, or one by one where the rule has axes."""
+    primitive = node.primitive
+    assert primitive is not None
+    if primitive.kind == "elementwise":
+        return cotangent(primitive, position, g, node.value, args)
+    if primitive is index or primitive is scatter:
+        key = args[1]
+        if not any(isinstance(part, np.ndarray) for part in key):
+            key = (slice(None), *key)
+            return Scatter(g, key) if primitive is index else g[key]
+    shape = shape_of(node.args[position].value)
+    rows = np.zeros((len(g), *shape), g.dtype)
+    for row in _arrived(g):
+        contribution = cotangent(primitive, position, g[row], node.value, args)
+        if contribution is None:
+            return None
+        rows[row] = dense(contribution, shape)
+    return rows
+
+
+class _Sums:
+    """Adds contributions up, in place where it made the array itself."""
+
+    def __init__(self, count: int) -> None:
+        self.of: dict[Node, Any] = {}
+        self._count = count
+        self._owned: set[Node] = set()
+
+    def add(self, operand: Node, contribution: Any) -> None:
+        shape = self._count, *shape_of(operand.value)
+        before = self.of.get(operand)
+        if type(contribution) is Scatter:
+            if operand not in self._owned:
+                zeros = np.zeros(shape, contribution.cotangent.dtype)
+                self.of[operand] = zeros if before is None else zeros + before
+                self._owned.add(operand)
+            self.of[operand][contribution.key] += contribution.cotangent
+            return
+        given = shape_of(contribution)
+        if given != shape:
+            # The axes that broadcasting put before the operand's own stand behind the rows.
+            ones = (1,) * (len(given) - len(shape))
+            contribution = fit(contribution, (self._count, *ones, *shape[1:])).reshape(shape)
+        if before is None:
+            self.of[operand] = contribution
+        elif operand in self._owned:
+            before += contribution
+        else:
+            self.of[operand] = before + contribution
+            self._owned.add(operand)

@@ -1,0 +1,150 @@
+"""A run with all that there is to show of it: its graph, its groups and its reverse passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.graph import Node
+from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.sweeps import Kinks, contributions, dense, reverse_sweep, zeros_of
+from autodiff_cli.runtime.evaluation import (
+    Question,
+    asked,
+    bound_targets,
+    evaluation_of,
+    require_scalar,
+    seed_of,
+    telling_what,
+)
+from autodiff_cli.runtime.following import Following
+from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from autodiff_cli.engine.graph import Graph
+    from autodiff_cli.engine.sweeps import AtKink
+    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.source import Span
+    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.runtime.interpreter import Outcome, Settings
+    from autodiff_cli.runtime.journal import Backward, Cleared, Group
+
+
+@dataclass(slots=True, eq=False)
+class Pass:
+    """One reverse pass through the graph.
+
+    Attributes:
+        output: the node that it begins at.
+        seed: its cotangent.
+        span: the `backward` that ran it; None for the command's own, from the output asked for.
+    """
+
+    output: Node
+    seed: Any
+    at_kink: AtKink
+    graph: Graph
+    span: Span | None = None
+    _kinks: Kinks | None = None
+
+    def adjoints(self, wanted: Collection[Node], kinks: Kinks | None = None) -> dict[Node, Any]:
+        """The adjoints of those of `wanted` that the pass reaches; `kinks` learn what it met."""
+        kinks = kinks or Kinks(self.graph, self.at_kink)
+        with no_garbage_collection(), quiet_numpy():
+            return reverse_sweep(self.graph.up_to(self.output), self.seed, wanted, kinks=kinks)
+
+    def contributions(self, node: Node, adjoint: Any) -> Iterator[tuple[Node, Any]]:
+        """Each operand of a node with what it gets of the node's adjoint, in its own shape."""
+        if node.primitive is None or not _any(adjoint):
+            return
+        if self._kinks is None:
+            self._kinks = Kinks(self.graph, self.at_kink)
+        with quiet_numpy():
+            if node in self._kinks:
+                adjoint = self._kinks.meet(node, adjoint)
+            for operand, part in contributions(node, adjoint):
+                yield operand, dense(part, shape_of(operand.value))
+
+
+class Trace:
+    """One output of a run, to be shown.
+
+    Attributes:
+        name: the output's.
+        groups: the loops, calls and derivatives of the run, outer ones first.
+        events: each `backward` and each `zero_grad`, in order.
+        result: the pass from the output; None where the output depends on no name.
+
+    Raises:
+        ShapeError: the output is no single number, and there is no cotangent.
+    """
+
+    def __init__(self, outcome: Outcome, name: str, question: Question) -> None:
+        journal = outcome.machine.journal
+        assert journal is not None
+        self.outcome = outcome
+        self.name = name
+        self.groups: list[Group] = journal.groups
+        self.events: list[Backward | Cleared] = journal.passes
+        self._targets = bound_targets(outcome)
+        self._evaluation: Evaluation | None = None
+        output = outcome.outputs[name]
+        if self._targets and question.cotangent is None:
+            require_scalar(outcome, name, output)
+        self.result = None
+        if isinstance(output, Node):
+            seed = seed_of(question, output, name)
+            self.result = Pass(output, seed, question.at_kink, outcome.graph)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return self.outcome.graph.nodes
+
+    def pass_of(self, event: Backward) -> Pass:
+        """The reverse pass that a `backward` of the program ran."""
+        return Pass(event.output, event.seed, "subgradient", self.outcome.graph, event.span)
+
+    def sweep(self, wanted: Collection[Node]) -> dict[Node, Any]:
+        """Runs the pass from the output, for the evaluation and for the adjoints of `wanted`."""
+        targets, swept = self._targets, self.result
+        kinks = Kinks(self.outcome.graph, "subgradient" if swept is None else swept.at_kink)
+        with telling_what(self.name):
+            keep = {*wanted, *targets.values()}
+            adjoints = {} if swept is None else swept.adjoints(keep, kinks)
+        found = {name: adjoints.get(node, zeros_of(node)) for name, node in targets.items()}
+        with quiet_numpy():
+            self._evaluation = evaluation_of(
+                self.outcome, "gradient", self.name, found, targets, kinks
+            )
+        return adjoints
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The output's value and gradient, with what there is to tell of them."""
+        if self._evaluation is None:
+            self.sweep(())
+        assert self._evaluation is not None
+        return self._evaluation
+
+
+def trace(
+    names: Names,
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str] | None = None,
+    of: Sequence[str] | None = None,
+    settings: Settings | None = None,
+    question: Question | None = None,
+) -> list[Trace]:
+    """Runs a program so that each output can be shown; raises as `evaluation.evaluate`.
+
+    `question` is for a gradient: of a single number, or weighed by a cotangent.
+    """
+    question = question or Question()
+    outcome = run(names, inputs, wrt, of, asked(settings, question), Following)
+    return [Trace(outcome, name, question) for name in outcome.outputs]
+
+
+def _any(value: Any) -> bool:
+    return bool(value.any()) if hasattr(value, "any") else value != 0
