@@ -96,6 +96,7 @@ def command(
     form = _format(options)
     choice = _choice(options)
     from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.runtime.interpreter import no_garbage_collection
     from autodiff_cli.runtime.tracing import trace
 
     with opened("tracing", words, expressions, options) as job:
@@ -103,9 +104,10 @@ def command(
         _require_one_pass(question, options)
         traces = trace(job.names, job.inputs, job.wrt, job.of, job.settings, question)
         _refuse_several(traces, form)
-        views = [View(each, choice) for each in traces]
-        for view in views:
-            _ = view.adjoints
+        with no_garbage_collection():
+            views = [View(each, choice) for each in traces]
+            for view in views:
+                view.sweep()
         evaluations = [each.evaluation for each in traces]
         if options["strict"]:
             refuse_non_finite(evaluations)
@@ -199,7 +201,10 @@ def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
 def _written(
     views: list[View], write: Callable[[View, Style], Iterator[str]], style: Style, form: str
 ) -> Iterator[str]:
-    for position, view in enumerate(views):
-        if position and form in FOR_A_SCREEN:
-            yield "\n"
-        yield from write(view, style)
+    from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy
+
+    with no_garbage_collection(), quiet_numpy():
+        for position, view in enumerate(views):
+            if position and form in FOR_A_SCREEN:
+                yield "\n"
+            yield from write(view, style)

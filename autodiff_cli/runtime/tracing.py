@@ -61,11 +61,10 @@ class Pass:
             return
         if self._kinks is None:
             self._kinks = Kinks(self.graph, self.at_kink)
-        with quiet_numpy():
-            if node in self._kinks:
-                adjoint = self._kinks.meet(node, adjoint)
-            for operand, part in contributions(node, adjoint):
-                yield operand, dense(part, shape_of(operand.value))
+        if node in self._kinks:
+            adjoint = self._kinks.meet(node, adjoint)
+        for operand, part in contributions(node, adjoint):
+            yield operand, dense(part, shape_of(operand.value))
 
 
 class Trace:

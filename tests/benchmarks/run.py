@@ -23,6 +23,7 @@ BENCHMARKS = {
     "depth": "long and deep expressions: parse, run and differentiate",
     "width": "gradient over value, sum of sin(x[i]*x[i+1]) as a loop",
     "matrices": "whole matrices of derivatives: one Hessian, two Jacobians",
+    "first_screen": "the trace of 1,000,000 nodes: the first screen, over all of `adiff eval`",
     "parsing": "program text to resolved names",
 }
 """Each is the function `rows` of the module of its name."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from autodiff_cli.report.trace.wiring import Box, facts, nested, number, wiring
+from autodiff_cli.report.trace.wiring import Box, facts, nested, number, too_large, wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.rows import View
 
+MOST_ARROWS = 500
+"""Mermaid refuses more (`maxEdges`), and a text cannot raise that."""
 CLASSES = """  classDef leaf fill:#fff6e0,stroke:#9a6b00,color:#1b2430
   classDef operation fill:#f4f7fb,stroke:#3d4a5c,color:#1b2430
   classDef group fill:#f4f7fb,stroke:#3d4a5c,color:#1b2430
@@ -31,8 +33,19 @@ SPECIAL = re.compile(r"""["#&<>_*`~$\\;|]|^[-+]""")
 
 
 def text(view: View, style: Style) -> Iterator[str]:
-    """The whole flowchart; an opened loop or call, and each round of it, is a subgraph."""
+    """The whole flowchart; an opened loop or call, and each round of it, is a subgraph.
+
+    Raises:
+        UsageError: no site would draw so much.
+    """
     boxes = wiring(view)
+    arrows = sum(len(box.inputs) for box in boxes)
+    if arrows > MOST_ARROWS:
+        raise too_large("the flowchart", arrows, MOST_ARROWS, "arrows")
+    return _lines(view, boxes, style)
+
+
+def _lines(view: View, boxes: Sequence[Box], style: Style) -> Iterator[str]:
     names = {box: f"n{i}" for i, box in enumerate(boxes, start=1)}
     yield "flowchart LR\n"
     groups = depth = 0

@@ -14,7 +14,6 @@ from autodiff_cli.engine.rules import cotangent, fit, rule_arguments
 from autodiff_cli.engine.sweeps import dense, ones_of
 from autodiff_cli.engine.symbols import Symbol
 from autodiff_cli.report.trace.labels import MACRON, barred, operand_count
-from autodiff_cli.runtime.interpreter import quiet_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,8 +77,7 @@ def partials(node: Node, labels: Labels) -> list[Partial]:
     found = []
     for position, operand in enumerate(node.args[: operand_count(node)]):
         if isinstance(operand, Node):
-            with quiet_numpy():
-                value = _value(node, position, operand, args)
+            value = _value(node, position, operand, args)
             text = formulas[position]
             of_adjoint = node.primitive.kind == "structural" and "∂" not in text
             text = text.rpartition("∂")[2].partition(" = ")[2] if "∂" in text else text

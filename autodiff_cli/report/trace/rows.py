@@ -298,6 +298,10 @@ class View:
             return self.shown.adjoints(self.visible)
         return self.trace.sweep(self.visible)
 
+    def sweep(self) -> None:
+        """Runs the pass that is shown, if it has not run, for what there is to tell of it."""
+        _ = self.adjoints
+
     @cached_property
     def visible(self) -> set[Node]:
         """The nodes that have a row, and the results of folded groups."""

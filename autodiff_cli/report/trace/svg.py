@@ -13,9 +13,8 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.placement import Block, Link, place
-from autodiff_cli.report.trace.wiring import number, wiring
+from autodiff_cli.report.trace.wiring import number, too_large, wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,11 +90,7 @@ def text(view: View, style: Style) -> Iterator[str]:
     """
     boxes = wiring(view)
     if len(boxes) > MOST_BOXES:
-        raise UsageError(
-            f"the picture would have {len(boxes):,} boxes, and can be read up to {MOST_BOXES}",
-            help="--depth N folds loops and calls, --only NAME and --lines A:B show a part; "
-            "--format dot and html have no such limit",
-        )
+        raise too_large("the picture", len(boxes), MOST_BOXES, "boxes")
     return _Picture(view, boxes, style).lines()
 
 

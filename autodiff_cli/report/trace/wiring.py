@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from autodiff_cli.engine.graph import Node
+from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.folds import fold_of, rounds_of, title_of
 from autodiff_cli.report.trace.labels import barred, constant, operand_count
@@ -100,6 +101,15 @@ class Box:
 def wiring(view: View) -> list[Box]:
     """The boxes of the rows that a view has, in the order of evaluation."""
     return _Wirer(view).boxes
+
+
+def too_large(form: str, count: int, most: int, what: str) -> UsageError:
+    """That a format cannot hold all that is visible, and what can be done."""
+    return UsageError(
+        f"{form} would have {count:,} {what}, and can be read up to {most}",
+        help="--depth N folds loops and calls, --only NAME and --lines A:B show a part; "
+        "--format dot and html have no such limit",
+    )
 
 
 def number(value: Any, style: Style) -> str:
@@ -232,7 +242,7 @@ class _Wirer:
                 self._into_node(box, box.row.node, adjoints)
         for (box, operand), nodes in users.items():
             total: Any = 0.0
-            for node in nodes:
+            for node in reversed(nodes):  # as the pass adds up
                 if node in adjoints:
                     for reached, part in swept.contributions(node, adjoints[node]):
                         if reached is operand:

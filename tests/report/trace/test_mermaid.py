@@ -7,9 +7,11 @@ from html import unescape
 
 import pytest
 
+from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace import mermaid
 from autodiff_cli.report.trace.brief import Style
 from autodiff_cli.report.trace.rows import Choice
+from autodiff_cli.report.trace.structure import EVERYTHING
 from autodiff_cli.report.trace.wiring import facts, wiring
 from tests.report.trace.stories import PROGRAMS, check_golden, orphans, view_of, views
 
@@ -53,9 +55,16 @@ def test_it_keeps_to_the_language(name: str) -> None:
         assert found["kind"] <= found["defined"] | {None}
 
 
+def test_more_than_mermaid_draws_is_refused() -> None:
+    program = f"input x; for i in range({mermaid.MOST_ARROWS + 1}) {{ x = sin(x) }}\nx"
+    with pytest.raises(UsageError, match="arrows") as error:
+        text(view_of(program, choice=Choice(EVERYTHING), x=1.0))
+    assert "--depth" in error.value.help
+
+
 def test_labels_read_back_to_what_was_to_be_said() -> None:
-    program = 'a_b = -x\ny = sum(einsum("ij,jk->ik", a_b, a_b)) * -1'
-    view = view_of(program, x=[[1.0, -2.0], [3.0, 4.0]])
+    program = 'x = [[1, -2], [3, 4]]\na_b = -x\ny = sum(einsum("ij,jk->ik", a_b, a_b)) * -1'
+    view = view_of(program)
     labels = re.findall(r'^  n\d+\W+"(.*)"\W+:::', text(view), re.MULTILINE)
     # Mermaid's #35; is HTML's &#35;, and its text is Markdown with line breaks.
     read = [unescape(re.sub(r"#(\d+;)", r"&#\1", label)) for label in labels]
@@ -65,7 +74,9 @@ def test_labels_read_back_to_what_was_to_be_said() -> None:
 
 
 def test_iterations_are_subgraphs() -> None:
-    shown = text(view_of("for i in range(2) { x = sin(x) }\ny = x", choice=Choice(9), x=1.0))
+    shown = text(
+        view_of("input x; for i in range(2) { x = sin(x) }\ny = x", choice=Choice(9), x=1.0)
+    )
     assert re.findall(r'subgraph g\d\["(.*)"\]', shown) == [
         "loop line 1 ×2",
         "iteration 1",

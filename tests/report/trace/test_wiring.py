@@ -17,8 +17,10 @@ from tests.report.trace.stories import PROGRAMS, view_of, views
 if TYPE_CHECKING:
     from autodiff_cli.report.trace.wiring import Output
 
-LOOP = "p = a * 2\nfor i in range(5) { x = x + a * sin(x) }\ny = x * p + a"
+LOOP = "input x, a; p = a * 2\nfor i in range(5) { x = x + a * sin(x) }\ny = x * p + a"
 ROUNDING = 1e-9
+NOISE = 1e-15
+"""What cancels to nothing in one order of summands leaves as little in another."""
 
 
 @pytest.mark.parametrize("depth", [0, 1, None])
@@ -38,7 +40,7 @@ def check_sum(view: View, output: Output) -> None:
         parts.append(view.shown.seed)
     assert parts
     size = sum(np.max(np.abs(part), initial=0.0) for part in parts)
-    np.testing.assert_allclose(output.adjoint, sum(parts), rtol=0, atol=ROUNDING * size)
+    np.testing.assert_allclose(output.adjoint, sum(parts), rtol=0, atol=ROUNDING * size + NOISE)
 
 
 def test_each_use_of_a_value_is_a_wire() -> None:
