@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.commands.shell import adiff
 from tests.documents import ROOT, agrees, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.documents import Block
+    from tests.commands.shell import adiff
+from tests.documents import Block
 
 fcntl = pytest.importorskip("fcntl", reason="there are pseudo-terminals on POSIX only")
 import pty  # noqa: E402
@@ -124,5 +126,14 @@ def test_every_folder_of_the_layout_is_there_and_named() -> None:
         if path.is_dir() and not path.name.startswith((".", "__"))
     }
     assert package <= named
-    homes = (ROOT, ROOT / "autodiff_cli", ROOT / "autodiff_cli" / "engine")
+    homes = (ROOT, *(ROOT / "autodiff_cli" / folder for folder in ("", "engine", "report")))
     assert all(any((home / name).is_dir() for home in homes) for name in named)
+
+
+def test_the_picture_is_what_the_command_draws() -> None:
+    picture = (ROOT / "tests/report/trace/golden/readme.svg").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(tests/report/trace/golden/readme.svg)" in text
+    program = "y = x^2 * sin(x)"
+    assert f"adiff trace -e '{program}' x=3\n" in text
+    assert adiff("trace", "-e", program, "x=3", "--format", "svg").out == picture
