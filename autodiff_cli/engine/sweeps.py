@@ -125,12 +125,42 @@ def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
     """
     primitive = node.primitive
     assert primitive is not None
+    partials = scalar_partials(node)
+    if partials is not None:
+        for position, partial in enumerate(partials):
+            operand = node.args[position]
+            if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
+                yield operand, g * partial
+        return
     args = rule_arguments(node)
     for position, operand in enumerate(node.args):
         if isinstance(operand, Node):
             contribution = cotangent(primitive, position, g, node.value, args)
             if contribution is not None:
                 yield operand, contribution
+
+
+def scalar_partials(node: Node) -> Sequence[float] | None:
+    """∂node/∂operand for every operand of an elementwise operation on numbers; else None."""
+    primitive = node.primitive
+    assert primitive is not None
+    if type(node) is not Scalar or primitive.kind != "elementwise":
+        return None
+    if not any(map(callable, primitive.partials)):
+        return primitive.partials
+    probe = Scalar()
+    probe.value = node.value
+    probe.args = tuple([_double(arg) if type(arg) is Scalar else arg for arg in node.args])
+    primitive.scalar_pull(probe, 1.0)
+    return [arg.adjoint if type(arg) is Scalar else 0.0 for arg in probe.args]
+
+
+def _double(node: Scalar) -> Scalar:
+    """A node with the same value, that gathers what one operand gets."""
+    double = Scalar()
+    double.value = node.value
+    double.adjoint = 0.0
+    return double
 
 
 def dense(contribution: Any, shape: tuple[int, ...]) -> Any:

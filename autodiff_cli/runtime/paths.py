@@ -12,12 +12,12 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, Scalar
+from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter
 from autodiff_cli.engine.rules import cotangent, rule_arguments
-from autodiff_cli.engine.sweeps import dense, reverse_sweep
+from autodiff_cli.engine.sweeps import dense, reverse_sweep, scalar_partials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,29 +99,6 @@ def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) ->
     index = {node: place for place, node in enumerate(order)}
     adjoints = reverse_sweep(nodes, seed, index, kinks=kinks) if order else {}
     return Between(order, index, adjoints, seed, kinks)
-
-
-def scalar_partials(node: Node) -> Sequence[float] | None:
-    """∂node/∂operand for every operand of an elementwise operation on numbers; else None."""
-    primitive = node.primitive
-    assert primitive is not None
-    if type(node) is not Scalar or primitive.kind != "elementwise":
-        return None
-    if not any(map(callable, primitive.partials)):
-        return primitive.partials
-    probe = Scalar()
-    probe.value = node.value
-    probe.args = tuple([_double(arg) if type(arg) is Scalar else arg for arg in node.args])
-    primitive.scalar_pull(probe, 1.0)
-    return [arg.adjoint if type(arg) is Scalar else 0.0 for arg in probe.args]
-
-
-def _double(node: Scalar) -> Scalar:
-    """A node with the same value, that gathers what one operand gets."""
-    double = Scalar()
-    double.value = node.value
-    double.adjoint = 0.0
-    return double
 
 
 def pulled(node: Node, position: int, g: Any, args: list[Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.sweeps import scalar_partials
 from autodiff_cli.errors import Finding
 from autodiff_cli.runtime.origins import (
     REMEDIES,
@@ -15,7 +16,6 @@ from autodiff_cli.runtime.origins import (
     operands_text,
     origin_of_value,
 )
-from autodiff_cli.runtime.paths import scalar_partials
 
 if TYPE_CHECKING:
     from autodiff_cli.runtime.interpreter import Outcome
