@@ -1,20 +1,25 @@
-"""The table and the plain format: a row for each node, in the order of evaluation."""
+"""The table, the plain format and JSON: a row for each node, in the order of evaluation."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from rich.cells import cell_len
 
-from autodiff_cli.report.trace import plain, table
+from autodiff_cli.report.trace import data, plain, table
 from autodiff_cli.report.trace.brief import Style
 from autodiff_cli.report.trace.rows import Choice, NodeRow
 from autodiff_cli.report.trace.structure import EVERYTHING
 from tests.report.trace.stories import COLUMNS, PROGRAMS, check_golden, orphans, view_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
+
+    from autodiff_cli.report.trace.rows import View
 
 LOOP = "s = x\nfor i in range(1000) { s = s + sin(s) * 1e-3 }\ny = s^2"
 
@@ -29,7 +34,20 @@ def test_plain_of_an_example(name: str) -> None:
     check_golden(name, "plain", plain.text, columns=None)
 
 
-@pytest.mark.parametrize("suffix", ["table", "plain"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_json_of_an_example(name: str) -> None:
+    check_golden(name, "data", one_row_a_line, columns=None)
+
+
+def one_row_a_line(view: View, style: Style) -> Iterator[str]:
+    """The JSON of six digits, broken up so that a change of it can be read."""
+    trace = data.as_data(view, replace(style, digits=6))
+    for key, value in trace.items():
+        for part in value if isinstance(value, list) else [value]:
+            yield f"{key}: {json.dumps(part, ensure_ascii=False)}\n"
+
+
+@pytest.mark.parametrize("suffix", ["table", "plain", "data"])
 def test_no_golden_file_is_left_over(suffix: str) -> None:
     assert orphans(suffix) == []
 
