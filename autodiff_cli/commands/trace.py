@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autodiff_cli.commands.derivatives import KINDS, derivative_options, read_question
+from autodiff_cli.commands.derivatives import gradient_options, read_question
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import program_options, split_names
 from autodiff_cli.commands.limits import limit_options
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.rows import Choice, View
-    from autodiff_cli.runtime.evaluation import Question
     from autodiff_cli.runtime.tracing import Trace
 
 FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
@@ -52,6 +51,16 @@ BY_ENDING = {
 }
 LINES = re.compile(r"(\d+)?(:)?(\d+)?")
 
+OF_THE_GRADIENT = "make the gradient a part of the program, `g = grad(y, x)`, and trace g"
+MANY_PASSES = {
+    "jacobian": "--cotangent '[1, 0, …]' shows the pass of one row",
+    "hessian": OF_THE_GRADIENT,
+    "jvp": "--cotangent weighs the output's elements, for a pass that is reverse",
+    "hvp": OF_THE_GRADIENT,
+    "order": OF_THE_GRADIENT,
+}
+"""Options of `adiff eval` that ask for more than one reverse pass, each with the remedy."""
+
 EXAMPLES = (
     "adiff trace -e 'y = 2 * dot(x, x)' x='[0, 1, 2, 3]'",
     "adiff trace -e 'x^2 * sin(x)' x=3 --steps",
@@ -60,10 +69,18 @@ EXAMPLES = (
 )
 
 
+def refused_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds what is known from `adiff eval`, so that it can be said what to do instead."""
+    for name, remedy in MANY_PASSES.items():
+        function = click.option(f"--{name}", is_flag=True, hidden=True, help=remedy)(function)
+    return function
+
+
 @click.command("trace", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
 @question_options
-@derivative_options
+@gradient_options
+@refused_options
 @format_options(FORMATS, "by the ending of -o, else a table on a terminal, else plain.")
 @click.option("--tree", "form_of", flag_value="tree", help="From the output down to the leaves.")
 @click.option("--steps", "form_of", flag_value="steps", help="The passes, told step by step.")
@@ -93,6 +110,7 @@ def command(
     """Show what a program computes: every node with its value, local derivatives and adjoint."""
     if shows_help_instead(context, words):
         return
+    _refuse_many_passes(options)
     form = _format(options)
     choice = _choice(options)
     from autodiff_cli.report.trace.rows import View
@@ -101,7 +119,6 @@ def command(
 
     with opened("tracing", words, expressions, options) as job:
         question = read_question(options, job.stdin_is_program, job.settings)
-        _require_one_pass(question, options)
         traces = trace(job.names, job.inputs, job.wrt, job.of, job.settings, question)
         _refuse_several(traces, form)
         with no_garbage_collection():
@@ -153,21 +170,10 @@ def _lines(text: str | None) -> tuple[int, int] | None:
     return low, high
 
 
-def _require_one_pass(question: Question, options: Mapping[str, Any]) -> None:
-    """Refuses what is no reverse pass through the graph, but the result of many."""
-    if question.kind == "gradient":
-        return
-    option = next(option for option, kind in KINDS.items() if kind == question.kind)
-    remedies = {
-        "jacobian": "--cotangent '[1, 0, …]' shows the pass of one row",
-        "jvp": "--cotangent shows a reverse pass",
-    }
-    raise UsageError(
-        f"got --{option}, and a trace shows one reverse pass",
-        help=remedies.get(
-            option, "make the gradient a part of the program, `g = grad(y, x)`, and trace g"
-        ),
-    )
+def _refuse_many_passes(options: Mapping[str, Any]) -> None:
+    for name, remedy in MANY_PASSES.items():
+        if options[name]:
+            raise UsageError(f"got --{name}, and a trace shows one reverse pass", help=remedy)
 
 
 def _refuse_several(traces: list[Trace], form: str) -> None:
