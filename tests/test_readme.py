@@ -17,8 +17,7 @@ from tests.documents import ROOT, agrees, blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.commands.shell import adiff
-from tests.documents import Block
+    from tests.documents import Block
 
 fcntl = pytest.importorskip("fcntl", reason="there are pseudo-terminals on POSIX only")
 import pty  # noqa: E402
