@@ -8,6 +8,7 @@ How large boxes are, and so where they come to stand, is for the script.
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
@@ -31,15 +32,14 @@ MOST_ROWS = 5_000
 """A document holds no more, as far as loops and calls can be folded."""
 ROUNDS = (20, 6)
 """Of an opened loop, so many rows; the fewer where that lets deeper levels in."""
+SCRIPTS = ("numbers", "model", "story", "layout", "picture", "words", "panes", "controls")
+"""The parts of the script, each after those that it imports from."""
 
 
 def text(view: View, style: Style) -> Iterator[str]:
     """The whole document."""
     trace = as_data(_deeper(view), style)
-    asset = files("autodiff_cli.report.trace").joinpath("assets").joinpath
-    page = asset("stepper.html").read_text(encoding="utf-8")
-    styles = asset("stepper.css").read_text(encoding="utf-8")
-    script = asset("stepper.js").read_text(encoding="utf-8")
+    page, styles, script = _asset("stepper.html"), _asset("stepper.css"), _script()
     document = {"trace": trace, "open": view.depth, "levels": _levels(trace["rows"])}
     pieces = {
         "title": escape(f"{trace['output']} · {trace['source']['name']}"),
@@ -50,6 +50,17 @@ def text(view: View, style: Style) -> Iterator[str]:
     }
     for position, part in enumerate(page.split("@@")):
         yield pieces[part] if position % 2 else part
+
+
+def _asset(name: str) -> str:
+    folder = files("autodiff_cli.report.trace").joinpath("assets")
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """The parts as one: a document that loads nothing has no modules to import from."""
+    parts = (_asset(f"{name}.js") for name in SCRIPTS)
+    return "\n".join(re.sub(r"^import [^;]*;\n|^export ", "", part, flags=re.M) for part in parts)
 
 
 def _deeper(view: View) -> View:
