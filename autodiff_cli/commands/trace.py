@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import Choice, View
+    from autodiff_cli.report.trace.view import Choice, View
     from autodiff_cli.runtime.tracing import Trace
 
 FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
@@ -113,7 +113,7 @@ def command(
     _refuse_many_passes(options)
     form = _format(options)
     choice = _choice(options)
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
     from autodiff_cli.runtime.interpreter import no_garbage_collection
     from autodiff_cli.runtime.tracing import trace
 
@@ -144,8 +144,8 @@ def _format(options: Mapping[str, Any]) -> str:
 
 
 def _choice(options: Mapping[str, Any]) -> Choice:
-    from autodiff_cli.report.trace.rows import Choice
     from autodiff_cli.report.trace.structure import EVERYTHING
+    from autodiff_cli.report.trace.view import Choice
 
     if options["unfold"] and options["depth"] is not None:
         raise UsageError(

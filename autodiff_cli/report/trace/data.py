@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.passes import ReversePass
-    from autodiff_cli.report.trace.rows import Operand, Result, Row, View
+    from autodiff_cli.report.trace.rows import Operand, Result, Row
+    from autodiff_cli.report.trace.view import View
 
 SCHEMA = "adiff.trace/1"
 

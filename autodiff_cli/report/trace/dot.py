@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
 
 HEAD = """  rankdir=LR
   node [fontname="sans-serif", shape=box, style="rounded"]

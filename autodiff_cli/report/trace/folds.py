@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from autodiff_cli.report.trace.structure import GroupItem, RoundItem
 
 if TYPE_CHECKING:
-    from autodiff_cli.report.trace.rows import View
     from autodiff_cli.report.trace.structure import Item
+    from autodiff_cli.report.trace.view import View
     from autodiff_cli.runtime.journal import Group
 
 

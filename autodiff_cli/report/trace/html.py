@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.report.trace.data import as_data
 from autodiff_cli.report.trace.layers import layers
-from autodiff_cli.report.trace.rows import View
 from autodiff_cli.report.trace.structure import EVERYTHING, items
+from autodiff_cli.report.trace.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

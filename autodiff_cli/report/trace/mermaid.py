@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
 
 MOST_ARROWS = 500
 """Mermaid refuses more (`maxEdges`), and a text cannot raise that."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from autodiff_cli.engine.graph import Node
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
     from autodiff_cli.runtime.tracing import Pass
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import Row, View
+    from autodiff_cli.report.trace.rows import Row
+    from autodiff_cli.report.trace.view import View
 
 HEADINGS = (
     "node",

@@ -13,10 +13,10 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.report.trace.brief import MOST_ELEMENTS, brief
 from autodiff_cli.report.trace.folds import fold_of, rounds_of, title_of
 from autodiff_cli.report.trace.labels import barred, operand_count
-from autodiff_cli.report.trace.layout import columns, folded, painted, width_of
 from autodiff_cli.report.trace.partials import partials
 from autodiff_cli.report.trace.passes import reverse_passes
 from autodiff_cli.report.trace.structure import EventItem, GroupItem, NodeItem, RoundItem
+from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_of
 from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
-    from autodiff_cli.report.trace.layout import Piece
     from autodiff_cli.report.trace.partials import Partial
     from autodiff_cli.report.trace.passes import ReversePass, Sum
-    from autodiff_cli.report.trace.rows import View
     from autodiff_cli.report.trace.structure import Item
+    from autodiff_cli.report.trace.view import View
+    from autodiff_cli.report.trace.wrapping import Piece
     from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6

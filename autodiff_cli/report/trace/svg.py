@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wiring import Box, Output
 
 MOST_BOXES = 400

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.rows import Row, View
+    from autodiff_cli.report.trace.rows import Row
+    from autodiff_cli.report.trace.view import View
 
 DIGITS = 6
 """Significant digits of a number, where nobody says: a table is to be looked over."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.folds import Folds
-from autodiff_cli.report.trace.layout import folded, painted, width_of
 from autodiff_cli.report.trace.structure import EventItem
+from autodiff_cli.report.trace.wrapping import folded, painted, width_of
 from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
-    from autodiff_cli.report.trace.layout import Piece
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
+    from autodiff_cli.report.trace.wrapping import Piece
     from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6

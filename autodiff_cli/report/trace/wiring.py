@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.labels import Labels
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
     from autodiff_cli.runtime.journal import Group
 
 DIGITS = 4

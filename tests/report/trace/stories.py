@@ -20,7 +20,7 @@ from rich.cells import cell_len
 from autodiff_cli.commands.examples import programs
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice, View
+from autodiff_cli.report.trace.view import Choice, View
 from autodiff_cli.runtime.evaluation import Question
 from autodiff_cli.runtime.interpreter import load
 from autodiff_cli.runtime.tracing import trace

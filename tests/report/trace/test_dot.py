@@ -8,7 +8,7 @@ import pytest
 
 from autodiff_cli.report.trace import dot
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice
+from autodiff_cli.report.trace.view import Choice
 from tests.report.trace.stories import PROGRAMS, check_golden, orphans, view_of, views
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'

@@ -10,8 +10,8 @@ import pytest
 from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace import mermaid
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice
 from autodiff_cli.report.trace.structure import EVERYTHING
+from autodiff_cli.report.trace.view import Choice
 from autodiff_cli.report.trace.wiring import facts, wiring
 from tests.report.trace.stories import PROGRAMS, check_golden, orphans, view_of, views
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from autodiff_cli.report.trace.passes import Term, reverse_passes
-from autodiff_cli.report.trace.rows import Choice, EventRow, GroupRow, NodeRow, RoundRow, View
+from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 from autodiff_cli.report.trace.structure import EVERYTHING
+from autodiff_cli.report.trace.view import Choice, View
 from tests.report.trace.stories import view_of
 
 PROGRAM = """\

@@ -9,7 +9,7 @@ import pytest
 
 from autodiff_cli.report.trace import steps
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice, View
+from autodiff_cli.report.trace.view import Choice, View
 from tests.report.trace.stories import PROGRAMS, check_golden, orphans, view_of
 
 NUMBER = r"\(?(-?[\d.]+(?:e[-+]?\d+)?)\)?"

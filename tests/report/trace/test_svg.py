@@ -13,8 +13,8 @@ import pytest
 from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace import svg
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice, View
 from autodiff_cli.report.trace.structure import EVERYTHING
+from autodiff_cli.report.trace.view import Choice, View
 from autodiff_cli.report.trace.wiring import number, wiring
 from tests.report.trace.stories import PROGRAMS, view_of, views
 

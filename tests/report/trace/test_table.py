@@ -11,15 +11,16 @@ from rich.cells import cell_len
 
 from autodiff_cli.report.trace import data, plain, table
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice, NodeRow
+from autodiff_cli.report.trace.rows import NodeRow
 from autodiff_cli.report.trace.structure import EVERYTHING
+from autodiff_cli.report.trace.view import Choice
 from tests.report.trace.stories import COLUMNS, PROGRAMS, check_golden, orphans, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from autodiff_cli.report.trace.rows import View
+    from autodiff_cli.report.trace.view import View
 
 LOOP = "s = x\nfor i in range(1000) { s = s + sin(s) * 1e-3 }\ny = s^2"
 

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from autodiff_cli.engine.graph import below
 from autodiff_cli.report.trace import tree
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice
 from autodiff_cli.report.trace.structure import EVERYTHING
+from autodiff_cli.report.trace.view import Choice
 from tests.report.trace.stories import COLUMNS, PROGRAMS, check_golden, orphans, view_of
 
 CHAIN = 20_000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autodiff_cli.report.trace.brief import Style
-from autodiff_cli.report.trace.rows import Choice, View
+from autodiff_cli.report.trace.view import Choice, View
 from autodiff_cli.report.trace.wiring import Box, facts, nested, wiring
 from tests.report.trace.stories import PROGRAMS, view_of, views
 
