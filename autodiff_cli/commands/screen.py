@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from contextlib import contextmanager, suppress
@@ -80,6 +79,8 @@ def page(chunks: Iterable[str]) -> None:
 
     The pager is the one of $PAGER, and is shown what is there while more is being made.
     """
+    import shutil
+
     chunks = iter(chunks)
     height = shutil.get_terminal_size().lines - 1
     first = ""
