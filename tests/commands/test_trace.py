@@ -144,7 +144,20 @@ def test_more_than_a_screen_goes_to_the_pager() -> None:
     assert "sin z" in short.out
 
 
-def test_a_program_that_records_nothing() -> None:
-    done = adiff("trace", "-e", "1 + 2", "--format", "table")
-    assert done.status == 0
-    assert "no node was recorded" in done.out
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_program_that_records_nothing(form: str) -> None:
+    done = adiff("trace", "-e", "1 + 2", "--format", form)
+    assert done.status == (2 if form == "svg" else 0)
+    if form in ("table", "svg"):
+        assert "no node was recorded" in done.out + done.err
+
+
+DEEP = "fn f(n, a) { if n <= 0 { a } else { f(n - 1, a * 1.001) } }; f(400, x)"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("options", [(), ("--unfold",)], ids=["folded", "unfolded"])
+def test_deep_recursion(form: str, options: tuple[str, ...]) -> None:
+    done = adiff("trace", "-e", DEEP, "x=1", "--format", form, *options)
+    assert done.status in (0, 2)
+    assert "--depth" in done.err if done.status else done.out

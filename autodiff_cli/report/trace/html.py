@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.report.trace.data import as_data
 from autodiff_cli.report.trace.layers import layers
-from autodiff_cli.report.trace.structure import EVERYTHING, items
+from autodiff_cli.report.trace.structure import deepest
 from autodiff_cli.report.trace.view import View
 
 if TYPE_CHECKING:
@@ -65,20 +64,10 @@ def _script() -> str:
 
 def _deeper(view: View) -> View:
     """The same trace, opened as far as a document may hold."""
-    depth, rounds = max((_depth(view, rounds), rounds) for rounds in ROUNDS)
+    depth, rounds = max(
+        (deepest(view.trace, MOST_ROWS, view.kept, rounds), rounds) for rounds in ROUNDS
+    )
     return View(view.trace, replace(view.choice, depth=depth, rounds=rounds))
-
-
-def _depth(view: View, rounds: int) -> int:
-    """How many levels can be opened within `MOST_ROWS`."""
-    depth, rows = 0, -1
-    while depth < EVERYTHING:
-        found = items(view.trace, depth + 1, view.kept, rounds)
-        more = sum(1 for _ in islice(found, MOST_ROWS + 1))
-        if more > MOST_ROWS or more == rows:
-            return depth
-        depth, rows = depth + 1, more
-    return depth
 
 
 def _json(data: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ EVERYTHING = 1_000_000
 """More levels than any program opens."""
 ROWS = 50
 """Where nobody says how deep, groups are opened as far as so many rows show them."""
+DEEPEST = 63
+"""Levels that are opened where nobody says how deep: a recursion may have thousands."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,7 +76,7 @@ def items(
     """
     groups, events = trace.groups, trace.events
     count = len(trace.nodes)
-    place = next_group = next_event = 0
+    place = next_group = next_event = level = 0
     opened: list[tuple[Group, int]] = []
     """Those around `place`, each with the number of its next round."""
 
@@ -102,13 +105,13 @@ def items(
                 for group, number in events[next_event].within
             ):
                 return
-            yield EventItem(events[next_event], _depth(opened))
+            yield EventItem(events[next_event], level)
             next_event += 1
 
     while True:
         yield from due()
         while opened and opened[-1][0].end <= place:
-            opened.pop()
+            level -= _levels(opened.pop()[0])
         yield from due()
         if place >= count:
             return
@@ -121,7 +124,7 @@ def items(
                 end = following[0] if following else group.end
                 opened[-1] = (group, number + together)
                 if _has_rounds(group) and keeps(place, end):
-                    yield RoundItem(group, number + 1, _depth(opened) - 1, place, end, together)
+                    yield RoundItem(group, number + 1, level - 1, place, end, together)
                 if together > 1:
                     place = end
                     skip_to(place)
@@ -134,17 +137,18 @@ def items(
                 place = group.end
                 skip_events(group, EVERYTHING)
             elif len(opened) < depth:
-                yield GroupItem(group, _depth(opened), True)
+                yield GroupItem(group, level, True)
                 opened.append((group, 0))
+                level += _levels(group)
                 continue
             else:
-                yield GroupItem(group, _depth(opened), False)
+                yield GroupItem(group, level, False)
                 place = group.end
                 skip_events(group, EVERYTHING)
             skip_to(place)
             continue
         if kept is None or kept[place]:
-            yield NodeItem(place, _depth(opened))
+            yield NodeItem(place, level)
         place += 1
 
 
@@ -152,17 +156,20 @@ def _has_rounds(group: Group) -> bool:
     return group.kind == "loop" or len(group.rounds) > 1
 
 
-def _depth(opened: list[tuple[Group, int]]) -> int:
-    """How far rows are set in: a level for a group, and one for each round of it."""
-    return sum(1 + _has_rounds(group) for group, _ in opened)
+def _levels(group: Group) -> int:
+    """How far the rows of an opened group are set in: a level for it, and one for each round."""
+    return 1 + _has_rounds(group)
 
 
-def depth_for_a_screen(trace: Trace, kept: bytearray | None) -> int:
-    """The levels of groups that may be opened without filling more than some `ROWS` rows."""
-    depth, rows = 0, -1
-    while depth < EVERYTHING:
-        more = sum(1 for _ in islice(items(trace, depth + 1, kept), ROWS + 1))
-        if more > ROWS or more == rows:
-            return depth
-        depth, rows = depth + 1, more
-    return depth
+def deepest(
+    trace: Trace, most: int, kept: bytearray | None = None, rounds: int = EVERYTHING
+) -> int:
+    """The levels of groups that can be opened with at most so many rows, up to `DEEPEST`."""
+
+    def count(depth: int) -> int:
+        return sum(1 for _ in islice(items(trace, depth, kept, rounds), most + 1))
+
+    depths = range(DEEPEST + 1)
+    last = max(bisect_right(depths, most, key=count) - 1, 0)
+    # No deeper than there is anything to open.
+    return bisect_left(depths, count(last), hi=last, key=count)

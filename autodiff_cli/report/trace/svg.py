@@ -13,6 +13,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.placement import Block, Link, place
 from autodiff_cli.report.trace.wiring import number, too_large, wiring
 
@@ -86,9 +87,14 @@ def text(view: View, style: Style) -> Iterator[str]:
     """The whole picture.
 
     Raises:
-        UsageError: there is too much to be seen on it.
+        UsageError: there is too much to be seen on it, or nothing.
     """
     boxes = wiring(view)
+    if not boxes:
+        raise UsageError(
+            "there is nothing to draw: no node was recorded",
+            help="name what the result depends on with --wrt NAME",
+        )
     if len(boxes) > MOST_BOXES:
         raise too_large("the picture", len(boxes), MOST_BOXES, "boxes")
     return _Picture(view, boxes, style).lines()

@@ -24,10 +24,11 @@ from autodiff_cli.report.trace.rows import (
 )
 from autodiff_cli.report.trace.structure import (
     EVERYTHING,
+    ROWS,
     GroupItem,
     NodeItem,
     RoundItem,
-    depth_for_a_screen,
+    deepest,
     items,
 )
 from autodiff_cli.runtime.journal import Backward
@@ -80,7 +81,7 @@ class View:
         self.shown = trace.result or self._last_backward()
         self.kept = self._keep(choice)
         self.whole = self.kept is None
-        self.depth = depth_for_a_screen(trace, self.kept) if choice.depth is None else choice.depth
+        self.depth = deepest(trace, ROWS, self.kept) if choice.depth is None else choice.depth
 
     def _last_backward(self) -> Pass | None:
         for event in reversed(self.trace.events):
