@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -187,6 +188,7 @@ def _refuse_several(traces: list[Trace], form: str) -> None:
 def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
     from importlib import import_module
 
+    from autodiff_cli.commands.progress import progress
     from autodiff_cli.report.trace.brief import Style
 
     to_screen = options["output"] is None
@@ -198,10 +200,14 @@ def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
         form in FOR_A_SCREEN and to_screen and wants_color(sys.stdout, options["color"]),
     )
     chunks = _written(views, write, style, form)
-    if to_screen and form in FOR_A_SCREEN and is_terminal(sys.stdout):
+    seen = to_screen and is_terminal(sys.stdout)
+    if seen and form in FOR_A_SCREEN:
         page(chunks)
-    else:
-        deliver((chunk.encode(errors="backslashreplace") for chunk in chunks), options["output"])
+        return
+    contents = (chunk.encode(errors="backslashreplace") for chunk in chunks)
+    # Where the text itself is looked at, it is progress enough.
+    with nullcontext() if seen else progress(f"writing {form}", options["color"]):
+        deliver(contents, options["output"])
 
 
 def _written(
