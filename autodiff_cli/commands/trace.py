@@ -219,4 +219,6 @@ def _written(
         for position, view in enumerate(views):
             if position and form in FOR_A_SCREEN:
                 yield "\n"
+            if len(views) > 1 and form == "table":
+                yield f"{view.trace.name}:\n"
             yield from write(view, style)

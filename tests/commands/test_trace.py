@@ -91,6 +91,19 @@ def test_only_and_lines() -> None:
     assert names("--lines", "1:2", "--only", "b") == ["b"]
 
 
+def test_nothing_left_by_a_choice_is_no_empty_graph() -> None:
+    done = adiff("trace", *PROGRAM, "--lines", "100:200", "--format", "table")
+    assert "--only and --lines leave out all of them" in done.out
+    done = adiff("trace", *PROGRAM, "--lines", "100:200", "--format", "svg")
+    assert (done.status, "no node is left" in done.err) == (2, True)
+
+
+def test_rule_of_the_program_is_named() -> None:
+    rule = "fn f(x) { exp(x) } derivative (x, y, g) { g * y }; f(z)"
+    done = adiff("trace", "-e", rule, "z=1")
+    assert "by the rule of the program" in done.out
+
+
 WRONG = {
     "an unknown name": (("--only", "zz"), "--only zz: no node of the graph has this name"),
     "no lines": (("--lines", "a:b"), "--lines: got 'a:b', want A:B"),

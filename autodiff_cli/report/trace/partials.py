@@ -107,7 +107,8 @@ def _formulas(node: Node, labels: Labels) -> list[str]:
     operands = node.args[: operand_count(node)]
     if primitive.kind == "elementwise":
         return _elementwise(node, labels)
-    text = unicodedata.normalize("NFD", primitive.derivative)
+    # Only a function of the program, with a rule of its own, has no text.
+    text = unicodedata.normalize("NFD", primitive.derivative or "by the rule of the program")
     names = {"y": labels.label(node)}
     if not primitive.variadic:
         names |= {

@@ -33,6 +33,7 @@ GAP = 2
 HEADINGS = ("node", "expression", "value", "local derivatives", "adjoint", "line")
 STYLES = ("cyan", "", "", "dim", "green", "dim")
 EMPTY = "no node was recorded: nothing depends on a name that is differentiated by\n"
+LEFT_OUT = "no node is left to show: --only and --lines leave out all of them\n"
 
 
 def text(view: View, style: Style) -> Iterator[str]:
@@ -44,7 +45,7 @@ def text(view: View, style: Style) -> Iterator[str]:
     writer = _Writer(view, style)
     piece = list(islice(rows, ROWS_AT_ONCE))
     if not piece:
-        yield EMPTY
+        yield LEFT_OUT if view.nodes else EMPTY
     first = True
     while piece:
         table = writer.table(piece, first)
