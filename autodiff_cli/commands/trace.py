@@ -108,7 +108,11 @@ def refused_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
 ) -> None:
-    """Show what a program computes: every node with its value, local derivatives and adjoint."""
+    """Show what a program computes: every node with its value, local derivatives and adjoint.
+
+    On a terminal, what is longer than the screen goes to the pager of $PAGER. A large array is
+    shown by its shape, its least and its greatest element.
+    """
     if shows_help_instead(context, words):
         return
     _refuse_many_passes(options)

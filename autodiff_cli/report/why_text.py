@@ -186,7 +186,7 @@ def _remainder(flow: Flow) -> str:
     if not flow.best:
         return "none of them stands out"
     if abs(flow.rest) < LEAST_SHARE:
-        return "the others are worth next to nothing"
+        return "the others add up to next to nothing"
     if abs(flow.rest) <= 1.0 - STANDS_OUT:
         return f"{largest}; the others make up {rest}"
     if all(abs(path.share) < 1.0 - STANDS_OUT for path in flow.best):
@@ -198,7 +198,7 @@ def _opposition(flow: Flow) -> str:
     if flow.opposed < 10.0:
         return "contributions of both signs: what is left of them is the gradient"
     return (
-        "contributions of both signs nearly cancel: together they are "
+        "contributions of both signs nearly cancel: together they are at least "
         f"{flow.opposed:.2g} times as large as what is left of them"
     )
 
