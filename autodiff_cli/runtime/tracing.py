@@ -19,6 +19,7 @@ from autodiff_cli.runtime.evaluation import (
 )
 from autodiff_cli.runtime.following import Following
 from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
+from autodiff_cli.runtime.origins import is_zero
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -51,13 +52,14 @@ class Pass:
 
     def adjoints(self, wanted: Collection[Node], kinks: Kinks | None = None) -> dict[Node, Any]:
         """The adjoints of those of `wanted` that the pass reaches; `kinks` learn what it met."""
-        kinks = kinks or Kinks(self.graph, self.at_kink)
+        if kinks is None:
+            kinks = Kinks(self.graph, self.at_kink)
         with no_garbage_collection(), quiet_numpy():
             return reverse_sweep(self.graph.up_to(self.output), self.seed, wanted, kinks=kinks)
 
     def contributions(self, node: Node, adjoint: Any) -> Iterator[tuple[Node, Any]]:
         """Each operand of a node with what it gets of the node's adjoint, in its own shape."""
-        if node.primitive is None or not _any(adjoint):
+        if node.primitive is None or is_zero(adjoint):
             return
         if self._kinks is None:
             self._kinks = Kinks(self.graph, self.at_kink)
@@ -143,7 +145,3 @@ def trace(
     question = question or Question()
     outcome = run(names, inputs, wrt, of, asked(settings, question), Following)
     return [Trace(outcome, name, question) for name in outcome.outputs]
-
-
-def _any(value: Any) -> bool:
-    return bool(value.any()) if hasattr(value, "any") else value != 0

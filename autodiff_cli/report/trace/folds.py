@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff_cli.report.trace.structure import GroupItem, RoundItem
+from autodiff_cli.report.trace.structure import RoundItem, folded
 
 if TYPE_CHECKING:
     from autodiff_cli.report.trace.structure import Item
@@ -46,13 +46,11 @@ class Folds:
 
 def fold_of(item: Item) -> Fold | None:
     """What a row folds; None for one that does not."""
-    if isinstance(item, GroupItem) and not item.opened:
-        group = item.group
-        return Fold(title_of(group), group.span.line, group)
-    if isinstance(item, RoundItem) and item.count > 1:
-        line = item.group.span.line
-        return Fold(f"{rounds_of(item)} of {title_of(item.group)}", line, item)
-    return None
+    part = folded(item)
+    if isinstance(part, RoundItem):
+        line = part.group.span.line
+        return Fold(f"{rounds_of(part)} of {title_of(part.group)}", line, part)
+    return None if part is None else Fold(title_of(part), part.span.line, part)
 
 
 def title_of(group: Group) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff_cli.engine.sweeps import zeros_of
-from autodiff_cli.report.trace.structure import EventItem, GroupItem, RoundItem
+from autodiff_cli.report.trace.structure import EventItem, folded
 from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
@@ -69,10 +69,8 @@ def reverse_passes(view: View, shown: Collection[Node]) -> Iterator[ReversePass]
     for place, item in enumerate(view.items()):
         if isinstance(item, EventItem) and isinstance(item.event, Backward):
             passes.append((view.trace.pass_of(item.event), item.event))
-        elif isinstance(item, GroupItem) and not item.opened:
-            folds[item.group.start : item.group.end] = place
-        elif isinstance(item, RoundItem) and item.count > 1:
-            folds[item.start : item.end] = place
+        elif (part := folded(item)) is not None:
+            folds[part.start : part.end] = place
     if view.trace.result is not None:
         passes.append((view.trace.result, None))
     for swept, event in passes:

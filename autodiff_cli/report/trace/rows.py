@@ -67,27 +67,20 @@ class Result:
     adjoint: Any
 
 
-@dataclass(slots=True)
-class GroupRow:
-    """A loop, calls or a derivative: folded into this row, or opened below it.
+@dataclass(slots=True, kw_only=True)
+class _Many:
+    """A row that many nodes stand behind: folded into it, or shown in the rows that follow.
 
     Attributes:
-        title: `loop`, or the function's name.
         count: iterations, or calls.
         first, last: the numbers of its nodes.
         uses: gives the nodes outside that it uses, as `operands`; none where it is opened.
         results: its nodes that are used outside; empty where it is opened.
     """
 
-    kind: str
-    title: str
-    head: str
-    line: int
-    span: Span
     count: int
     first: int
     last: int
-    opened: bool
     uses: Callable[[], list[Operand]]
     results: list[Result]
     depth: int
@@ -98,8 +91,24 @@ class GroupRow:
         return self.uses()
 
 
-@dataclass(slots=True)
-class RoundRow:
+@dataclass(slots=True, kw_only=True)
+class GroupRow(_Many):
+    """A loop, calls or a derivative: folded into this row, or opened below it.
+
+    Attributes:
+        title: `loop`, or the function's name.
+    """
+
+    kind: str
+    title: str
+    head: str
+    line: int
+    span: Span
+    opened: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class RoundRow(_Many):
     """The head of an iteration, or of one of several calls, in an opened group.
 
     `count` of them are folded into this row, from `number` on, where that is more than 1; then
@@ -109,17 +118,6 @@ class RoundRow:
     title: str
     number: int
     of: int
-    count: int
-    first: int
-    last: int
-    uses: Callable[[], list[Operand]]
-    results: list[Result]
-    depth: int
-
-    @property
-    def operands(self) -> list[Operand]:
-        """Looked up when they are asked for: it takes a look at all nodes of the group."""
-        return self.uses()
 
 
 @dataclass(slots=True)

@@ -64,6 +64,13 @@ class EventItem:
 Item = NodeItem | GroupItem | RoundItem | EventItem
 
 
+def folded(item: Item) -> Group | RoundItem | None:
+    """What a row folds, from its `start` to its `end`; None for one that folds nothing."""
+    if isinstance(item, GroupItem):
+        return None if item.opened else item.group
+    return item if isinstance(item, RoundItem) and item.count > 1 else None
+
+
 def items(
     trace: Trace, depth: int, kept: bytearray | None = None, rounds: int = EVERYTHING
 ) -> Iterator[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from autodiff_cli.report.trace.structure import (
     NodeItem,
     RoundItem,
     deepest,
+    folded,
     items,
 )
 from autodiff_cli.runtime.journal import Backward
@@ -180,10 +181,8 @@ class View:
         for item in self.items():
             if isinstance(item, NodeItem):
                 wanted.add(self.nodes[item.place])
-            elif isinstance(item, GroupItem) and not item.opened:
-                wanted.update(self.results(item.group))
-            elif isinstance(item, RoundItem) and item.count > 1:
-                wanted.update(self.results(item))
+            elif (part := folded(item)) is not None:
+                wanted.update(self.results(part))
         return wanted
 
     def _node_row(self, node: Node, depth: int) -> NodeRow:
@@ -237,13 +236,13 @@ class View:
             first=group.start + 1,
             last=group.end,
             opened=item.opened,
-            uses=list if item.opened else lambda: self._operands(self.uses(group)),
-            results=[] if item.opened else [self._result(node) for node in self.results(group)],
+            uses=partial(self._used, folded(item)),
+            results=self._results(folded(item)),
             depth=item.depth,
         )
 
     def _round_row(self, item: RoundItem) -> RoundRow:
-        group, folded = item.group, item.count > 1
+        group = item.group
         return RoundRow(
             title="iteration" if group.kind == "loop" else group.label,
             number=item.number,
@@ -251,10 +250,16 @@ class View:
             count=item.count,
             first=item.start + 1,
             last=item.end,
-            uses=(lambda: self._operands(self.uses(item))) if folded else list,
-            results=[self._result(node) for node in self.results(item)] if folded else [],
+            uses=partial(self._used, folded(item)),
+            results=self._results(folded(item)),
             depth=item.depth,
         )
+
+    def _used(self, part: Group | RoundItem | None) -> list[Operand]:
+        return [] if part is None else self._operands(self.uses(part))
+
+    def _results(self, part: Group | RoundItem | None) -> list[Result]:
+        return [] if part is None else [self._result(node) for node in self.results(part)]
 
     def _result(self, node: Node) -> Result:
         labels = self.labels
@@ -290,9 +295,9 @@ class View:
         """
         numbers = self.labels.numbers
         last = np.full(len(self.nodes), -1)
-        folded = (item.group if isinstance(item, GroupItem) else item for item in self._folded())
+        parts = (part for part in map(folded, self.items()) if part is not None)
         # What is used after a group is used after the end of the first.
-        start = min((group.end for group in folded), default=len(self.nodes))
+        start = min((part.end for part in parts), default=len(self.nodes))
         for place, node in enumerate(islice(self.nodes, start, None), start):
             for arg in node.args:
                 if isinstance(arg, Node):
@@ -302,14 +307,6 @@ class View:
         for node in outputs:
             last[numbers[node] - 1] = len(self.nodes)
         return last
-
-    def _folded(self) -> Iterator[GroupItem | RoundItem]:
-        for item in self.items():
-            if isinstance(item, GroupItem):
-                if not item.opened:
-                    yield item
-            elif isinstance(item, RoundItem) and item.count > 1:
-                yield item
 
     def _event_row(self, item: EventItem) -> EventRow:
         event = item.event
