@@ -85,8 +85,14 @@ class Primitive:
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
         example: an expression that shows it.
+        precise: the value with many digits, `precise(mp, *args)` for a context `mp` of mpmath:
+            of an elementwise entry on its numbers, of others on arrays of them. It shares no
+            code with `scalar`, `array` and the rules, whose referee it is.
         sample: for each operand the interval from which tests may draw, or the `range` of
             whole numbers that it takes, by which there is no derivative.
+        special: for each operand the numbers at which a formula of it switches, meets a pole or
+            a kink, or the end of its domain; tests try all that they make together, with 0 and
+            ±1, and its page lists them.
     """
 
     name: str
@@ -111,7 +117,9 @@ class Primitive:
     kink: Callable[..., Any] | None = None
     convention: str = ""
     domain: str = "all reals"
+    precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
+    special: Sequence[Sequence[float]] = ()
     _scalar_pull: Callable[[Scalar, float], None] | None = None
 
     @property

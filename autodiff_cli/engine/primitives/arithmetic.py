@@ -9,6 +9,7 @@ from typing import Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
 from autodiff_cli.engine.primitives.logic import equal, where
 
@@ -75,6 +76,7 @@ add = Primitive(
     doc="a + b",
     example="1 + [2, 3]",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: a + b,
 )
 sub = Primitive(
     name="sub",
@@ -87,6 +89,7 @@ sub = Primitive(
     doc="a - b",
     example="1 - [2, 3]",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: a - b,
 )
 mul = Primitive(
     name="mul",
@@ -99,6 +102,7 @@ mul = Primitive(
     doc="a * b",
     example="2 * [2, 3]",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: a * b,
 )
 div = Primitive(
     name="div",
@@ -112,6 +116,7 @@ div = Primitive(
     domain="b ≠ 0",
     example="1 / [2, 4]",
     sample=((-5, 5), (0.2, 5)),
+    precise=lambda mp, a, b: a / b,
 )
 floordiv = Primitive(
     name="floordiv",
@@ -128,6 +133,7 @@ floordiv = Primitive(
     convention="0 at the steps",
     example="7 // 2",
     sample=((-5, 5), (0.2, 5)),
+    precise=lambda mp, a, b: mp.floor(a / b),
 )
 mod = Primitive(
     name="mod",
@@ -144,6 +150,7 @@ mod = Primitive(
     convention="that of the smooth pieces, at the jumps too",
     example="-7 % 3",
     sample=((-5, 5), (0.2, 5)),
+    precise=lambda mp, a, b: a - b * mp.floor(a / b),
 )
 pow_ = Primitive(
     name="pow",
@@ -168,6 +175,7 @@ pow_ = Primitive(
     convention="0 at 0^0, by a and by b",
     example="[1, 2, 3] ^ 2",
     sample=((0.2, 5), (-2, 3)),
+    precise=high_precision.power,
 )
 neg = Primitive(
     name="neg",
@@ -180,6 +188,7 @@ neg = Primitive(
     doc="-a",
     example="-[1, 2]",
     sample=((-5, 5),),
+    precise=lambda mp, a: -a,
 )
 identity = Primitive(
     name="identity",
@@ -192,6 +201,7 @@ identity = Primitive(
     doc="x itself, as a node of its own",
     example="",
     sample=((-5, 5),),
+    precise=lambda mp, x: x,
 )
 
 
@@ -209,4 +219,5 @@ gated = Primitive(
     doc="factor * partial, but 0 where the factor is 0: the product of the sweeps",
     example="",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, factor, partial: factor * partial if factor else factor,
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.logic import equal, where
 
 if TYPE_CHECKING:
@@ -56,7 +57,13 @@ def _pole_at(pole: float) -> Callable[[float], float]:
 # ── exponentials and logarithms ───────────────────────────────────────────────────────
 
 exp = _function(
-    "exp", "e^x", math.exp, lambda x: np.exp(x), lambda out, x: out, beyond=lambda x: inf
+    "exp",
+    "e^x",
+    math.exp,
+    lambda x: np.exp(x),
+    lambda out, x: out,
+    beyond=lambda x: inf,
+    precise=lambda mp, x: mp.exp(x),
 )
 expm1 = _function(
     "expm1",
@@ -65,6 +72,7 @@ expm1 = _function(
     lambda x: np.expm1(x),
     lambda out, x: exp(x),
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.expm1(x),
 )
 exp2 = _function(
     "exp2",
@@ -73,6 +81,7 @@ exp2 = _function(
     lambda x: np.exp2(x),
     lambda out, x: out * LN_2,
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.power(2, x),
 )
 log = _function(
     "log",
@@ -83,6 +92,7 @@ log = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x),
 )
 log1p = _function(
     "log1p",
@@ -93,6 +103,7 @@ log1p = _function(
     beyond=_pole_at(-1),
     domain="x > -1",
     sample=((-0.9, 10),),
+    precise=lambda mp, x: mp.log1p(x),
 )
 log2 = _function(
     "log2",
@@ -103,6 +114,7 @@ log2 = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x) / mp.log(2),
 )
 log10 = _function(
     "log10",
@@ -113,6 +125,7 @@ log10 = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x) / mp.log(10),
 )
 
 
@@ -131,6 +144,7 @@ logaddexp = _function(
     convention="one half to each of two equal infinities",
     operands=("a", "b"),
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: a + high_precision.softplus(mp, b - a),
 )
 
 # ── roots ─────────────────────────────────────────────────────────────────────────────
@@ -143,6 +157,7 @@ sqrt = _function(
     lambda out, x: 0.5 / out,
     domain="x > 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.sqrt(x),
 )
 cbrt = _function(
     "cbrt",
@@ -152,6 +167,7 @@ cbrt = _function(
     lambda out, x: 1.0 / (3.0 * out * out),
     domain="x ≠ 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.sign(x) * mp.cbrt(builtins.abs(x)),
 )
 hypot = _function(
     "hypot",
@@ -164,12 +180,27 @@ hypot = _function(
     kink=lambda a, b: (a == 0) & (b == 0),
     convention="0 at (0, 0), the least of its subgradients",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: mp.sqrt(a * a + b * b),
 )
 
 # ── trigonometry ──────────────────────────────────────────────────────────────────────
 
-sin = _function("sin", "the sine", math.sin, lambda x: np.sin(x), lambda out, x: cos(x))
-cos = _function("cos", "the cosine", math.cos, lambda x: np.cos(x), lambda out, x: -sin(x))
+sin = _function(
+    "sin",
+    "the sine",
+    math.sin,
+    lambda x: np.sin(x),
+    lambda out, x: cos(x),
+    precise=lambda mp, x: mp.sin(x),
+)
+cos = _function(
+    "cos",
+    "the cosine",
+    math.cos,
+    lambda x: np.cos(x),
+    lambda out, x: -sin(x),
+    precise=lambda mp, x: mp.cos(x),
+)
 tan = _function(
     "tan",
     "the tangent",
@@ -178,6 +209,7 @@ tan = _function(
     lambda out, x: 1.0 + out * out,
     domain="x ≠ π/2 + kπ",
     sample=((-1.4, 1.4),),
+    precise=lambda mp, x: mp.tan(x),
 )
 asin = _function(
     "asin",
@@ -187,6 +219,7 @@ asin = _function(
     lambda out, x: 1.0 / cosasin(x),
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.asin(x),
 )
 acos = _function(
     "acos",
@@ -196,6 +229,7 @@ acos = _function(
     lambda out, x: -(1.0 / cosasin(x)),
     domain="-1 < x < 1; at ±1 the derivative is -inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.acos(x),
 )
 cosasin = _function(
     "cosasin",
@@ -205,6 +239,7 @@ cosasin = _function(
     lambda out, x: -(x / out),
     domain="-1 < x < 1; at ±1 the derivative is ∓inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.sqrt((1 - x) * (1 + x)),
 )
 atan = _function(
     "atan",
@@ -212,6 +247,7 @@ atan = _function(
     math.atan,
     lambda x: np.arctan(x),
     lambda out, x: 1.0 / (1.0 + x * x),
+    precise=lambda mp, x: mp.atan(x),
 )
 atan2 = _function(
     "atan2",
@@ -226,6 +262,7 @@ atan2 = _function(
     convention="0 at (0, 0), where the angle jumps",
     domain="(x, y) ≠ (0, 0)",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: mp.atan2(a, b),
 )
 
 
@@ -250,12 +287,23 @@ cosatan2 = _function(
     operands=("y", "x"),
     domain="(x, y) ≠ (0, 0)",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, y, x: x / mp.sqrt(x * x + y * y),
 )
 deg2rad = _function(
-    "deg2rad", "degrees to radians", math.radians, lambda x: np.deg2rad(x), math.pi / 180
+    "deg2rad",
+    "degrees to radians",
+    math.radians,
+    lambda x: np.deg2rad(x),
+    math.pi / 180,
+    precise=lambda mp, x: mp.radians(x),
 )
 rad2deg = _function(
-    "rad2deg", "radians to degrees", math.degrees, lambda x: np.rad2deg(x), 180 / math.pi
+    "rad2deg",
+    "radians to degrees",
+    math.degrees,
+    lambda x: np.rad2deg(x),
+    180 / math.pi,
+    precise=lambda mp, x: mp.degrees(x),
 )
 
 # ── hyperbolic functions ──────────────────────────────────────────────────────────────
@@ -267,6 +315,7 @@ sinh = _function(
     lambda x: np.sinh(x),
     lambda out, x: cosh(x),
     beyond=lambda x: copysign(inf, x),
+    precise=lambda mp, x: mp.sinh(x),
 )
 cosh = _function(
     "cosh",
@@ -275,6 +324,7 @@ cosh = _function(
     lambda x: np.cosh(x),
     lambda out, x: sinh(x),
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.cosh(x),
 )
 tanh = _function(
     "tanh",
@@ -282,6 +332,7 @@ tanh = _function(
     math.tanh,
     lambda x: np.tanh(x),
     lambda out, x: sech(x) ** 2.0,
+    precise=lambda mp, x: mp.tanh(x),
 )
 
 
@@ -301,6 +352,7 @@ sech = _function(
     _sech,
     _sech_of_array,
     lambda out, x: -(out * tanh(x)),
+    precise=lambda mp, x: mp.sech(x),
 )
 asinh = _function(
     "asinh",
@@ -308,6 +360,7 @@ asinh = _function(
     math.asinh,
     lambda x: np.arcsinh(x),
     lambda out, x: 1.0 / hypot(1.0, x),
+    precise=lambda mp, x: mp.asinh(x),
 )
 acosh = _function(
     "acosh",
@@ -318,6 +371,7 @@ acosh = _function(
     domain="x > 1; at 1 the derivative is inf",
     sample=((1.1, 10),),
     example="acosh(1.5)",
+    precise=lambda mp, x: mp.acosh(x),
 )
 atanh = _function(
     "atanh",
@@ -328,6 +382,7 @@ atanh = _function(
     beyond=lambda x: copysign(inf, x) if x in (-1, 1) else nan,
     domain="-1 < x < 1",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.atanh(x),
 )
 
 # ── steps and kinks ───────────────────────────────────────────────────────────────────
@@ -339,6 +394,7 @@ def _step(
     scalar: Callable[[float], int],
     array: Callable[..., Any],
     kink: Callable[[Any], Any],
+    precise: Callable[..., Any],
 ) -> Primitive:
     def compute(x: Any) -> Any:
         # An infinity has no integer beside it: Python raises, IEEE 754 returns it.
@@ -354,19 +410,35 @@ def _step(
         0.0,
         exact=True,
         kink=kink,
+        precise=precise,
         convention="0 at the steps, as between them",
         example=f"{name}(2.7)",
     )
 
 
-floor = _step("floor", "rounds down", math.floor, lambda x: np.floor(x), kink=lambda x: x % 1 == 0)
-ceil = _step("ceil", "rounds up", math.ceil, lambda x: np.ceil(x), kink=lambda x: x % 1 == 0)
+floor = _step(
+    "floor",
+    "rounds down",
+    math.floor,
+    lambda x: np.floor(x),
+    kink=lambda x: x % 1 == 0,
+    precise=lambda mp, x: mp.floor(x),
+)
+ceil = _step(
+    "ceil",
+    "rounds up",
+    math.ceil,
+    lambda x: np.ceil(x),
+    kink=lambda x: x % 1 == 0,
+    precise=lambda mp, x: mp.ceil(x),
+)
 round_ = _step(
     "round",
     "rounds to the nearest integer, halves to the even one",
     builtins.round,
     lambda x: np.round(x),
     kink=lambda x: x % 1 == 0.5,
+    precise=lambda mp, x: mp.nint(x),
 )
 trunc = _step(
     "trunc",
@@ -374,6 +446,7 @@ trunc = _step(
     math.trunc,
     lambda x: np.trunc(x),
     kink=lambda x: (x % 1 == 0) & (x != 0),
+    precise=lambda mp, x: mp.sign(x) * mp.floor(builtins.abs(x)),
 )
 
 
@@ -393,6 +466,7 @@ sign = _function(
     kink=lambda x: x == 0,
     convention="0 at 0",
     sample=((0.1, 5),),
+    precise=lambda mp, x: mp.sign(x),
 )
 abs_ = _function(
     "abs",
@@ -405,6 +479,7 @@ abs_ = _function(
     convention="0 at 0, the least of its subgradients",
     sample=((0.1, 5),),
     example="abs(-3)",
+    precise=lambda mp, x: builtins.abs(x),
 )
 
 
@@ -422,6 +497,7 @@ def _choice(
         exact=True,
         kink=lambda a, b: a == b,
         convention="one half to each of two that tie",
+        precise=lambda mp, a, b: pick(a, b),
         sample=((-5, 5), (-5, 5)),
         example=f"{name}(1, 2)",
     )
@@ -467,6 +543,7 @@ clamp = _function(
     convention="one half to each of two that tie, as minimum(maximum(x, min), max)",
     sample=((-5, 5), (-1, -0.5), (0.5, 1)),
     example="clamp([-2, 0.5, 2], -1, 1)",
+    precise=lambda mp, x, low, high: builtins.min(builtins.max(x, low), high),
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────
@@ -508,6 +585,7 @@ relu = _function(
     kink=lambda x: x == 0,
     convention="0 at 0",
     sample=((0.1, 5),),
+    precise=lambda mp, x: builtins.max(x, mp.mpf(0)),
 )
 leaky_relu = _function(
     "leaky_relu",
@@ -522,6 +600,7 @@ leaky_relu = _function(
     convention="the slope at 0",
     sample=((-5, -0.1), (0.01, 0.3)),
     example="leaky_relu(-2)",
+    precise=lambda mp, x, slope: x if x > 0 else slope * x,
 )
 elu = _function(
     "elu",
@@ -536,6 +615,7 @@ elu = _function(
     convention="the scale at 0",
     sample=((-5, -0.1), (0.5, 2)),
     example="elu(-2)",
+    precise=lambda mp, x, scale: x if x > 0 else scale * mp.expm1(x),
 )
 sigmoid = _function(
     "sigmoid",
@@ -544,6 +624,7 @@ sigmoid = _function(
     _sigmoid_of_array,
     # out·(1 - out) is 0 for large x, and its own derivative is noise for small x.
     lambda out, x: 0.25 * sech(0.5 * x) ** 2.0,
+    precise=high_precision.sigmoid,
 )
 logsigmoid = _function(
     "logsigmoid",
@@ -551,6 +632,7 @@ logsigmoid = _function(
     lambda x: -_logaddexp(0.0, -x),
     lambda x: -_softplus_of_array(-x),
     lambda out, x: sigmoid(-x),
+    precise=lambda mp, x: -high_precision.softplus(mp, -x),
 )
 softplus = _function(
     "softplus",
@@ -558,6 +640,7 @@ softplus = _function(
     lambda x: _logaddexp(0.0, x),
     lambda x: _softplus_of_array(x),
     lambda out, x: sigmoid(x),
+    precise=high_precision.softplus,
 )
 silu = _function(
     "silu",
@@ -565,4 +648,5 @@ silu = _function(
     lambda x: x * _sigmoid(x),
     lambda x: x * _sigmoid_of_array(x),
     lambda out, x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    precise=lambda mp, x: x * high_precision.sigmoid(mp, x),
 )

@@ -66,4 +66,5 @@ where = Primitive(
     doc="a where the condition holds, b elsewhere; the side not chosen adds nothing",
     example="where([1, -2] > 0, 10, 20)",
     sample=(range(2), (-5, 5), (-5, 5)),
+    precise=lambda mp, condition, a, b: a if condition else b,
 )

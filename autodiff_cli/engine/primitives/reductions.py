@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, counted, shape_of
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, axis_of, number
 from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.indexing import index
@@ -88,6 +89,7 @@ sum_ = _reduction(
     lambda x, axes, keep: x.sum(axis=axes, keepdims=keep),
     lambda out, x, axis: 1.0,
     derivative="∂y/∂xᵢ = 1",
+    precise=lambda mp, x, axis, keep: x.sum(**high_precision.axes(x, axis, keep)),
 )
 mean = _reduction(
     "mean",
@@ -96,6 +98,7 @@ mean = _reduction(
     lambda out, x, axis: 1.0 / count(shape_of(value_of(x)), axis),
     empty=False,
     derivative="∂y/∂xᵢ = 1 / n",
+    precise=lambda mp, x, axis, keep: x.mean(**high_precision.axes(x, axis, keep)),
 )
 
 
@@ -124,6 +127,7 @@ prod = _reduction(
     lambda x, axes, keep: x.prod(axis=axes, keepdims=keep),
     _product_of_others,
     derivative="∂y/∂xᵢ = the product of the others",
+    precise=lambda mp, x, axis, keep: x.prod(**high_precision.axes(x, axis, keep)),
 )
 
 
@@ -147,6 +151,7 @@ max_ = _reduction(
     kink=lambda x, axis, keep: _has_ties(x, axis, True),
     convention="an equal share to each of those that tie",
     derivative="∂y/∂xᵢ = 1 where xᵢ is the largest, else 0",
+    precise=lambda mp, x, axis, keep: x.max(**high_precision.axes(x, axis, keep)),
 )
 min_ = _reduction(
     "min",
@@ -157,6 +162,7 @@ min_ = _reduction(
     kink=lambda x, axis, keep: _has_ties(x, axis, False),
     convention="an equal share to each of those that tie",
     derivative="∂y/∂xᵢ = 1 where xᵢ is the smallest, else 0",
+    precise=lambda mp, x, axis, keep: x.min(**high_precision.axes(x, axis, keep)),
 )
 
 
@@ -181,6 +187,7 @@ norm = _reduction(
     convention="0 at 0, the least of its subgradients",
     example="norm([3, 4])",
     derivative="∂y/∂xᵢ = xᵢ / y",
+    precise=high_precision.norm,
 )
 
 
@@ -200,6 +207,7 @@ var = _reduction(
     extra={"ddof": 0},
     empty=False,
     derivative="∂y/∂xᵢ = 2 * (xᵢ - mean(x)) / (n - ddof)",
+    precise=high_precision.var,
 )
 
 
@@ -220,6 +228,9 @@ std = _reduction(
     kink=lambda x, ddof, axis, keep: bool((np.ptp(x, axis=axes_of(axis, shape_of(x))) == 0).any()),
     convention="0 where all are equal, the least of its subgradients",
     derivative="∂y/∂xᵢ = (xᵢ - mean(x)) / (y * (n - ddof))",
+    precise=lambda mp, x, ddof, axis, keepdims: high_precision.on_elements(mp.sqrt)(
+        high_precision.var(mp, x, ddof, axis, keepdims)
+    ),
 )
 
 
@@ -245,6 +256,9 @@ logsumexp = _reduction(
     _share_of_sum,
     convention="where the result is infinite, an equal share to each that equals it",
     derivative="∂y/∂xᵢ = exp(xᵢ - y)",
+    precise=lambda mp, x, axis, keepdims: high_precision.on_elements(mp.log)(
+        high_precision.on_elements(mp.exp)(x).sum(**high_precision.axes(x, axis, keepdims))
+    ),
 )
 
 
@@ -338,6 +352,7 @@ def _along(
     jvp: Any,
     axis: int,
     derivative: str,
+    precise: Callable[..., Any],
 ) -> Primitive:
     def evaluate(x: Any, axis: Any) -> Any:
         x = _checked(name, x, empty=True)
@@ -354,6 +369,7 @@ def _along(
         vjps=(vjp,),
         jvps=(jvp,),
         derivative=derivative,
+        precise=precise,
         doc=doc,
         example=f"{name}([1, 2, 4])",
         sample=((0.2, 5),),
@@ -374,6 +390,7 @@ softmax = _along(
     lambda t, out, x, axis: out * (t - sum_(t * out, axis, True)),
     axis=-1,
     derivative="x̄ = y * (ȳ - sum(ȳ * y))",
+    precise=high_precision.softmax,
 )
 log_softmax = _along(
     "log_softmax",
@@ -383,6 +400,9 @@ log_softmax = _along(
     lambda t, out, x, axis: t - sum_(t * exp(out), axis, True),
     axis=-1,
     derivative="x̄ = ȳ - exp(y) * sum(ȳ)",
+    precise=lambda mp, x, axis: high_precision.on_elements(mp.log)(
+        high_precision.softmax(mp, x, axis)
+    ),
 )
 cumsum = _along(
     "cumsum",
@@ -392,6 +412,7 @@ cumsum = _along(
     None,
     axis=0,
     derivative="x̄ᵢ = Σ ȳₖ over k ≥ i",
+    precise=lambda mp, x, axis: np.cumsum(x, int(axis)),
 )
 
 
@@ -430,4 +451,5 @@ cumprod = _along(
     _cumprod_jvp,
     axis=0,
     derivative="x̄ᵢ = Σ ȳₖ * (the product of x up to k, without xᵢ) over k ≥ i",
+    precise=lambda mp, x, axis: np.cumprod(x, int(axis)),
 )

@@ -115,6 +115,7 @@ diff = Primitive(
     vjps=(_diff_vjp,),
     doc="the differences of neighbours along an axis, n times",
     example="diff([1, 4, 9])",
+    precise=lambda mp, x, n, axis: np.diff(x, int(n), int(axis)),
 )
 
 
