@@ -80,6 +80,9 @@ class Primitive:
             where the primitive is linear in that operand. A variadic one has a single
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
         derivative: of reductions and structural primitives, the derivative as a formula.
+        chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of
+            a cotangent that is inf or nan either.
+        plainly: the same in terms that are better known, for formulas that people read.
         kink: `kink(*operands)`, true where the derivative is a convention.
         convention: that convention, in words.
         doc: what it computes, one line.
@@ -114,6 +117,8 @@ class Primitive:
     vjps: Any = ()
     jvps: Any = ()
     derivative: str = ""
+    chooses: bool = False
+    plainly: Callable[..., Any] | None = None
     kink: Callable[..., Any] | None = None
     convention: str = ""
     domain: str = "all reals"
@@ -321,7 +326,11 @@ def _compile_pull(primitive: Primitive) -> Callable[[Scalar, float], None]:
         product = {1: "g", -1: "-g"}.get(formula) if not isinstance(formula, Symbol) else None
         if product is None:
             product = f"g * {python_source(formula, used)}"
-        lines.append(f"    if type(_{name}) is Scalar:\n        _{name}.adjoint += {product}\n")
+        lines.append(f"    if type(_{name}) is Scalar:\n")
+        if primitive.chooses:
+            lines.append(f"        if partial := {python_source(formula, used)}:\n    ")
+            product = "g * partial"
+        lines.append(f"        _{name}.adjoint += {product}\n")
     body = "".join(lines)
     nodes = ", ".join(f"_{name}" for name in names)
     source = f"def pull(node, g):\n    {nodes}, = node.args\n"

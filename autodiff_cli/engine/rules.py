@@ -10,7 +10,6 @@ from typing import Any
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, counted, shape_of
 from autodiff_cli.engine.primitives.arguments import axes_of
 from autodiff_cli.engine.primitives.arithmetic import gated
@@ -44,10 +43,10 @@ def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
-        return _by_partial(primitive.partials[position], g, out, args)
+        return _by_partial(primitive, position, g, out, args)
     if primitive.kind == "reduction":
         weight, shape, _ = _weight(primitive, out, args)
-        return _times(reshape(g, shape), weight)
+        return _times(reshape(g, shape), weight, primitive.chooses)
     if primitive.variadic:
         return primitive.vjps(position, g, out, *args)
     rule = primitive.vjps[position]
@@ -59,10 +58,10 @@ def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[An
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
-        return _by_partial(primitive.partials[position], t, out, args)
+        return _by_partial(primitive, position, t, out, args)
     if primitive.kind == "reduction":
         weight, _, axis = _weight(primitive, out, args)
-        product = _times(t, weight)
+        product = _times(t, weight, primitive.chooses)
         axes = axes_of(axis, shape_of(value_of(args[0])))
         return sum_(product, axes, bool(args[-1]))
     if primitive.variadic and primitive.jvps:
@@ -87,26 +86,25 @@ def _weight(primitive: Primitive, out: Any, args: list[Any]) -> tuple[Any, tuple
     return primitive.weight(reshape(out, shape), x, *head, axis), shape, axis
 
 
-def _by_partial(rule: Any, g: Any, out: Any, args: list[Any]) -> Any:
+def _by_partial(primitive: Primitive, position: int, g: Any, out: Any, args: list[Any]) -> Any:
     """g times an elementwise partial, in either direction; None where that is 0 everywhere."""
+    rule = primitive.partials[position]
     if callable(rule):
-        return _times(g, rule(out, *args))
+        return _times(g, rule(out, *args), primitive.chooses)
     if rule == 0:
         return None
     return g if rule == 1 else g * rule
 
 
-def _times(g: Any, partial: Any) -> Any:
-    """g·partial, where a g of zero gives zero even beside an inf or a nan."""
-    if isinstance(g, Operand) or isinstance(partial, Operand):
-        product = g * partial
-        if np.isfinite(value_of(product)).all():
-            return product
-        return gated(g, partial)
+def _times(g: Any, partial: Any, chooses: bool) -> Any:
+    """g·partial, where a g of zero gives zero even beside an inf or a nan.
+
+    So does a partial of zero where it `chooses`, and then is never inf or nan itself.
+    """
     product = g * partial
-    if not np.isfinite(product).all():
-        product = np.where(np.equal(g, 0), 0, product)
-    return product
+    if np.isfinite(value_of(product)).all():
+        return product
+    return gated(partial, g) if chooses else gated(g, partial)
 
 
 def fit(contribution: Any, shape: tuple[int, ...]) -> Any:

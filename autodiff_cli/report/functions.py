@@ -39,6 +39,7 @@ def as_page(entry: Entry, result: Any, width: int) -> str:
         *(("", line) for line in further),
         ("domain", entry.domain),
         ("at a kink", entry.convention),
+        ("tested at", entry.special),
         ("example", entry.example),
         ("result", summary_text(result)),
     ]

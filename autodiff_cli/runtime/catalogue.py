@@ -26,6 +26,7 @@ class Entry:
         derivative: lines that say its derivative; empty where that is for its parts to say.
         domain: where it is finite and differentiable.
         convention: what its derivative is at a kink; empty where it has none.
+        special: the points at which tests differentiate it, besides random ones.
         example: an expression that shows it.
     """
 
@@ -36,13 +37,14 @@ class Entry:
     derivative: tuple[str, ...]
     domain: str
     convention: str
+    special: str
     example: str
 
 
 def entries() -> dict[str, Entry]:
     """Every function that programs call by name, in groups."""
     found = {
-        name: Entry(name, CALCULUS, signature(name), each.doc, (), "", "", each.example)
+        name: Entry(name, CALCULUS, signature(name), each.doc, (), "", "", "", each.example)
         for name, each in MACHINE_FUNCTIONS.items()
     }
     groups: dict[str, list[Primitive]] = {}
@@ -59,6 +61,7 @@ def entries() -> dict[str, Entry]:
                 _derivative(primitive),
                 "" if primitive.kind == "constant" else primitive.domain,
                 primitive.convention,
+                _special(primitive),
                 primitive.example,
             )
     return found
@@ -68,6 +71,15 @@ def _group(primitive: Primitive) -> str:
     """The first sentence about the module that a primitive stands in."""
     doc = sys.modules[primitive.array.__module__].__doc__ or ""
     return re.split(r"[.:]\s", doc, maxsplit=1)[0].rstrip(".")
+
+
+def _special(primitive: Primitive) -> str:
+    columns = [
+        f"{name} = " + ", ".join(f"{x:g}" for x in special)
+        for name, special in zip(primitive.operands, primitive.special, strict=False)
+        if special
+    ]
+    return "; ".join([*columns, "and at 0 and ±1, orders 1 to 4"]) if columns else ""
 
 
 def _derivative(primitive: Primitive) -> tuple[str, ...]:

@@ -128,6 +128,8 @@ def points(entry: Primitive) -> list[Point]:
     if count == 1:
         candidates += [(x,) for x in hard]
         candidates += [(x,) for x in _near_zeros(entry) if abs(x) >= 1 / largest]
+    if entry.special:
+        candidates += itertools.product(*entry.special)
     for _ in range(RANDOM_POINTS):
         candidates.append(tuple(_within(rng, one) for one in entry.sample))
         candidates.append(

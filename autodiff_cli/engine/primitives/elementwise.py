@@ -64,6 +64,7 @@ exp = _function(
     lambda out, x: out,
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.exp(x),
+    special=((-745.5, -1e300, 709.5, 710.0),),
 )
 expm1 = _function(
     "expm1",
@@ -73,6 +74,7 @@ expm1 = _function(
     lambda out, x: exp(x),
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.expm1(x),
+    special=((1e-9, -40.0, -1e300, 709.5),),
 )
 exp2 = _function(
     "exp2",
@@ -82,6 +84,7 @@ exp2 = _function(
     lambda out, x: out * LN_2,
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.power(2, x),
+    special=((-1075.5, 1023.5, 1027.0),),
 )
 log = _function(
     "log",
@@ -93,6 +96,7 @@ log = _function(
     domain="x > 0",
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x),
+    special=((1e-300, 1e300),),
 )
 log1p = _function(
     "log1p",
@@ -104,6 +108,7 @@ log1p = _function(
     domain="x > -1",
     sample=((-0.9, 10),),
     precise=lambda mp, x: mp.log1p(x),
+    special=((-1 + 2.0**-40, 1e-300, 1e-9, 1e300),),
 )
 log2 = _function(
     "log2",
@@ -115,6 +120,7 @@ log2 = _function(
     domain="x > 0",
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x) / mp.log(2),
+    special=((1e-300, 1e300),),
 )
 log10 = _function(
     "log10",
@@ -126,6 +132,7 @@ log10 = _function(
     domain="x > 0",
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x) / mp.log(10),
+    special=((1e-300, 1e300),),
 )
 
 
@@ -145,6 +152,7 @@ logaddexp = _function(
     operands=("a", "b"),
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: a + high_precision.softplus(mp, b - a),
+    special=((40.0, -800.0), (40.0, -800.0)),
 )
 
 # ── roots ─────────────────────────────────────────────────────────────────────────────
@@ -158,6 +166,7 @@ sqrt = _function(
     domain="x > 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.sqrt(x),
+    special=((1e-300, 1e300),),
 )
 cbrt = _function(
     "cbrt",
@@ -168,6 +177,7 @@ cbrt = _function(
     domain="x ≠ 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.sign(x) * mp.cbrt(builtins.abs(x)),
+    special=((1e-300, -1e-300, 1e300),),
 )
 hypot = _function(
     "hypot",
@@ -181,6 +191,7 @@ hypot = _function(
     convention="0 at (0, 0), the least of its subgradients",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: mp.sqrt(a * a + b * b),
+    special=((1e-9, 1e160, -1e300, 1e-300), (1e-9, 1e160, -1e300, 1e-300)),
 )
 
 # ── trigonometry ──────────────────────────────────────────────────────────────────────
@@ -192,6 +203,7 @@ sin = _function(
     lambda x: np.sin(x),
     lambda out, x: cos(x),
     precise=lambda mp, x: mp.sin(x),
+    special=((1e-9, math.pi, 1e16),),
 )
 cos = _function(
     "cos",
@@ -200,6 +212,7 @@ cos = _function(
     lambda x: np.cos(x),
     lambda out, x: -sin(x),
     precise=lambda mp, x: mp.cos(x),
+    special=((1e-9, math.pi / 2, 1e16),),
 )
 tan = _function(
     "tan",
@@ -210,6 +223,7 @@ tan = _function(
     domain="x ≠ π/2 + kπ",
     sample=((-1.4, 1.4),),
     precise=lambda mp, x: mp.tan(x),
+    special=((1e-9, math.pi / 2, 1.5707, 1e16),),
 )
 asin = _function(
     "asin",
@@ -220,6 +234,7 @@ asin = _function(
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.asin(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 acos = _function(
     "acos",
@@ -230,6 +245,7 @@ acos = _function(
     domain="-1 < x < 1; at ±1 the derivative is -inf",
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.acos(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 cosasin = _function(
     "cosasin",
@@ -240,14 +256,17 @@ cosasin = _function(
     domain="-1 < x < 1; at ±1 the derivative is ∓inf",
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.sqrt((1 - x) * (1 + x)),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 atan = _function(
     "atan",
     "the inverse of tan, in (-π/2, π/2)",
     math.atan,
     lambda x: np.arctan(x),
-    lambda out, x: 1.0 / (1.0 + x * x),
+    # 1 / (1 + x²), but no x² that overflows.
+    lambda out, x: (1.0 / hypot(1.0, x)) ** 2.0,
     precise=lambda mp, x: mp.atan(x),
+    special=((1e-9, 1e8, 1e160, -1e300),),
 )
 atan2 = _function(
     "atan2",
@@ -263,6 +282,7 @@ atan2 = _function(
     domain="(x, y) ≠ (0, 0)",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: mp.atan2(a, b),
+    special=((1e-9, 1e160, 1e-300), (1e-9, 1e160, 1e-300)),
 )
 
 
@@ -286,8 +306,10 @@ cosatan2 = _function(
     lambda out, y, x: cosatan2(x, y) * (cosatan2(x, y) / hypot(y, x)),
     operands=("y", "x"),
     domain="(x, y) ≠ (0, 0)",
+    plainly=lambda y, x: x / hypot(y, x),
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, y, x: x / mp.sqrt(x * x + y * y),
+    special=((1e-9, 1e160, 1e-300), (1e-9, 1e160, 1e-300)),
 )
 deg2rad = _function(
     "deg2rad",
@@ -296,6 +318,7 @@ deg2rad = _function(
     lambda x: np.deg2rad(x),
     math.pi / 180,
     precise=lambda mp, x: mp.radians(x),
+    special=((1e-300, 1e300),),
 )
 rad2deg = _function(
     "rad2deg",
@@ -304,6 +327,7 @@ rad2deg = _function(
     lambda x: np.rad2deg(x),
     180 / math.pi,
     precise=lambda mp, x: mp.degrees(x),
+    special=((1e-300, 1e300),),
 )
 
 # ── hyperbolic functions ──────────────────────────────────────────────────────────────
@@ -316,6 +340,7 @@ sinh = _function(
     lambda out, x: cosh(x),
     beyond=lambda x: copysign(inf, x),
     precise=lambda mp, x: mp.sinh(x),
+    special=((1e-9, 40.0, 710.0),),
 )
 cosh = _function(
     "cosh",
@@ -325,6 +350,7 @@ cosh = _function(
     lambda out, x: sinh(x),
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.cosh(x),
+    special=((1e-9, 40.0, 710.0),),
 )
 tanh = _function(
     "tanh",
@@ -333,6 +359,7 @@ tanh = _function(
     lambda x: np.tanh(x),
     lambda out, x: sech(x) ** 2.0,
     precise=lambda mp, x: mp.tanh(x),
+    special=((1e-9, 20.0, -400.0, 1e160),),
 )
 
 
@@ -353,6 +380,7 @@ sech = _function(
     _sech_of_array,
     lambda out, x: -(out * tanh(x)),
     precise=lambda mp, x: mp.sech(x),
+    special=((1e-9, 20.0, -400.0, 1e160),),
 )
 asinh = _function(
     "asinh",
@@ -361,6 +389,7 @@ asinh = _function(
     lambda x: np.arcsinh(x),
     lambda out, x: 1.0 / hypot(1.0, x),
     precise=lambda mp, x: mp.asinh(x),
+    special=((1e-9, 1e8, 1e160, -1e300),),
 )
 acosh = _function(
     "acosh",
@@ -372,6 +401,7 @@ acosh = _function(
     sample=((1.1, 10),),
     example="acosh(1.5)",
     precise=lambda mp, x: mp.acosh(x),
+    special=((1 + 2.0**-40, 1e8, 1e160),),
 )
 atanh = _function(
     "atanh",
@@ -383,6 +413,7 @@ atanh = _function(
     domain="-1 < x < 1",
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.atanh(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 
 # ── steps and kinks ───────────────────────────────────────────────────────────────────
@@ -480,6 +511,7 @@ abs_ = _function(
     sample=((0.1, 5),),
     example="abs(-3)",
     precise=lambda mp, x: builtins.abs(x),
+    special=((1e-300, -1e300),),
 )
 
 
@@ -495,6 +527,7 @@ def _choice(
         lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 0.0, 1.0)),
         operands=("a", "b"),
         exact=True,
+        chooses=True,
         kink=lambda a, b: a == b,
         convention="one half to each of two that tie",
         precise=lambda mp, a, b: pick(a, b),
@@ -525,7 +558,9 @@ def _share(a: Any, b: Any) -> Any:
 
 
 def _clamp(x: Any, lo: Any, hi: Any) -> Any:
-    return x if x != x else builtins.min(builtins.max(x, lo), hi)
+    if x != x or lo != lo or hi != hi:
+        return x + lo + hi
+    return builtins.min(builtins.max(x, lo), hi)
 
 
 clamp = _function(
@@ -539,11 +574,13 @@ clamp = _function(
     operands=("x", "min", "max"),
     defaults={"min": -inf, "max": inf},
     exact=True,
+    chooses=True,
     kink=lambda x, lo, hi: (lo <= hi) & ((x == lo) | (x == hi)) | (lo == hi) & (x <= lo),
     convention="one half to each of two that tie, as minimum(maximum(x, min), max)",
     sample=((-5, 5), (-1, -0.5), (0.5, 1)),
     example="clamp([-2, 0.5, 2], -1, 1)",
     precise=lambda mp, x, low, high: builtins.min(builtins.max(x, low), high),
+    special=((-0.75, 0.75, 1e300), (-0.75,), (0.75,)),
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────
@@ -578,14 +615,16 @@ def _sigmoid_of_array(x: Any) -> Any:
 relu = _function(
     "relu",
     "x where it is positive, else 0",
-    lambda x: x if x > 0 or x != x else x * 0,
+    lambda x: x if x > 0 or x != x else type(x)(0),
     lambda x: np.maximum(x, 0),
     lambda out, x: where(x > 0.0, 1.0, 0.0),
     exact=True,
+    chooses=True,
     kink=lambda x: x == 0,
     convention="0 at 0",
     sample=((0.1, 5),),
     precise=lambda mp, x: builtins.max(x, mp.mpf(0)),
+    special=((1e-300, -1e300),),
 )
 leaky_relu = _function(
     "leaky_relu",
@@ -601,6 +640,7 @@ leaky_relu = _function(
     sample=((-5, -0.1), (0.01, 0.3)),
     example="leaky_relu(-2)",
     precise=lambda mp, x, slope: x if x > 0 else slope * x,
+    special=((1e-300, -1e300), (0.5,)),
 )
 elu = _function(
     "elu",
@@ -616,6 +656,7 @@ elu = _function(
     sample=((-5, -0.1), (0.5, 2)),
     example="elu(-2)",
     precise=lambda mp, x, scale: x if x > 0 else scale * mp.expm1(x),
+    special=((1e-9, -1e-9, -40.0, -800.0, 1e300), (0.5,)),
 )
 sigmoid = _function(
     "sigmoid",
@@ -625,6 +666,7 @@ sigmoid = _function(
     # out·(1 - out) is 0 for large x, and its own derivative is noise for small x.
     lambda out, x: 0.25 * sech(0.5 * x) ** 2.0,
     precise=high_precision.sigmoid,
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 logsigmoid = _function(
     "logsigmoid",
@@ -633,6 +675,7 @@ logsigmoid = _function(
     lambda x: -_softplus_of_array(-x),
     lambda out, x: sigmoid(-x),
     precise=lambda mp, x: -high_precision.softplus(mp, -x),
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 softplus = _function(
     "softplus",
@@ -641,6 +684,7 @@ softplus = _function(
     lambda x: _softplus_of_array(x),
     lambda out, x: sigmoid(x),
     precise=high_precision.softplus,
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 silu = _function(
     "silu",
@@ -649,4 +693,5 @@ silu = _function(
     lambda x: x * _sigmoid_of_array(x),
     lambda out, x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     precise=lambda mp, x: x * high_precision.sigmoid(mp, x),
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )

@@ -58,6 +58,7 @@ where = Primitive(
     scalar=lambda condition, a, b: a if condition else b,
     array=lambda condition, a, b: np.where(condition, a, b),
     exact=True,
+    chooses=True,
     partials=(
         0.0,
         lambda out, condition, a, b: where(condition, 1.0, 0.0),
