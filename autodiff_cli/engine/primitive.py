@@ -113,6 +113,14 @@ class Primitive:
     domain: str = "all reals"
     sample: Sequence[tuple[float, float] | range] = ()
     _scalar_pull: Callable[[Scalar, float], None] | None = None
+    flat: bool = field(init=False)
+    """The derivative is 0 wherever there is one: a gradient ends here."""
+    has_edges: bool = field(init=False)
+    """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
+
+    def __post_init__(self) -> None:
+        self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
+        self.has_edges = self.flat or self.kink is not None
 
     @property
     def title(self) -> str:
@@ -140,11 +148,6 @@ class Primitive:
         """Operands and options in the order in which a caller gives them, with their defaults."""
         operands = {name: self.defaults.get(name, REQUIRED) for name in self.operands}
         return {**self.options, **operands} if self.options_first else {**operands, **self.options}
-
-    @property
-    def flat(self) -> bool:
-        """Whether the derivative is 0 wherever there is one: a gradient ends here."""
-        return bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
 
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
@@ -231,16 +234,7 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
         return graph.cast(out)
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
-    node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
-    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
-        graph.kinks.append(node)
-    elif primitive.flat:
-        graph.flats.append(node)
-    return node
-
-
-def holds_anywhere(condition: Any) -> bool:
-    return condition if isinstance(condition, bool) else bool(condition.any())
+    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,18 +11,13 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
 from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
 from autodiff_cli.runtime.findings import find
-from autodiff_cli.runtime.interpreter import (
-    Outcome,
-    Settings,
-    no_garbage_collection,
-    quiet_numpy,
-    run,
-)
+from autodiff_cli.runtime.interpreter import Outcome, run_in
+from autodiff_cli.runtime.machine import Machine, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.runtime.program import Program
 
 Kind = Literal["gradient", "jacobian", "hessian", "jvp", "hvp", "derivatives"]
 
@@ -107,7 +101,7 @@ class Evaluation:
 
 
 def evaluate(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
@@ -123,26 +117,36 @@ def evaluate(
     question = question or Question()
     if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
         wrt = list(question.tangents)
-    return answer(run(names, inputs, wrt, of, asked(settings, question)), question)
+    machine = Machine(asked(settings, question))
+    with machine.open():
+        return answer(run_in(machine, program, inputs, wrt, of, logged=False), question)
 
 
 def asked(settings: Settings | None, question: Question) -> Settings:
     """The settings of a run for a question: a `grad` of the program keeps to its kinks too."""
-    return replace(settings or Settings(), at_kink=question.at_kink)
+    settings = settings or Settings()
+    if settings.at_kink == question.at_kink:
+        return settings
+    return replace(settings, at_kink=question.at_kink)
 
 
 def answer(outcome: Outcome, question: Question) -> list[Evaluation]:
-    """Differentiates each output of a run that has ended; raises as `evaluate`."""
+    """Differentiates each output of a run whose program has ended, and which is still open.
+
+    Raises as `evaluate`.
+    """
     targets = bound_targets(outcome)
     evaluations = []
-    with no_garbage_collection(), quiet_numpy():
-        for name, output in outcome.outputs.items():
-            kinks = Kinks(outcome.graph, question.at_kink)
-            with telling_what(name):
-                found, direction = _derivatives(question, outcome, name, output, targets, kinks)
-            evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
-            evaluation.direction = direction
-            evaluations.append(evaluation)
+    for name, output in outcome.outputs.items():
+        kinks = Kinks(question.at_kink)
+        try:
+            found, direction = _derivatives(question, outcome, name, output, targets, kinks)
+        except AdiffError as error:
+            tell_what(error, name)
+            raise
+        evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
+        evaluation.direction = direction
+        evaluations.append(evaluation)
     return evaluations
 
 
@@ -171,15 +175,10 @@ def evaluation_of(
     return evaluation
 
 
-@contextmanager
-def telling_what(name: str) -> Iterator[None]:
+def tell_what(error: AdiffError, name: str) -> None:
     """An error of a sweep says of which output's."""
-    try:
-        yield
-    except AdiffError as error:
-        if error.where is not None and error.kind == "domain":
-            error.notes.append(f"while differentiating `{name}`")
-        raise
+    if error.where is not None and error.kind == "domain":
+        error.notes.append(f"while differentiating `{name}`")
 
 
 def _by_target(evaluation: Evaluation) -> dict[str, Any]:

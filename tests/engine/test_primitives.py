@@ -25,7 +25,8 @@ from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, re
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime import machine
 from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.interpreter import load, run
+from autodiff_cli.runtime.interpreter import run
+from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
