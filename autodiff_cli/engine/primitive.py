@@ -112,7 +112,9 @@ class Primitive:
     convention: str = ""
     domain: str = "all reals"
     sample: Sequence[tuple[float, float] | range] = ()
-    _scalar_pull: Callable[[Scalar, float], None] | None = None
+    scalar_pull: Callable[[Scalar, float], None] | None = field(init=False, default=None)
+    """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats; of
+    elementwise primitives."""
     flat: bool = field(init=False)
     """The derivative is 0 wherever there is one: a gradient ends here."""
     has_edges: bool = field(init=False)
@@ -121,6 +123,8 @@ class Primitive:
     def __post_init__(self) -> None:
         self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
         self.has_edges = self.flat or self.kink is not None
+        if self.kind == "elementwise":
+            self.scalar_pull = self._first_pull
 
     @property
     def title(self) -> str:
@@ -207,12 +211,10 @@ class Primitive:
             return float(out)
         return out
 
-    @property
-    def scalar_pull(self) -> Callable[[Scalar, float], None]:
-        """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats."""
-        if self._scalar_pull is None:
-            self._scalar_pull = _compile_pull(self)
-        return self._scalar_pull
+    def _first_pull(self, node: Scalar, g: float) -> None:
+        """Stands for `scalar_pull` until it is needed: few of the table's primitives ever are."""
+        self.scalar_pull = _compile_pull(self)
+        self.scalar_pull(node, g)
 
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""

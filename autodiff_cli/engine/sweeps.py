@@ -126,8 +126,9 @@ def _pull_back(
             continue
         if primitive.has_edges and kinks is not None:
             g = kinks.meet(node, g)
-        if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
-            primitive.scalar_pull(node, g)
+        pull = primitive.scalar_pull
+        if pull is not None and watch is None and type(node) is Scalar:
+            pull(node, g)
             continue
         for operand, contribution in contributions(node, g):
             if watch is not None:
@@ -168,6 +169,7 @@ def scalar_partials(node: Node) -> Sequence[float] | None:
     probe = Scalar()
     probe.value = node.value
     probe.args = tuple([_double(arg) if type(arg) is Scalar else arg for arg in node.args])
+    assert primitive.scalar_pull is not None
     primitive.scalar_pull(probe, 1.0)
     return [arg.adjoint if type(arg) is Scalar else 0.0 for arg in probe.args]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine import derivatives
 from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
 from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
-from autodiff_cli.runtime.findings import find
 from autodiff_cli.runtime.interpreter import Outcome, run_in
 from autodiff_cli.runtime.machine import Machine, Settings
 
@@ -160,19 +161,42 @@ def evaluation_of(
 ) -> Evaluation:
     """The evaluation of an output whose derivatives were `found`, with all there is to tell."""
     output = outcome.outputs[name]
+    graph = outcome.graph
     evaluation = Evaluation(
         name,
         value_of(output),
         kind,
         found,
         {target: node.value for target, node in targets.items()},
-        nodes=len(outcome.graph.nodes),
-        leaves=outcome.graph.leaves,
+        nodes=len(graph.nodes),
+        leaves=graph.leaves,
         several=len(outcome.outputs) > 1,
     )
-    labelled = dict(evaluation.labelled())
-    evaluation.findings = find(outcome, name, output, labelled, _by_target(evaluation), kinks)
+    machine = outcome.machine
+    if kinks.met or machine.kinks_met or machine.noted or _is_odd(evaluation):
+        from autodiff_cli.runtime.findings import find
+
+        labelled = dict(evaluation.labelled())
+        evaluation.findings = find(outcome, name, output, labelled, _by_target(evaluation), kinks)
     return evaluation
+
+
+def _is_odd(evaluation: Evaluation) -> bool:
+    """Whether there may be something to tell of the numbers: one is not finite, or all are 0."""
+    if _is_empty(evaluation.value, zero=False):
+        return True
+    if evaluation.kind in ("gradient", "jacobian"):
+        return any(_is_empty(value) for value in evaluation.found.values())
+    if evaluation.kind == "jvp":
+        return _is_empty(evaluation.found)
+    return True  # of second and higher derivatives, which cost more than to look at them
+
+
+def _is_empty(value: Any, zero: bool = True) -> bool:
+    """Whether a value is not finite somewhere, or, where that counts, 0 everywhere."""
+    if isinstance(value, (int, float)):
+        return (zero and value == 0) or not math.isfinite(value)
+    return bool(not np.isfinite(value).all() or (zero and not value.any()))
 
 
 def tell_what(error: AdiffError, name: str) -> None:

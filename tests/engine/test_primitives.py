@@ -246,7 +246,7 @@ def mutants(entry: Primitive) -> Iterator[Primitive]:
             if differentiable(entry, i):
                 rules = [*entry.partials]
                 rules[i] = scaled(rule) if callable(rule) else rule * 1.001 or 0.001
-                yield replace(entry, partials=tuple(rules), _scalar_pull=None)
+                yield replace(entry, partials=tuple(rules))
     elif entry.kind == "reduction":
         yield replace(entry, weight=scaled(entry.weight))
     elif entry.variadic:
