@@ -18,8 +18,8 @@ from autodiff_cli.runtime.builtins import CONSTANTS, INTERNAL, MACHINE_FUNCTIONS
 from autodiff_cli.runtime.catalogue import CALCULUS, entries
 from autodiff_cli.runtime.evaluation import evaluate
 from autodiff_cli.runtime.expressions import OPERATORS
-from autodiff_cli.runtime.interpreter import Settings, load
-from autodiff_cli.runtime.machine import Limits
+from autodiff_cli.runtime.machine import Limits, Settings
+from autodiff_cli.runtime.program import load
 from tests.documents import ROOT, agrees, blocks
 
 if TYPE_CHECKING:

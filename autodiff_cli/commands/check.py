@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from autodiff_cli.language.names import Names
     from autodiff_cli.report.check import Report
     from autodiff_cli.runtime.claims import Box, Claim
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Settings
 
 MISMATCH = 5
 """The exit status of a check that was not passed."""
@@ -125,10 +125,11 @@ def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
     from autodiff_cli.runtime.claims import finding, verify_claims, verify_records, with_claims
     from autodiff_cli.runtime.subject import Subject
 
-    names, inputs, of, settings = job.names, job.inputs, job.of, job.settings
+    program, inputs, of, settings = job.program, job.inputs, job.of, job.settings
+    names = program.names
     with _on_the_command_line():
         claims = _claims(options["claims"])
-        extended = with_claims(names, claims)
+        extended = with_claims(program, claims)
     box = _boxes(options["boxes"], names, settings)
     recorded = _recorded(options["against"])
     if of is None and recorded and None not in recorded:
@@ -142,7 +143,7 @@ def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
             kind="wrt",
         )
     _require_names(names, _names_in(recorded), options["against"])
-    subject = Subject(names, inputs, wrt, of, settings)
+    subject = Subject(program, inputs, wrt, of, settings)
     outputs = list(subject.outcome.outputs)
     if claims and len(outputs) > 1:
         raise UsageError(
@@ -180,7 +181,7 @@ def _differentiated(job: Job, of: list[str] | None) -> list[str]:
     from autodiff_cli.runtime.interpreter import run
 
     silent = replace(job.settings, on_print=lambda text: None)
-    return list(run(job.names, job.inputs, None, of, silent).targets)
+    return list(run(job.program, job.inputs, None, of, silent).targets)
 
 
 @contextmanager

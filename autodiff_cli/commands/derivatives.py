@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from autodiff_cli.runtime.evaluation import Question
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Settings
 
 KINDS = {
     "cotangent": "gradient",

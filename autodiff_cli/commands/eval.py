@@ -64,7 +64,7 @@ def command(
 
     with opened("evaluating", words, expressions, options) as job:
         question = read_question(options, job.stdin_is_program, job.settings)
-        evaluations = evaluate(job.names, job.inputs, job.wrt, job.of, job.settings, question)
+        evaluations = evaluate(job.program, job.inputs, job.wrt, job.of, job.settings, question)
         if options["strict"]:
             refuse_non_finite(evaluations)
     if form != "json" and not options["quiet"]:

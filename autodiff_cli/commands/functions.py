@@ -28,7 +28,9 @@ def command(name: str | None) -> None:
     """List the built-in functions; explain one."""
     from autodiff_cli.report.functions import as_list, as_page
     from autodiff_cli.runtime.catalogue import entries
-    from autodiff_cli.runtime.interpreter import Settings, load, run
+    from autodiff_cli.runtime.interpreter import run
+    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.runtime.program import load
 
     known = entries()
     width = min(shutil.get_terminal_size().columns, 100)

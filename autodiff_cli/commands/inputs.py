@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Settings
 
 INPUT = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")

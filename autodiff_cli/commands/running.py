@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from autodiff_cli.language.names import Names
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.runtime.program import Program
 
     Command: TypeAlias = Callable[..., Any]
 
@@ -144,7 +144,7 @@ def shows_help_instead(context: click.Context, words: Sequence[str]) -> bool:
 class Job:
     """A program that is ready to run, with what the command line says of it."""
 
-    names: Names
+    program: Program
     inputs: dict[str, Any]
     wrt: list[str] | None
     of: list[str] | None
@@ -162,7 +162,7 @@ def opened(
         UsageError, ProgramError: as the command line or the program is wrong.
     """
     from autodiff_cli.commands.progress import progress
-    from autodiff_cli.runtime.interpreter import load
+    from autodiff_cli.runtime.program import load
 
     of = split_names(options["of"])
     if of == []:
@@ -174,6 +174,6 @@ def opened(
         progress(f"{doing} {source.name}", options["color"]) as say,
     ):
         settings = run_settings(options, say)
-        names = load(source, settings.limits)
+        program = load(source, settings.limits)
         inputs = read_inputs(input_words, options["inputs_file"], stdin_is_program, settings)
-        yield Job(names, inputs, split_names(options["wrt"]), of, settings, stdin_is_program)
+        yield Job(program, inputs, split_names(options["wrt"]), of, settings, stdin_is_program)

@@ -119,14 +119,13 @@ def command(
     form = _format(options)
     choice = _choice(options)
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.interpreter import no_garbage_collection
     from autodiff_cli.runtime.tracing import trace
 
     with opened("tracing", words, expressions, options) as job:
         question = read_question(options, job.stdin_is_program, job.settings)
-        traces = trace(job.names, job.inputs, job.wrt, job.of, job.settings, question)
+        traces = trace(job.program, job.inputs, job.wrt, job.of, job.settings, question)
         _refuse_several(traces, form)
-        with no_garbage_collection():
+        with traces[0].outcome.machine.open():
             views = [View(each, choice) for each in traces]
             for view in views:
                 view.sweep()
@@ -217,9 +216,7 @@ def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
 def _written(
     views: list[View], write: Callable[[View, Style], Iterator[str]], style: Style, form: str
 ) -> Iterator[str]:
-    from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy
-
-    with no_garbage_collection(), quiet_numpy():
+    with views[0].trace.outcome.machine.open():
         for position, view in enumerate(views):
             if position and form in FOR_A_SCREEN:
                 yield "\n"

@@ -57,7 +57,7 @@ def command(
 
     with opened("explaining", words, expressions, options) as job:
         question = read_question(options, job.stdin_is_program, job.settings)
-        found = explain(job.names, job.inputs, job.wrt, job.of, job.settings, question)
+        found = explain(job.program, job.inputs, job.wrt, job.of, job.settings, question)
     _deliver(found, form, options)
 
 

@@ -7,7 +7,8 @@ the list is a topological order and nothing ever recurses over the graph.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
@@ -54,27 +55,32 @@ class Graph:
 
     Attributes:
         nodes: in the order of evaluation, leaves included.
-        kinks: those that were evaluated exactly at a kink of their primitive.
-        flats: those of primitives whose derivative is 0, where they are at no kink.
         single: floats are float32, not float64.
     """
 
-    _recording: ClassVar[list[Graph]] = []
+    __slots__ = ("nodes", "single")
 
     def __init__(self, single: bool = False) -> None:
         self.nodes: list[Node] = []
-        self.kinks: list[Node] = []
-        self.flats: list[Node] = []
         self.single = single
+
+    @property
+    def kinks(self) -> list[Node]:
+        """Those that were evaluated exactly at a kink of their primitive."""
+        return [node for node in self.nodes if at_kink(node)]
+
+    @property
+    def flats(self) -> list[Node]:
+        """Those of primitives whose derivative is 0, where they are at no kink."""
+        return [
+            node
+            for node in self.nodes
+            if node.primitive is not None and node.primitive.flat and not at_kink(node)
+        ]
 
     def cast(self, value: Any) -> Any:
         """A float, or an array of floats, in the precision of this graph."""
-        if self.single:
-            if type(value) is float:
-                return np.float32(value)
-            if getattr(value, "dtype", None) == np.float64:
-                return value.astype(np.float32)
-        return value
+        return cast(value, self.single)
 
     def leaf(self, value: Any, name: Any) -> Node:
         """A new node that depends on nothing: what derivatives are taken by."""
@@ -112,15 +118,38 @@ class Graph:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """While it is open, a primitive that is called on nodes records into this graph."""
-        self._recording.append(self)
+        before = _RECORDING.set(self)
         try:
             yield
         finally:
-            self._recording.pop()
+            _RECORDING.reset(before)
 
-    @classmethod
-    def current(cls) -> Graph:
-        return cls._recording[-1]
+    @staticmethod
+    def current() -> Graph:
+        return _RECORDING.get()
+
+
+_RECORDING: ContextVar[Graph] = ContextVar("recording")
+"""The graph that a primitive called on nodes records into, in this thread."""
+
+
+def cast(value: Any, single: bool) -> Any:
+    """A float, or an array of floats, in single precision or as it is."""
+    if single:
+        if type(value) is float:
+            return np.float32(value)
+        if getattr(value, "dtype", None) == np.float64:
+            return value.astype(np.float32)
+    return value
+
+
+def at_kink(node: Node) -> bool:
+    """Whether a node was evaluated exactly at a kink of its primitive."""
+    kink = None if node.primitive is None else node.primitive.kink
+    if kink is None:
+        return False
+    holds = kink(*map(value_of, node.args))
+    return holds if isinstance(holds, bool) else bool(holds.any())
 
 
 def below(output: Node) -> list[Node]:

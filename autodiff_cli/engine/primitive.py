@@ -125,7 +125,19 @@ class Primitive:
     precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
     special: Sequence[Sequence[float]] = ()
-    _scalar_pull: Callable[[Scalar, float], None] | None = None
+    scalar_pull: Callable[[Scalar, float], None] | None = field(init=False, default=None)
+    """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats; of
+    elementwise primitives."""
+    flat: bool = field(init=False)
+    """The derivative is 0 wherever there is one: a gradient ends here."""
+    has_edges: bool = field(init=False)
+    """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
+
+    def __post_init__(self) -> None:
+        self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
+        self.has_edges = self.flat or self.kink is not None
+        if self.kind == "elementwise":
+            self.scalar_pull = self._first_pull
 
     @property
     def title(self) -> str:
@@ -153,11 +165,6 @@ class Primitive:
         """Operands and options in the order in which a caller gives them, with their defaults."""
         operands = {name: self.defaults.get(name, REQUIRED) for name in self.operands}
         return {**self.options, **operands} if self.options_first else {**operands, **self.options}
-
-    @property
-    def flat(self) -> bool:
-        """Whether the derivative is 0 wherever there is one: a gradient ends here."""
-        return bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
 
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
@@ -217,12 +224,10 @@ class Primitive:
             return float(out)
         return out
 
-    @property
-    def scalar_pull(self) -> Callable[[Scalar, float], None]:
-        """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats."""
-        if self._scalar_pull is None:
-            self._scalar_pull = _compile_pull(self)
-        return self._scalar_pull
+    def _first_pull(self, node: Scalar, g: float) -> None:
+        """Stands for `scalar_pull` until it is needed: few of the table's primitives ever are."""
+        self.scalar_pull = _compile_pull(self)
+        self.scalar_pull(node, g)
 
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""
@@ -244,16 +249,7 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
         return graph.cast(out)
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
-    node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
-    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
-        graph.kinks.append(node)
-    elif primitive.flat:
-        graph.flats.append(node)
-    return node
-
-
-def holds_anywhere(condition: Any) -> bool:
-    return condition if isinstance(condition, bool) else bool(condition.any())
+    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
 
 
 def plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ def reverse_sweeps(
             adjoints[node] = g
         if node.primitive is None:
             continue
-        if kinks and node in kinks:
+        if kinks is not None and node.primitive.has_edges:
             arrived = _arrived(g)
             g = g.copy()
             g[arrived] = kinks.meet(node, g[arrived])

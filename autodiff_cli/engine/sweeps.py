@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar
+from autodiff_cli.engine.graph import Node, Scalar, at_kink
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
@@ -31,20 +31,16 @@ class Kinks:
         met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
     """
 
-    def __init__(self, graph: Graph, at_kink: AtKink = "subgradient") -> None:
-        self._kinks = set(graph.kinks)
-        self._noticed = self._kinks.union(graph.flats)
+    def __init__(self, at_kink: AtKink = "subgradient") -> None:
         self._at_kink = at_kink
+        self._known: dict[Node, bool] = {}
         self.met: dict[Node, None] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._noticed)
-
-    def __contains__(self, node: Node) -> bool:
-        return node in self._noticed
-
     def is_kink(self, node: Node) -> bool:
-        return node in self._kinks
+        known = self._known.get(node)
+        if known is None:
+            known = self._known[node] = at_kink(node)
+        return known
 
     def meet(self, node: Node, derivative: Any) -> Any:
         """What goes on of a derivative that is not zero and arrives at `node`.
@@ -52,12 +48,18 @@ class Kinks:
         Raises:
             DomainError: it is a kink, and kinks are errors.
         """
+        assert node.primitive is not None
+        if not node.primitive.has_edges:
+            return derivative
+        if not self.is_kink(node):
+            if node.primitive.flat:
+                self.met[node] = None
+            return derivative
         self.met[node] = None
-        if node not in self._kinks or self._at_kink == "subgradient":
+        if self._at_kink == "subgradient":
             return derivative
         if self._at_kink == "nan":
             return derivative * math.nan
-        assert node.primitive is not None
         raise DomainError(
             f"`{node.primitive.title}` is evaluated at a kink, where it has no derivative",
             node.span,
@@ -83,10 +85,26 @@ def reverse_sweep(
     Raises:
         DomainError: a kink was met, and kinks are errors.
     """
-    sums = _Sums()
-    wanted = set(targets)
     adjoints: dict[Node, Any] = {}
     nodes[-1].adjoint = seed
+    try:
+        _pull_back(nodes, set(targets), adjoints, kinks, watch)
+    except BaseException:
+        for node in nodes:
+            node.adjoint = 0.0 if type(node) is Scalar else None
+        raise
+    return adjoints
+
+
+def _pull_back(
+    nodes: Sequence[Node],
+    wanted: set[Node],
+    adjoints: dict[Node, Any],
+    kinks: Kinks | None,
+    watch: Callable[[Node, Any, Node, Any], None] | None,
+) -> None:
+    """Takes every node's adjoint on to its operands, the last node's first."""
+    sums = _Sums()
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
@@ -106,16 +124,16 @@ def reverse_sweep(
         primitive = node.primitive
         if primitive is None:
             continue
-        if kinks and node in kinks:
+        if primitive.has_edges and kinks is not None:
             g = kinks.meet(node, g)
-        if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
-            primitive.scalar_pull(node, g)
+        pull = primitive.scalar_pull
+        if pull is not None and watch is None and type(node) is Scalar:
+            pull(node, g)
             continue
         for operand, contribution in contributions(node, g):
             if watch is not None:
                 watch(node, g, operand, contribution)
             sums.add(operand, contribution)
-    return adjoints
 
 
 def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
@@ -151,6 +169,7 @@ def scalar_partials(node: Node) -> Sequence[float] | None:
     probe = Scalar()
     probe.value = node.value
     probe.args = tuple([_double(arg) if type(arg) is Scalar else arg for arg in node.args])
+    assert primitive.scalar_pull is not None
     primitive.scalar_pull(probe, 1.0)
     return [arg.adjoint if type(arg) is Scalar else 0.0 for arg in probe.args]
 
@@ -193,7 +212,7 @@ def recorded_reverse_sweep(
                 found[node] = g
             if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
                 continue
-            if kinks and node in kinks:
+            if kinks is not None:
                 g = kinks.meet(node, g)
             args = rule_arguments(node, recorded=True)
             for position, operand in enumerate(node.args):
@@ -226,7 +245,7 @@ def forward_sweep(
             t = tangents.get(operand) if isinstance(operand, Node) else None
             if t is None or not np.any(t):
                 continue
-            if kinks and node in kinks:
+            if kinks is not None:
                 t = kinks.meet(node, t)
             args = args or rule_arguments(node)
             part = tangent(node.primitive, position, t, node.value, args)

@@ -65,6 +65,10 @@ DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 """Built-in functions that take a name to differentiate by, and which argument that is."""
 
 
+HEAD = 3
+"""How many slots of a frame come before its variables: see `runtime.values.Frame`."""
+
+
 @dataclass(slots=True, frozen=True)
 class Variable:
     """Slot `slot` of the scope that is `depth` functions further out."""
@@ -101,8 +105,8 @@ class Scope:
 
     @property
     def size(self) -> int:
-        """How many slots a frame has: the enclosing frame's, and one for each variable and node."""
-        return 1 + len(self.slots) + len(self.targets)
+        """How many slots a frame has: its head, and one for each variable and node."""
+        return HEAD + len(self.slots) + len(self.targets)
 
 
 @dataclass(slots=True)

@@ -37,11 +37,11 @@ def parse(source: Source) -> syntax.Program:
     Raises:
         ProgramError: the text is not a program; the message says where and what is wanted.
     """
-    automaton, builder = _parser()
-    builder.source = source
     newlines = Newlines()
     try:
-        program: syntax.Program = automaton.parse(source.text, newlines.process)
+        program: syntax.Program = _automaton().parse(
+            source.text, newlines.process, TreeBuilder(source)
+        )
     except Stuck as stuck:
         from autodiff_cli.language.syntax_errors import explain
 
@@ -55,9 +55,8 @@ def parse(source: Source) -> syntax.Program:
 
 
 @cache
-def _parser() -> tuple[Automaton, TreeBuilder]:
-    builder = TreeBuilder()
-    return Automaton(load_tables(), builder), builder
+def _automaton() -> Automaton:
+    return Automaton(load_tables(), TreeBuilder)
 
 
 class Newlines:
@@ -101,7 +100,8 @@ class TreeBuilder:
     Every callback gets all tokens of its rule, which is how spans take in brackets.
     """
 
-    source: Source
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     def span(self, children: Sequence[Any]) -> Span:
         first, last = children[0], children[-1]

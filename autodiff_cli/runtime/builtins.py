@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import REQUIRED, Primitive
-from autodiff_cli.engine.primitives import TABLE, random
+from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, walk
@@ -82,7 +82,9 @@ def _shuffle(machine: Machine, args: list[Any], span: Span) -> Any:
     shape = getattr(value_of(x), "shape", ())
     if not shape:
         raise TypeMismatch(f"`shuffle` got {describe_value(x)}, want an array", span)
-    return machine.apply(TABLE["index"], (x, (random.permutation(shape[0]),)), span)
+    return machine.apply(
+        TABLE["index"], (x, (machine.randomness.draw("permutation", shape[0]),)), span
+    )
 
 
 def _call(machine: Machine, function: Any, args: list[Any], span: Span) -> Any:
@@ -342,10 +344,10 @@ def check_calls(names: Names) -> None:
                     )
 
 
-def as_value(machine: Machine, name: str) -> Callable[[list[Any], Span], Any]:
+def as_value(name: str) -> Callable[[Machine, list[Any], Span], Any]:
     """A built-in function called through a value, with positional arguments only."""
 
-    def call(args: list[Any], span: Span) -> Any:
+    def call(machine: Machine, args: list[Any], span: Span) -> Any:
         if name in MACHINE_FUNCTIONS:
             function = MACHINE_FUNCTIONS[name]
             if name in DIFFERENTIATED:

@@ -24,18 +24,19 @@ from autodiff_cli.errors import (
     did_you_mean,
 )
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import Names, resolve
+from autodiff_cli.language.names import resolve
 from autodiff_cli.language.parser import parse
 from autodiff_cli.runtime.builtins import NAMES
 from autodiff_cli.runtime.checking import Comparison, Verdict, compare, differs
-from autodiff_cli.runtime.interpreter import deep_recursion, quiet_numpy
+from autodiff_cli.runtime.process import deep_recursion
+from autodiff_cli.runtime.program import Program
 from autodiff_cli.runtime.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff_cli.language.source import Source, Span
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.runtime.machine import Settings
     from autodiff_cli.runtime.subject import Swept
 
 MOST_SHOWN = 6
@@ -155,12 +156,13 @@ def _claim(statement: syntax.Statement) -> Claim:
     )
 
 
-def with_claims(names: Names, claims: Sequence[Claim]) -> Names:
+def with_claims(program: Program, claims: Sequence[Claim]) -> Program:
     """The program with every claim computed at its end, under the claim's hidden name.
 
     Raises:
         ProgramError: a claim is for, or reads, a name that the program does not have.
     """
+    names = program.names
     known = list(names.top.slots)
     for claim in claims:
         if claim.name not in names.top.slots:
@@ -170,8 +172,8 @@ def with_claims(names: Names, claims: Sequence[Claim]) -> Names:
                 help=did_you_mean(claim.name, known) or f"its names are: {', '.join(known)}",
                 kind="claim",
             )
-    program = names.program
-    *before, last = program.body.statements
+    tree = names.program
+    *before, last = tree.body.statements
     extra = [
         syntax.Assign(claim.span, (syntax.Name(claim.span, claim.hidden),), "", (claim.expression,))
         for claim in claims
@@ -179,9 +181,9 @@ def with_claims(names: Names, claims: Sequence[Claim]) -> Names:
     # An expression that ends the program is its result, and binds nothing that a claim can read.
     ends: tuple[syntax.Statement, ...]
     ends = (*extra, last) if isinstance(last, syntax.Evaluate) else (last, *extra)
-    body = syntax.Block(program.body.span, (*before, *ends))
+    body = syntax.Block(tree.body.span, (*before, *ends))
     with deep_recursion():
-        extended = resolve(syntax.Program(program.span, body), NAMES)
+        extended = resolve(syntax.Program(tree.span, body), NAMES)
     for name, known_input in extended.inputs.items():
         if name not in names.top.slots:
             raise ProgramError(
@@ -190,11 +192,11 @@ def with_claims(names: Names, claims: Sequence[Claim]) -> Names:
                 help=did_you_mean(name, known) or f"its names are: {', '.join(known)}",
                 kind="claim",
             )
-    return extended
+    return Program(extended)
 
 
 def verify_claims(
-    names: Names,
+    program: Program,
     claims: Sequence[Claim],
     inputs: Mapping[str, Any],
     wrt: Sequence[str],
@@ -214,12 +216,12 @@ def verify_claims(
     settings = replace(settings, on_print=lambda text: None)
     results = [Verified("claim", claim.name, claim.span.text) for claim in claims]
     here: dict[str, Any] = {}
-    for moves in _points(names, inputs, wrt, output, settings, samples, box):
+    for moves in _points(program, inputs, wrt, output, settings, samples, box):
         if all(result.verdict == "mismatch" for result in results):
             break
         try:
             of = [output, *(claim.hidden for claim in claims)]
-            subject = Subject(names, inputs, wrt, of, settings, moves)
+            subject = Subject(program, inputs, wrt, of, settings, moves)
             swept = subject.sweep(output)
         except LimitError:
             raise
@@ -242,7 +244,7 @@ def _claimed(subject: Subject, claim: Claim, swept: Swept) -> tuple[Any, Any]:
     """A claim's value in the shape of the gradient, and what rounding may take it off."""
     output = subject.outcome.outputs[claim.hidden]
     given, shape = value_of(output), shape_of(swept.gradient[claim.name])
-    with quiet_numpy():
+    with subject.outcome.machine.open():
         off = subject.noise(claim.hidden).value + EPSILON * np.abs(given)
     try:
         return np.broadcast_to(given, shape), np.broadcast_to(off, shape)
@@ -257,7 +259,7 @@ def _claimed(subject: Subject, claim: Claim, swept: Swept) -> tuple[Any, Any]:
 
 
 def _points(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str],
     output: str,
@@ -269,7 +271,7 @@ def _points(
     yield {}
     if not samples:
         return
-    start = Subject(names, inputs, list(dict.fromkeys([*wrt, *box])), [output], settings).targets
+    start = Subject(program, inputs, list(dict.fromkeys([*wrt, *box])), [output], settings).targets
     # What is computed from other names moves with them, and by itself only where that is asked.
     moving = [name for name in start if name in box or start[name].primitive is None]
     rng = np.random.default_rng(settings.seed)

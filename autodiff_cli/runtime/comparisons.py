@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.language import syntax
@@ -15,14 +14,11 @@ READ_AS_CONDITIONS = frozenset(("where", "all", "any"))
 """Functions that take a comparison for what it is, and not for the number 0 or 1."""
 
 
-@lru_cache(maxsize=4)
 def notes(program: syntax.Program) -> dict[syntax.Comparison, Note]:
     """What to note of each comparison, should it meet a node; most have nothing.
 
     A branch on `==` is taken on a set of measure zero, so that its derivative says nothing of
     the points beside it. A comparison used as a number is flat: the gradient ends there.
-
-    Kept for the last programs: one that is run thousands of times is read through once.
     """
     found: dict[syntax.Comparison, Note] = {}
     pending: list[tuple[Any, Place]] = [(program, "elsewhere")]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.interpreter import Outcome
-    from autodiff_cli.runtime.observing import Seen
+    from autodiff_cli.runtime.journal import Journal
 
 COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
 """Functions that read of their argument a size or a count."""
@@ -45,7 +45,9 @@ class Independence:
     details: list[str] = field(default_factory=list)
 
 
-def independence(outcome: Outcome, by: str, target: Node, seen: Seen | None = None) -> Independence:
+def independence(
+    outcome: Outcome, by: str, target: Node, seen: Journal | None = None
+) -> Independence:
     """Why no gradient reaches `by`, where nothing of it is below the output."""
     for cut in outcome.machine.detached.values():
         if target in below(cut.node):
@@ -95,7 +97,7 @@ def independence(outcome: Outcome, by: str, target: Node, seen: Seen | None = No
 # ── what an observed run tells besides ────────────────────────────────────────────────
 
 
-def _untaken_details(places: Places, uses: Sequence[syntax.Name], seen: Seen) -> list[str]:
+def _untaken_details(places: Places, uses: Sequence[syntax.Name], seen: Journal) -> list[str]:
     """The conditions that kept each use from running, one line each."""
     lines: dict[str, None] = {}
     for use in uses:
@@ -108,7 +110,7 @@ def _untaken_details(places: Places, uses: Sequence[syntax.Name], seen: Seen) ->
     return list(lines)
 
 
-def condition_text(condition: Any, seen: Seen) -> str:
+def condition_text(condition: Any, seen: Journal) -> str:
     """What a condition was when the program ran: `it was false: x was -1.0`."""
     answers = seen.answers.get(condition)
     if not answers:
@@ -127,7 +129,7 @@ def condition_text(condition: Any, seen: Seen) -> str:
     return f"{text}: {', '.join(values)}" if values else text
 
 
-def _idle(places: Places, uses: Sequence[syntax.Name], seen: Seen) -> list[str]:
+def _idle(places: Places, uses: Sequence[syntax.Name], seen: Journal) -> list[str]:
     """Loops that went round not once, and functions that were not called, around the uses."""
     lines: dict[str, None] = {}
     for use in uses:
@@ -228,7 +230,7 @@ class Places:
 
         return self._holds_above("untaken", holds, node)
 
-    def branch(self, node: Any, seen: Seen) -> tuple[syntax.If | None, syntax.Block | None]:
+    def branch(self, node: Any, seen: Journal) -> tuple[syntax.If | None, syntax.Block | None]:
         """The outermost `if` with a branch around `node` that did not run, and that branch."""
         found: tuple[syntax.If | None, syntax.Block | None] = None, None
         for parent, child in self._above(node):

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine import derivatives
 from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
 from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
-from autodiff_cli.runtime.findings import find
-from autodiff_cli.runtime.interpreter import (
-    Outcome,
-    Settings,
-    no_garbage_collection,
-    quiet_numpy,
-    run,
-)
+from autodiff_cli.runtime.interpreter import Outcome, run_in
+from autodiff_cli.runtime.machine import Machine, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.runtime.program import Program
 
 Kind = Literal["gradient", "jacobian", "hessian", "jvp", "hvp", "derivatives"]
 
@@ -107,7 +102,7 @@ class Evaluation:
 
 
 def evaluate(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
@@ -123,26 +118,36 @@ def evaluate(
     question = question or Question()
     if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
         wrt = list(question.tangents)
-    return answer(run(names, inputs, wrt, of, asked(settings, question)), question)
+    machine = Machine(asked(settings, question))
+    with machine.open():
+        return answer(run_in(machine, program, inputs, wrt, of, logged=False), question)
 
 
 def asked(settings: Settings | None, question: Question) -> Settings:
     """The settings of a run for a question: a `grad` of the program keeps to its kinks too."""
-    return replace(settings or Settings(), at_kink=question.at_kink)
+    settings = settings or Settings()
+    if settings.at_kink == question.at_kink:
+        return settings
+    return replace(settings, at_kink=question.at_kink)
 
 
 def answer(outcome: Outcome, question: Question) -> list[Evaluation]:
-    """Differentiates each output of a run that has ended; raises as `evaluate`."""
+    """Differentiates each output of a run whose program has ended, and which is still open.
+
+    Raises as `evaluate`.
+    """
     targets = bound_targets(outcome)
     evaluations = []
-    with no_garbage_collection(), quiet_numpy():
-        for name, output in outcome.outputs.items():
-            kinks = Kinks(outcome.graph, question.at_kink)
-            with telling_what(name):
-                found, direction = _derivatives(question, outcome, name, output, targets, kinks)
-            evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
-            evaluation.direction = direction
-            evaluations.append(evaluation)
+    for name, output in outcome.outputs.items():
+        kinks = Kinks(question.at_kink)
+        try:
+            found, direction = _derivatives(question, outcome, name, output, targets, kinks)
+        except AdiffError as error:
+            tell_what(error, name)
+            raise
+        evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
+        evaluation.direction = direction
+        evaluations.append(evaluation)
     return evaluations
 
 
@@ -156,30 +161,48 @@ def evaluation_of(
 ) -> Evaluation:
     """The evaluation of an output whose derivatives were `found`, with all there is to tell."""
     output = outcome.outputs[name]
+    graph = outcome.graph
     evaluation = Evaluation(
         name,
         value_of(output),
         kind,
         found,
         {target: node.value for target, node in targets.items()},
-        nodes=len(outcome.graph.nodes),
-        leaves=outcome.graph.leaves,
+        nodes=len(graph.nodes),
+        leaves=graph.leaves,
         several=len(outcome.outputs) > 1,
     )
-    labelled = dict(evaluation.labelled())
-    evaluation.findings = find(outcome, name, output, labelled, _by_target(evaluation), kinks)
+    machine = outcome.machine
+    if kinks.met or machine.kinks_met or machine.noted or _is_odd(evaluation):
+        from autodiff_cli.runtime.findings import find
+
+        labelled = dict(evaluation.labelled())
+        evaluation.findings = find(outcome, name, output, labelled, _by_target(evaluation), kinks)
     return evaluation
 
 
-@contextmanager
-def telling_what(name: str) -> Iterator[None]:
+def _is_odd(evaluation: Evaluation) -> bool:
+    """Whether there may be something to tell of the numbers: one is not finite, or all are 0."""
+    if _is_empty(evaluation.value, zero=False):
+        return True
+    if evaluation.kind in ("gradient", "jacobian"):
+        return any(_is_empty(value) for value in evaluation.found.values())
+    if evaluation.kind == "jvp":
+        return _is_empty(evaluation.found)
+    return True  # of second and higher derivatives, which cost more than to look at them
+
+
+def _is_empty(value: Any, zero: bool = True) -> bool:
+    """Whether a value is not finite somewhere, or, where that counts, 0 everywhere."""
+    if isinstance(value, (int, float)):
+        return (zero and value == 0) or not math.isfinite(value)
+    return bool(not np.isfinite(value).all() or (zero and not value.any()))
+
+
+def tell_what(error: AdiffError, name: str) -> None:
     """An error of a sweep says of which output's."""
-    try:
-        yield
-    except AdiffError as error:
-        if error.where is not None and error.kind == "domain":
-            error.notes.append(f"while differentiating `{name}`")
-        raise
+    if error.where is not None and error.kind == "domain":
+        error.notes.append(f"while differentiating `{name}`")
 
 
 def _by_target(evaluation: Evaluation) -> dict[str, Any]:

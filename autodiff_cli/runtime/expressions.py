@@ -1,7 +1,7 @@
 """Expressions to closures: the tree is read once, and every operator becomes a function.
 
-A closure takes the frame of the call that runs and gives a value. What it shares with
-the others of its run, the machine, is bound into it.
+A closure takes the frame of the call that runs and gives a value. The frame has all that is
+of one run, so that a program is lowered once and run many times, in many threads.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.graph import Node, cast, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import SIGNS
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import index_key
 from autodiff_cli.errors import AdiffError, ProgramError, RunError, TypeMismatch
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, Scope, Variable
+from autodiff_cli.language.names import DIFFERENTIATED, HEAD, BuiltIn, Scope, Variable
 from autodiff_cli.runtime import builtins, calculus, operators
 from autodiff_cli.runtime.values import (
     NOTHING,
+    RUN,
     UNSET,
     BuiltInFunction,
     Frame,
@@ -29,9 +30,9 @@ from autodiff_cli.runtime.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from autodiff_cli.runtime.machine import Machine, Note
+    from autodiff_cli.runtime.program import Program
 
     Closure = Callable[[Frame], Any]
 
@@ -45,17 +46,11 @@ class ExpressionLowering:
     What blocks of statements need is the subclass's.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        names: Names,
-        scope: Scope,
-        notes: Mapping[syntax.Comparison, Note],
-    ) -> None:
-        self.machine = machine
-        self.notes = notes
-        self.names = names
+    def __init__(self, program: Program, scope: Scope, single: bool) -> None:
+        self.program = program
+        self.names = program.names
         self.scope = scope
+        self.single = single
         self._literals: dict[syntax.ArrayLiteral, list[Any] | None] = {}
 
     def tail(self, block: syntax.Block) -> Closure:
@@ -65,7 +60,7 @@ class ExpressionLowering:
         raise NotImplementedError
 
     def in_scope(self, scope: Scope) -> ExpressionLowering:
-        return type(self)(self.machine, self.names, scope, self.notes)
+        return type(self)(self.program, scope, self.single)
 
     def expression(self, node: Any) -> Closure:
         constant = self.constant(node)
@@ -82,7 +77,7 @@ class ExpressionLowering:
             if items is None:
                 return None
             try:
-                return self.machine.graph.cast(np.array(items))
+                return cast(np.array(items), self.single)
             except (ValueError, OverflowError):
                 # Of different shapes: `stack` has the words for it.
                 return None
@@ -90,7 +85,7 @@ class ExpressionLowering:
 
     def _literal(self, node: Any) -> Any:
         if isinstance(node, syntax.Number):
-            return self.machine.graph.cast(node.value)
+            return cast(node.value, self.single)
         if isinstance(node, syntax.ArrayLiteral):
             # Kept, as every level of a deep nest asks again.
             if node not in self._literals:
@@ -100,11 +95,11 @@ class ExpressionLowering:
         if isinstance(node, syntax.Unary) and isinstance(node.operand, syntax.Number):
             value = node.operand.value
             if node.operator != "not" and not isinstance(value, bool):
-                return self.machine.graph.cast(-value if node.operator == "-" else value)
+                return cast(-value if node.operator == "-" else value, self.single)
         if isinstance(node, syntax.Name):
             binding = self.names.bindings[node]
             if isinstance(binding, BuiltIn) and binding.name in builtins.CONSTANTS:
-                return self.machine.graph.cast(builtins.CONSTANTS[binding.name])
+                return cast(builtins.CONSTANTS[binding.name], self.single)
         return None
 
     def string(self, node: syntax.String) -> Closure:
@@ -113,7 +108,7 @@ class ExpressionLowering:
     def name(self, node: syntax.Name) -> Closure:
         binding = self.names.bindings[node]
         if isinstance(binding, BuiltIn):
-            function = BuiltInFunction(binding.name, builtins.as_value(self.machine, binding.name))
+            function = BuiltInFunction(binding.name, builtins.as_value(binding.name))
             return lambda frame: function
         return self.variable(node, binding.depth, binding.slot)
 
@@ -156,15 +151,15 @@ class ExpressionLowering:
     def unary(self, node: syntax.Unary) -> Closure:
         operand = self.expression(node.operand)
         if node.operator == "-":
-            return operators.unary(self.machine, TABLE["neg"], operand, node.span)
+            return operators.unary(TABLE["neg"], operand, node.span)
         if node.operator == "+":
             return operand
-        machine, span = self.machine, node.span
+        span = node.span
 
         def negation(frame: Frame) -> Any:
             value = operand(frame)
             if _is_array(value):
-                return machine.apply(TABLE["logical_not"], (value,), span)
+                return frame[RUN].apply(TABLE["logical_not"], (value,), span)
             return not truth(value, span)
 
         return negation
@@ -172,15 +167,15 @@ class ExpressionLowering:
     def binary(self, node: syntax.Binary) -> Closure:
         primitive = TABLE[OPERATORS[node.operator]]
         left, right = self.expression(node.left), self.expression(node.right)
-        return operators.binary(self.machine, primitive, left, right, node.span)
+        return operators.binary(primitive, left, right, node.span)
 
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
             primitive = TABLE[OPERATORS[node.operators[0]]]
-            note = self.notes.get(node)
-            return operators.comparison(self.machine, primitive, left, right, node.span, note)
-        machine, span = self.machine, node.span
+            note = self.program.notes.get(node)
+            return operators.comparison(primitive, left, right, node.span, note)
+        span = node.span
         primitives = [TABLE[OPERATORS[operator]] for operator in node.operators]
         operands = [self.expression(operand) for operand in node.operands]
 
@@ -189,11 +184,11 @@ class ExpressionLowering:
             holds: Any = True
             for primitive, operand in zip(primitives, operands[1:], strict=True):
                 right = operand(frame)
-                answer = machine.apply(primitive, (left, right), span)
+                answer = frame[RUN].apply(primitive, (left, right), span)
                 if holds is True:
                     holds = answer
                 else:
-                    holds = machine.apply(TABLE["logical_and"], (holds, answer), span)
+                    holds = frame[RUN].apply(TABLE["logical_and"], (holds, answer), span)
                 if holds is False:
                     return False
                 left = right
@@ -202,7 +197,7 @@ class ExpressionLowering:
         return chain
 
     def logical(self, node: syntax.Logical) -> Closure:
-        machine, span = self.machine, node.span
+        span = node.span
         left, right = self.expression(node.left), self.expression(node.right)
         left_span, right_span = node.left.span, node.right.span
         decided = node.operator == "or"
@@ -211,11 +206,13 @@ class ExpressionLowering:
         def evaluate(frame: Frame) -> Any:
             a = left(frame)
             if _is_array(a):
-                return machine.apply(primitive, (a, right(frame)), span)
+                return frame[RUN].apply(primitive, (a, right(frame)), span)
             if truth(a, left_span) is decided:
                 return decided
             b = right(frame)
-            return machine.apply(primitive, (a, b), span) if _is_array(b) else truth(b, right_span)
+            return (
+                frame[RUN].apply(primitive, (a, b), span) if _is_array(b) else truth(b, right_span)
+            )
 
         return evaluate
 
@@ -250,7 +247,7 @@ class ExpressionLowering:
         if self._is_built_in(node.function):
             assert isinstance(node.function, syntax.Name)
             return self._built_in_call(node, node.function.name)
-        machine, span = self.machine, node.span
+        span = node.span
         function = self.expression(node.function)
         arguments = [self.expression(argument.value) for argument in node.arguments]
 
@@ -258,13 +255,13 @@ class ExpressionLowering:
             called = function(frame)
             args = [argument(frame) for argument in arguments]
             if type(called) is UserFunction:
-                return machine.invoke(called, args, span)
-            return machine.call(called, args, span)
+                return frame[RUN].invoke(called, args, span)
+            return frame[RUN].call(called, args, span)
 
         return evaluate
 
     def _built_in_call(self, node: syntax.Call, name: str) -> Closure:
-        machine, span = self.machine, node.span
+        span = node.span
         if name in builtins.CONSTANTS:
             raise TypeMismatch(
                 f"`{name}` is a number, not a function",
@@ -283,40 +280,38 @@ class ExpressionLowering:
         ]
         if primitive is None:
             return lambda frame: builtins.call_machine_function(
-                machine, name, [closure(frame) for closure in closures], span
+                frame[RUN], name, [closure(frame) for closure in closures], span
             )
         if primitive.kind == "elementwise" and not primitive.variadic:
             if len(primitive.operands) == 1:
-                return operators.unary(machine, primitive, closures[0], span)
+                return operators.unary(primitive, closures[0], span)
             if len(primitive.operands) == 2:
-                return reduce(
-                    lambda a, b: operators.binary(machine, primitive, a, b, span), closures
-                )
-        return lambda frame: machine.apply(
+                return reduce(lambda a, b: operators.binary(primitive, a, b, span), closures)
+        return lambda frame: frame[RUN].apply(
             primitive, tuple([closure(frame) for closure in closures]), span
         )
 
     def function(self, node: syntax.Function) -> Closure:
         scope = self.names.scopes[node]
         parameters = tuple(parameter.name for parameter in node.parameters)
-        local = scope.size - 1 - len(parameters)
+        local = scope.size - HEAD - len(parameters)
         body = self.in_scope(scope).function_body(node)
         return lambda frame: UserFunction(node.name, parameters, local, body, frame)
 
     # ── arrays ────────────────────────────────────────────────────────────────────────
 
     def array(self, node: syntax.ArrayLiteral) -> Closure:
-        machine, span, stack = self.machine, node.span, TABLE["stack"]
+        span, stack = node.span, TABLE["stack"]
         items = [self.expression(item) for item in node.items]
-        return lambda frame: machine.apply(stack, (*[item(frame) for item in items], 0), span)
+        return lambda frame: frame[RUN].apply(stack, (*[item(frame) for item in items], 0), span)
 
     def index(self, node: syntax.Index) -> Closure:
-        machine, span, primitive = self.machine, node.span, TABLE["index"]
+        span, primitive = node.span, TABLE["index"]
         base, key = self.expression(node.base), self.key(node)
 
         def evaluate(frame: Frame) -> Any:
             array = base(frame)
-            return machine.apply(primitive, (array, key(frame, array)), span)
+            return frame[RUN].apply(primitive, (array, key(frame, array)), span)
 
         return evaluate
 
@@ -349,17 +344,17 @@ class ExpressionLowering:
         return lambda frame: slice(*[value_of(end(frame)) for end in ends])
 
     def attribute(self, node: syntax.Attribute) -> Closure:
-        machine, span, base = self.machine, node.span, self.expression(node.base)
+        span, base = node.span, self.expression(node.base)
         if node.name == "T":
-            return lambda frame: machine.apply(TABLE["transpose"], (base(frame), None), span)
+            return lambda frame: frame[RUN].apply(TABLE["transpose"], (base(frame), None), span)
         if node.name == "shape":
-            return lambda frame: machine.apply(TABLE["shape"], (base(frame),), span)
+            return lambda frame: frame[RUN].apply(TABLE["shape"], (base(frame),), span)
 
         target = self.target(node.base)
 
         def accumulated(frame: Frame) -> Any:
             base(frame)
-            return calculus.accumulated(machine, target(frame), span)
+            return calculus.accumulated(frame[RUN], target(frame), span)
 
         return accumulated
 
@@ -382,13 +377,14 @@ class ExpressionLowering:
             assert scope.parent is not None
             scope = scope.parent
         slot = scope.targets[node.name]
-        value, noted = self.variable(node, depth, binding.slot), self.machine.noted
+        value = self.variable(node, depth, binding.slot)
 
         def find(frame: Frame) -> Node:
             current = value(frame)
+            owner = frame
             for _ in range(depth):
-                frame = frame[0]
-            marked = frame[slot]
+                owner = owner[0]
+            marked = owner[slot]
             if not isinstance(marked, Node):
                 raise TypeMismatch(
                     f"`{node.name}` holds a function, want numbers to differentiate by",
@@ -396,7 +392,7 @@ class ExpressionLowering:
                     help="name what it is called with: `y = f(x)` is differentiated by `x`",
                 )
             if sweeps and current is not marked:
-                noted.setdefault(node.span, "rebound")
+                frame[RUN].noted.setdefault(node.span, "rebound")
             return marked
 
         return find
@@ -423,16 +419,16 @@ class ExpressionLowering:
         self, node: syntax.If, lower: Callable[[syntax.Block], Closure], missing: Any = NOTHING
     ) -> Closure:
         condition, condition_span = self.expression(node.condition), node.condition.span
-        then, then_block, taken = lower(node.then), node.then, self.machine.taken
+        then, then_block = lower(node.then), node.then
         otherwise_block = node.otherwise
         otherwise = always(missing) if otherwise_block is None else lower(otherwise_block)
 
         def evaluate(frame: Frame) -> Any:
             if truth(condition(frame), condition_span):
-                taken.add(then_block)
+                frame[RUN].taken.add(then_block)
                 return then(frame)
             if otherwise_block is not None:
-                taken.add(otherwise_block)
+                frame[RUN].taken.add(otherwise_block)
             return otherwise(frame)
 
         return evaluate

@@ -44,9 +44,11 @@ def find(
         kinks: those that the sweeps met.
     """
     graph = outcome.graph
+    findings = []
     met = kinks.met | outcome.machine.kinks_met
-    findings = [_at_kink(node) for node in once_a_span(graph.kinks, met)]
-    findings.extend(_lost(node) for node in once_a_span(graph.flats, met))
+    if met:
+        findings += [_at_kink(node) for node in once_a_span(graph.kinks, met)]
+        findings += [_lost(node) for node in once_a_span(graph.flats, met)]
     findings.extend(_noted(outcome))
     value = value_of(output)
     if not is_finite(value):

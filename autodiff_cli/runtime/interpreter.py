@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-import warnings
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine import memory
-from autodiff_cli.engine.graph import Graph, Node, value_of
-from autodiff_cli.engine.memory import in_words
-from autodiff_cli.engine.primitives import random
+from autodiff_cli.engine.graph import Graph, Node, Scalar, value_of
 from autodiff_cli.errors import (
     LimitError,
     ProgramError,
@@ -21,38 +14,18 @@ from autodiff_cli.errors import (
     UsageError,
     did_you_mean,
 )
-from autodiff_cli.language import syntax
-from autodiff_cli.language.names import Names, Scope, resolve, walk
-from autodiff_cli.language.parser import parse
-from autodiff_cli.language.syntax import Evaluate
-from autodiff_cli.runtime.builtins import NAMES, check_calls
-from autodiff_cli.runtime.comparisons import notes
-from autodiff_cli.runtime.machine import Limits, Machine
-from autodiff_cli.runtime.statements import StatementLowering
+from autodiff_cli.runtime.builtins import NAMES
+from autodiff_cli.runtime.machine import Machine, Settings
+from autodiff_cli.runtime.program import load
 from autodiff_cli.runtime.values import UNSET, Returned, describe_value, is_boolean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from autodiff_cli.engine.sweeps import AtKink
+    from autodiff_cli.language.names import Names, Scope
     from autodiff_cli.language.source import Source
-
-BYTES_OF_A_CHARACTER = 700
-"""What a long program takes, parsed and lowered, for each character of a dense text."""
-PYTHON_FRAMES = 10_000_000
-"""Closures call closures: Python's own limit would come long before --max-depth. Python to
-Python calls take no C stack (3.11 and later), so that the limit guards nothing here."""
-
-
-@dataclass(slots=True)
-class Settings:
-    """What a run is told besides the program and its inputs."""
-
-    limits: Limits = field(default_factory=Limits)
-    single: bool = False
-    seed: int | Sequence[int] | None = None
-    on_print: Callable[[str], None] = lambda text: None
-    at_kink: AtKink = "subgradient"
+    from autodiff_cli.runtime.program import Output, Program
+    from autodiff_cli.runtime.values import Frame
 
 
 @dataclass(slots=True)
@@ -65,44 +38,27 @@ class Outcome:
         machine: the graph, and what else was noted on the way.
     """
 
-    names: Names
+    program: Program
     outputs: dict[str, Any]
     targets: dict[str, Node | None]
     machine: Machine
+
+    @property
+    def names(self) -> Names:
+        return self.program.names
 
     @property
     def graph(self) -> Graph:
         return self.machine.graph
 
 
-def load(source: Source, limits: Limits | None = None) -> Names:
-    """The program of a source, with what its names refer to.
-
-    Raises:
-        LimitError: so long a text may take more memory than there is to be used.
-        ProgramError: syntax, a name that means nothing, or a call that can never succeed.
-    """
-    allowed = (limits or Limits()).memory
-    needed = BYTES_OF_A_CHARACTER * len(source.text)
-    if needed > allowed:
-        raise LimitError(
-            f"the program {source.name} has {len(source.text):,} characters, which may take "
-            f"{in_words(needed)}, and --max-memory allows {in_words(allowed)}",
-            help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
-        )
-    with deep_recursion(), no_garbage_collection():
-        names = resolve(parse(source), NAMES)
-        check_calls(names)
-    return names
-
-
 def run(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
     settings: Settings | None = None,
-    lowering_class: type[StatementLowering] = StatementLowering,
+    logged: bool = False,
 ) -> Outcome:
     """Runs a program once.
 
@@ -110,37 +66,50 @@ def run(
         inputs: a value for each input, but those with a default: floats, arrays, booleans.
         wrt: top-level names to differentiate by; every floating input where it is None.
         of: top-level names to give out; the program's result where it is None.
-        lowering_class: what makes closures of the program; one that watches can stand in.
+        logged: the run keeps a journal.
 
     Raises:
         UsageError: an input is missing, unknown or not the program's to take; `wrt` or `of`
             names nothing.
         RunError: the program failed.
     """
-    settings = settings or Settings()
+    machine = Machine(settings or Settings())
+    with machine.open():
+        return run_in(machine, program, inputs, wrt, of, logged)
+
+
+def run_in(
+    machine: Machine,
+    program: Program,
+    inputs: Mapping[str, Any],
+    wrt: Sequence[str] | None,
+    of: Sequence[str] | None,
+    logged: bool,
+) -> Outcome:
+    """Runs a program in a machine that is new, and open; else as `run`."""
+    names = program.names
     check_inputs(names, inputs)
-    wanted = _outputs(names, of)
-    _check_wrt(names, wrt or ())
-    machine = Machine(settings.limits, settings.single, settings.on_print, settings.at_kink)
-    random.seed(settings.seed)
-    memory.set_largest(settings.limits.memory)
-    by = floating_inputs(names, inputs) if wrt is None else list(wrt)
-    lowering = lowering_class(machine, names, names.top, notes(names.program))
-    lowering.targets = frozenset(by)
-    lowering.floats_only = wrt is None
-    with deep_recursion(), no_garbage_collection(), quiet_numpy():
-        frame = _frame(machine, names.top, inputs, by)
-        try:
-            body = lowering.tail(names.program.body)
-            result = body(frame)
-        except MemoryError:
-            raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
+    by = tuple(floating_inputs(names, inputs) if wrt is None else wrt)
+    prepared = program.prepared(
+        by, wrt is None, None if of is None else tuple(of), machine.graph.single, logged
+    )
+    if logged:
+        from autodiff_cli.runtime.journal import Journal
+
+        machine.journal = Journal(machine.graph)
+    frame = machine.frame(prepared.size)
+    _set_inputs(machine, frame, names.top, inputs, by)
+    try:
+        result = prepared.body(frame)
+    except MemoryError:
+        raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
-    outputs = {name: _output(names, name, frame, result, of is None) for name in wanted}
+    outputs = {output.name: _value(output, frame, result) for output in prepared.outputs}
+    targets = machine.targets
     if wrt is None:
-        by = [name for name in by if name in machine.targets]
-    return Outcome(names, outputs, {name: machine.targets.get(name) for name in by}, machine)
+        by = tuple([name for name in by if name in targets])
+    return Outcome(program, outputs, {name: targets.get(name) for name in by}, machine)
 
 
 def floating_inputs(names: Names, inputs: Mapping[str, Any]) -> list[str]:
@@ -154,7 +123,8 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
     Raises:
         ProgramError: it is not one expression, or it reads a name.
     """
-    names = load(source, settings.limits if settings else None)
+    program = load(source, settings.limits if settings else None)
+    names = program.names
     statements = names.program.body.statements
     if len(statements) != 1 or names.results != ("result",):
         raise ProgramError("got a program, want one expression", names.program.span)
@@ -164,7 +134,7 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
             name.span,
             kind="name",
         )
-    return value_of(run(names, {}, settings=settings).outputs["result"])
+    return value_of(run(program, {}, settings=settings).outputs["result"])
 
 
 # ── inputs and outputs ────────────────────────────────────────────────────────────────
@@ -222,57 +192,18 @@ def _missing_input(names: Names, name: str, inputs: Mapping[str, Any]) -> UsageE
     )
 
 
-def _outputs(names: Names, of: Sequence[str] | None) -> list[str]:
-    if of is None:
-        if not names.results:
-            last = names.program.body.statements[-1]
-            raise ProgramError(
-                "the program has no result: its last statement is no expression or assignment",
-                last.span,
-                help="end it with an expression, or name an output with --of NAME",
-                kind="result",
-            )
-        return list(names.results)
-    for name in of:
-        if name not in names.top.slots and not (name == "result" == "".join(names.results)):
-            raise UsageError(
-                f"--of {name}: the program has no such name",
-                help=did_you_mean(name, names.top.slots),
-                kind="output",
-            )
-    return list(of)
-
-
-def _check_wrt(names: Names, wrt: Sequence[str]) -> None:
-    for name in wrt:
-        if name not in names.top.slots:
-            raise UsageError(
-                f"--wrt {name}: the program has no such name",
-                help=did_you_mean(name, names.top.slots)
-                or "its names are: " + ", ".join(names.top.slots),
-                kind="wrt",
-            )
-        span = names.top.bound_at[name]
-        if any(
-            isinstance(node, syntax.FunctionDefinition) and node.name.span is span
-            for node in walk(names.program.body)
-        ):
-            raise UsageError(
-                f"--wrt {name}: got a function, want a number or an array",
-                span,
-                help="differentiate by what it is called with",
-                kind="wrt",
-            )
-
-
-def _frame(
-    machine: Machine, scope: Scope, inputs: Mapping[str, Any], by: Sequence[str]
-) -> list[Any]:
-    """The program's variables before its first statement: the inputs that were given."""
-    frame: list[Any] = [None, *([UNSET] * (scope.size - 1))]
+def _set_inputs(
+    machine: Machine,
+    frame: Frame,
+    scope: Scope,
+    inputs: Mapping[str, Any],
+    by: Sequence[str],
+) -> None:
+    """Gives the inputs that were given to the variables of a program that is to run."""
     for name, value in inputs.items():
+        slot = scope.slots[name]
         if is_boolean(value) and name not in by and name not in scope.targets:
-            frame[scope.slots[name]] = value
+            frame[slot] = value
             continue
         value = machine.as_float(value, name)
         if name in by or name in scope.targets:
@@ -281,22 +212,19 @@ def _frame(
                 machine.targets[name] = node
             if name in scope.targets:
                 frame[scope.targets[name]] = node
-        frame[scope.slots[name]] = value
-    return frame
+        frame[slot] = value
 
 
-def _output(names: Names, name: str, frame: list[Any], result: Any, unasked: bool) -> Any:
-    """The value of an output; `unasked` where nobody named it, and it is the last statement's."""
-    last = names.program.body.statements[-1]
-    is_last = unasked or "result" not in names.top.slots
-    if name == "result" and is_last and isinstance(last, Evaluate):
-        value, span = result, last.span
-    else:
-        value, span = frame[names.top.slots[name]], names.top.bound_at[name]
+def _value(output: Output, frame: Frame, result: Any) -> Any:
+    """The value of an output, where `result` is that of the program's last expression."""
+    name = output.name
+    value = result if output.slot is None else frame[output.slot]
+    if type(value) is Scalar:
+        return value
     if value is UNSET:
         raise RunError(
             f"output `{name}` was never given a value",
-            span,
+            output.span,
             label="this did not run",
             kind="name",
         )
@@ -305,39 +233,6 @@ def _output(names: Names, name: str, frame: list[Any], result: Any, unasked: boo
         return value
     raise TypeMismatch(
         f"output `{name}` is {describe_value(value)}, want a number or an array",
-        span,
+        output.span,
         help="end the program with an expression that has a value",
     )
-
-
-# ── the surroundings of a run ─────────────────────────────────────────────────────────
-
-
-@contextmanager
-def deep_recursion() -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, PYTHON_FRAMES))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Nodes form no cycles, and looking for some doubles the time of recording them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@contextmanager
-def quiet_numpy() -> Iterator[None]:
-    """Arithmetic is IEEE: what is nan or inf is reported at the end, by us."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield

@@ -1,17 +1,20 @@
 """What a run did beside its graph: its loops and calls as groups of nodes, its `backward`s.
 
-Only a run that is to be shown keeps a journal. A group holds positions in the list of nodes
-and no nodes, so that it costs little however much ran in it.
+Only a run that is to be explained keeps a journal. A group holds positions in the list of nodes
+and no nodes, so that it costs little however much ran in it; what the run decided is a number
+for each time that a condition was asked.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from autodiff_cli.engine.graph import Graph, Node
+    from autodiff_cli.language import syntax
     from autodiff_cli.language.source import Span
 
 GroupKind = Literal["loop", "call", "derivative"]
@@ -85,11 +88,19 @@ class Journal:
     Attributes:
         groups: those that hold nodes, an outer one before those in it.
         passes: every `backward` and `zero_grad`, in order.
+        ran: the blocks that ran: branches, bodies of loops and of functions.
+        values: what each operand of a condition was when it was last evaluated.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.groups: list[Group] = []
         self.passes: list[Backward | Cleared] = []
+        self.ran: set[syntax.Block] = set()
+        self.values: dict[Any, Any] = {}
+        self._asked: dict[Any, int] = {}
+        """The conditions in the order in which they were first asked, with their numbers."""
+        self._decided = array("q")
+        """Of every decision, the number of its condition, twice, and 1 more where it held."""
         self._nodes = graph.nodes
         self._open: list[tuple[Group, int]] = []
         """The groups that run, each with its place among `groups`."""
@@ -144,6 +155,25 @@ class Journal:
 
     def cleared(self, span: Span, targets: list[Node]) -> None:
         self.passes.append(Cleared(len(self._nodes), self._around(), span, targets))
+
+    def decided(self, condition: Any, holds: bool) -> None:
+        number = self._asked.setdefault(condition, len(self._asked))
+        self._decided.append(2 * number + holds)
+
+    @property
+    def decisions(self) -> list[tuple[Any, bool]]:
+        """Every condition that was asked, in order, and whether it held."""
+        conditions = list(self._asked)
+        return [(conditions[code >> 1], bool(code & 1)) for code in self._decided]
+
+    @property
+    def answers(self) -> dict[Any, Counter[bool]]:
+        """Of each condition that was asked, how often it held, and how often it did not."""
+        conditions = list(self._asked)
+        answers: dict[Any, Counter[bool]] = {}
+        for code, count in Counter(self._decided).items():
+            answers.setdefault(conditions[code >> 1], Counter())[bool(code & 1)] = count
+        return answers
 
     def _around(self) -> list[tuple[Group, int]]:
         return [(group, len(group.rounds)) for group, _ in self._open]

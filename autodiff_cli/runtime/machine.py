@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.engine.memory import in_words
 from autodiff_cli.engine.primitive import Primitive, apply, shape_of
 from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.surroundings import CURRENT, Surroundings
 from autodiff_cli.errors import AdiffError, LimitError, TypeMismatch
+from autodiff_cli.language.names import HEAD
 from autodiff_cli.runtime import own_rules
+from autodiff_cli.runtime.process import deep_recursion, no_garbage_collection
 from autodiff_cli.runtime.values import (
     NOTHING,
     UNSET,
@@ -21,12 +25,15 @@ from autodiff_cli.runtime.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, MutableMapping
+    from contextvars import Token
 
+    from autodiff_cli.engine.surroundings import Seed
     from autodiff_cli.engine.sweeps import AtKink
     from autodiff_cli.language.source import Span
     from autodiff_cli.language.syntax import Block
     from autodiff_cli.runtime.journal import Journal
+    from autodiff_cli.runtime.values import Frame
 
 Note = Literal["equality", "comparison", "static", "rebound"]
 """A branch on `==` or `!=` of what can be differentiated; a comparison of it used as a number; an
@@ -57,6 +64,22 @@ class Limits:
     memory: float = 4 * 2**30
 
 
+@dataclass(slots=True)
+class Settings:
+    """What a run is told besides the program and its inputs.
+
+    Attributes:
+        moves: how far the first value of a name is moved, for a run beside a point.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    single: bool = False
+    seed: Seed = None
+    on_print: Callable[[str], None] = lambda text: None
+    at_kink: AtKink = "subgradient"
+    moves: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(slots=True, frozen=True)
 class Detached:
     """A value that lost its history: where, and the node that it was."""
@@ -65,26 +88,44 @@ class Detached:
     node: Node
 
 
-class Machine:
-    """What the closures of a lowered program share while they run."""
+class Machine(Surroundings):
+    """One run: what the closures of a lowered program share while they run.
 
-    def __init__(
-        self,
-        limits: Limits,
-        single: bool = False,
-        on_print: Callable[[str], None] = lambda text: None,
-        at_kink: AtKink = "subgradient",
-    ) -> None:
-        self.graph = Graph(single)
-        self.at_kink = at_kink
-        self.limits = limits
-        self.on_print = on_print
+    It is open while the program runs, and while what it recorded is swept.
+    """
+
+    __slots__ = (
+        "accumulated",
+        "array_bytes",
+        "at_kink",
+        "depth",
+        "detached",
+        "graph",
+        "journal",
+        "kinks_met",
+        "limits",
+        "moves",
+        "non_finite_constant",
+        "noted",
+        "on_print",
+        "steps",
+        "taken",
+        "targets",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.seed, settings.limits.memory)
+        self.graph = Graph(settings.single)
+        self.at_kink: AtKink = settings.at_kink
+        self.limits = settings.limits
+        self.on_print = settings.on_print
+        self.moves = settings.moves
         self.steps = 0
         self.depth = 0
         self.array_bytes = 0
         self.targets: dict[str, Node] = {}
         """The nodes that the command differentiates by, each at the first value of its name."""
-        self.accumulated: dict[Node, Any] = {}
+        self.accumulated: MutableMapping[Node, Any] = {}
         """What `backward` has added up so far, for each leaf that it reached."""
         self.taken: set[Block] = set()
         """The branches of `if` that ran."""
@@ -95,9 +136,17 @@ class Machine:
         self.kinks_met: dict[Node, None] = {}
         """Where a `grad` or a `backward` of the program met a kink, or was lost."""
         self.journal: Journal | None = None
-        """What a run that is to be shown writes down beside its graph."""
+        """What a run that is to be explained writes down beside its graph."""
         self.non_finite_constant: tuple[Span, Primitive, tuple[Any, ...], Any] | None = None
         """The first operation on constants that made a nan or inf of finite numbers."""
+
+    def open(self) -> Open:
+        """Makes this the run of the thread, for as long as it is open."""
+        return Open(self)
+
+    def frame(self, size: int) -> Frame:
+        """The variables of a program before its first statement, none of them set."""
+        return [None, self, self.graph.nodes.append, *([UNSET] * (size - HEAD))]
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], span: Span) -> Any:
         """Evaluates a primitive on anything that a program can hand it."""
@@ -185,7 +234,7 @@ class Machine:
         if type(function) is UserFunction:
             return self.invoke(function, args, span)
         if type(function) is BuiltInFunction:
-            return function.call(args, span)
+            return function.call(self, args, span)
         raise TypeMismatch(
             f"got {describe_value(function)}, want a function to call",
             span,
@@ -210,7 +259,9 @@ class Machine:
                 )
             if self.journal is not None:
                 self.journal.enter("call", function.name or "fn", span)
-            result = function.body([function.frame, *args, *([UNSET] * function.locals)])
+            result = function.body(
+                [function.frame, self, self.graph.nodes.append, *args, *([UNSET] * function.locals)]
+            )
             value = result.value if type(result) is Returned else result
             if self.journal is not None:
                 self.journal.leave(value)
@@ -231,12 +282,20 @@ class Machine:
             node = self.graph.leaf(self.as_float(value, name), name)
         return node
 
+    def moved(self, name: str, value: Any, span: Span) -> Any:
+        """The first value of a name that is to be moved."""
+        if not isinstance(value, Node):
+            value = self.as_float(value, name)
+        return self.apply(TABLE["add"], (value, self.moves[name]), span)
+
     def as_float(self, value: Any, name: str) -> Any:
         """A value as the float, or the array of floats, that can be differentiated by.
 
         Raises:
             TypeMismatch: it is no number.
         """
+        if type(value) is float and not self.graph.single:
+            return value
         if isinstance(value, (bool, int, float)):
             return self.graph.cast(float(value))
         if hasattr(value, "astype"):
@@ -244,6 +303,32 @@ class Machine:
         raise TypeMismatch(
             f"`{name}` holds {describe_value(value)}, want numbers to differentiate by"
         )
+
+
+class Open:
+    """While it is open, a run is that of its thread, and what a run needs is out of its way."""
+
+    __slots__ = ("_collection", "_numpy", "_recursion", "_run", "_token")
+
+    def __init__(self, run: Machine) -> None:
+        self._run = run
+        self._recursion = deep_recursion()
+        self._collection = no_garbage_collection()
+        self._numpy = quiet_numpy()
+        self._token: Token[Surroundings] | None = None
+
+    def __enter__(self) -> None:
+        self._token = CURRENT.set(self._run)
+        self._recursion.__enter__()
+        self._collection.__enter__()
+        self._numpy.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._token is not None
+        self._numpy.__exit__()
+        self._collection.__exit__()
+        self._recursion.__exit__()
+        CURRENT.reset(self._token)
 
 
 def arity_error(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.primitive import NUMBERS
+from autodiff_cli.runtime.values import RECORD, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
-    from autodiff_cli.runtime.machine import Machine, Note
+    from autodiff_cli.runtime.machine import Note
     from autodiff_cli.runtime.values import Frame
 
     Closure = Callable[[Frame], Any]
@@ -27,18 +28,15 @@ RAISED = (ValueError, ArithmeticError)
 new = object.__new__
 
 
-def unary(machine: Machine, primitive: Primitive, operand: Closure, span: Span) -> Closure:
-    compute, beyond, kink = primitive.scalar, primitive.beyond, primitive.kink
-    record, kinks, flats = machine.graph.nodes.append, machine.graph.kinks, machine.graph.flats
-    flat = primitive.flat
-    general = machine.apply
+def unary(primitive: Primitive, operand: Closure, span: Span) -> Closure:
+    compute, beyond = primitive.scalar, primitive.beyond
     if compute is None:
-        return lambda frame: general(primitive, (operand(frame),), span)
+        return lambda frame: frame[RUN].apply(primitive, (operand(frame),), span)
 
     def evaluate(frame: Frame) -> Any:
         x = operand(frame)
         if type(x) is not Scalar:
-            return general(primitive, (x,), span)
+            return frame[RUN].apply(primitive, (x,), span)
         value = x.value
         node = new(Scalar)
         node.primitive = primitive
@@ -49,25 +47,16 @@ def unary(machine: Machine, primitive: Primitive, operand: Closure, span: Span) 
             node.value = beyond(value)
         node.span = span
         node.adjoint = 0.0
-        record(node)
-        if kink is not None and kink(value):
-            kinks.append(node)
-        elif flat:
-            flats.append(node)
+        frame[RECORD](node)
         return node
 
     return evaluate
 
 
-def binary(
-    machine: Machine, primitive: Primitive, left: Closure, right: Closure, span: Span
-) -> Closure:
-    compute, beyond, kink = primitive.scalar, primitive.beyond, primitive.kink
-    record, kinks, flats = machine.graph.nodes.append, machine.graph.kinks, machine.graph.flats
-    flat = primitive.flat
-    general = machine.apply
+def binary(primitive: Primitive, left: Closure, right: Closure, span: Span) -> Closure:
+    compute, beyond = primitive.scalar, primitive.beyond
     if compute is None:
-        return lambda frame: general(primitive, (left(frame), right(frame)), span)
+        return lambda frame: frame[RUN].apply(primitive, (left(frame), right(frame)), span)
 
     def evaluate(frame: Frame) -> Any:
         a = left(frame)
@@ -81,7 +70,7 @@ def binary(
             elif type(b) is int:
                 y = float(b)
             else:
-                return general(primitive, (a, b), span)
+                return frame[RUN].apply(primitive, (a, b), span)
         elif type(b) is Scalar and (type(a) is float or type(a) is int):
             x = float(a)
             y = b.value
@@ -91,10 +80,10 @@ def binary(
             except RAISED:
                 value = beyond(a, b)
             if value - value:
-                machine.note_non_finite(primitive, (a, b), value, span)
+                frame[RUN].note_non_finite(primitive, (a, b), value, span)
             return value
         else:
-            return general(primitive, (a, b), span)
+            return frame[RUN].apply(primitive, (a, b), span)
         node = new(Scalar)
         node.primitive = primitive
         node.args = (a, b)
@@ -104,40 +93,30 @@ def binary(
             node.value = beyond(x, y)
         node.span = span
         node.adjoint = 0.0
-        record(node)
-        if kink is not None and kink(x, y):
-            kinks.append(node)
-        elif flat:
-            flats.append(node)
+        frame[RECORD](node)
         return node
 
     return evaluate
 
 
 def comparison(
-    machine: Machine,
-    primitive: Primitive,
-    left: Closure,
-    right: Closure,
-    span: Span,
-    note: Note | None,
+    primitive: Primitive, left: Closure, right: Closure, span: Span, note: Note | None
 ) -> Closure:
     """As `note`, a comparison of what can be differentiated is worth a word."""
     compute = primitive.scalar
-    general, noted = machine.apply, machine.noted
     assert compute is not None
 
     def evaluate(frame: Frame) -> Any:
         a = left(frame)
         b = right(frame)
         if note is not None and (isinstance(a, Node) or isinstance(b, Node)):
-            noted.setdefault(span, note)
+            frame[RUN].noted.setdefault(span, note)
         if type(a) is Scalar:
             a = a.value
         if type(b) is Scalar:
             b = b.value
         if type(a) in NUMBERS and type(b) in NUMBERS:
             return compute(a, b)
-        return general(primitive, (a, b), span)
+        return frame[RUN].apply(primitive, (a, b), span)
 
     return evaluate

@@ -67,8 +67,7 @@ class Between:
         contribution may be of the shape that the operand was broadcast to.
         """
         g = self.adjoints[node]
-        if node in self.kinks:
-            g = self.kinks.meet(node, g)
+        g = self.kinks.meet(node, g)
         index = self.index
         operands = [
             (position, arg)
@@ -292,8 +291,7 @@ def _path(part: Between, trail: _Trail, rank: int, gradient: Any) -> Path:
     contribution = part.seed
     for step in range(len(positions) - 1, -1, -1):
         node, operand, position = nodes[step + 1], nodes[step], positions[step]
-        if node in part.kinks:
-            contribution = part.kinks.meet(node, contribution)
+        contribution = part.kinks.meet(node, contribution)
         numbers = scalar_partials(node)
         if numbers is not None:
             partials[step] = numbers[position]

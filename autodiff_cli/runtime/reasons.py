@@ -11,8 +11,7 @@ from autodiff_cli.errors import UsageError
 from autodiff_cli.runtime.dependence import independence
 from autodiff_cli.runtime.evaluation import Question, answer, seed_of
 from autodiff_cli.runtime.findings import once_a_span
-from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
-from autodiff_cli.runtime.observing import Seen, observing
+from autodiff_cli.runtime.interpreter import run
 from autodiff_cli.runtime.origins import is_finite, is_zero, operands_text, origin_of_value
 from autodiff_cli.runtime.paths import between, flow
 from autodiff_cli.runtime.poison import Reason, poison, value_reason
@@ -22,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autodiff_cli.engine.graph import Node
-    from autodiff_cli.language.names import Names
     from autodiff_cli.runtime.evaluation import Evaluation
-    from autodiff_cli.runtime.interpreter import Outcome, Settings
+    from autodiff_cli.runtime.interpreter import Outcome
+    from autodiff_cli.runtime.journal import Journal
+    from autodiff_cli.runtime.machine import Settings
     from autodiff_cli.runtime.paths import Between, Flow
+    from autodiff_cli.runtime.program import Program
     from autodiff_cli.runtime.zeros import End, Zeros
 
 REASONS_SHOWN = 3
@@ -93,7 +94,7 @@ class Explanation:
 
 
 def explain(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
@@ -106,8 +107,9 @@ def explain(
         UsageError: there is no name to differentiate by; and as `evaluation.evaluate`.
     """
     question = question or Question()
-    seen = Seen()
-    outcome = run(names, inputs, wrt, of, settings, observing(names.program, seen))
+    outcome = run(program, inputs, wrt, of, settings, logged=True)
+    seen = outcome.machine.journal
+    assert seen is not None
     if not outcome.targets:
         raise UsageError(
             "there is nothing to differentiate by",
@@ -117,20 +119,20 @@ def explain(
             kind="wrt",
         )
     explanations = []
-    for evaluation in answer(outcome, question):
-        for name in evaluation.gradient:
-            with no_garbage_collection(), quiet_numpy():
+    with outcome.machine.open():
+        for evaluation in answer(outcome, question):
+            for name in evaluation.gradient:
                 explanations.append(_explained(outcome, seen, evaluation, name, question))
     return explanations
 
 
 def _explained(
-    outcome: Outcome, seen: Seen, evaluation: Evaluation, name: str, question: Question
+    outcome: Outcome, seen: Journal, evaluation: Evaluation, name: str, question: Question
 ) -> Explanation:
     output, target = outcome.outputs[evaluation.output], outcome.targets[name]
     assert target is not None
     seed = seed_of(question, output, evaluation.output)
-    kinks = Kinks(outcome.graph, question.at_kink)
+    kinks = Kinks(question.at_kink)
     part = between(outcome.graph, target, output, seed, kinks)
     found = Explanation(evaluation, name, outcome, part.adjoints, seed)
     if not is_finite(evaluation.value) and found.verdict != "non-finite":
@@ -165,7 +167,7 @@ def is_zero_somewhere(value: Any) -> bool:
     return bool((value == 0).any())
 
 
-def _independent(outcome: Outcome, seen: Seen, by: str, target: Node) -> Reason:
+def _independent(outcome: Outcome, seen: Journal, by: str, target: Node) -> Reason:
     why = independence(outcome, by, target, seen)
     label = "read here" if why.kind == "untaken" else ""
     return Reason(

@@ -18,6 +18,7 @@ from autodiff_cli.runtime.values import (
     BREAK,
     CONTINUE,
     NOTHING,
+    RUN,
     UNSET,
     Frame,
     Returned,
@@ -117,17 +118,20 @@ class StatementLowering(ExpressionLowering):
 
     def marked(self, name: syntax.Name) -> Callable[[Frame, Any], Any]:
         """The value that a name is bound to: at its first, the node to differentiate by."""
-        machine, span = self.machine, name.span
+        span = name.span
         by_command = name.name in self.targets
         slot = self.scope.targets.get(name.name)
 
         def mark(frame: Frame, value: Any) -> Any:
             if slot is None:
-                if name.name in machine.targets:
+                if name.name in frame[RUN].targets:
                     return value
             elif frame[slot] is not UNSET:
                 return value
+            machine = frame[RUN]
             try:
+                if by_command and name.name in machine.moves:
+                    value = machine.moved(name.name, value, span)
                 node = machine.mark(name.name, value)
             except AdiffError as error:
                 error.where = span
@@ -189,16 +193,16 @@ class StatementLowering(ExpressionLowering):
         else:
             old = self.variable(target, 0, self.scope.slots[target.name])
         primitive = TABLE[OPERATORS[node.operator]]
-        return operators.binary(self.machine, primitive, old, value, node.span)
+        return operators.binary(primitive, old, value, node.span)
 
     def _old_element(self, target: syntax.Index) -> Closure:
         name = assigned_name(target)
         array = self.variable(name, 0, self.scope.slots[name.name])
-        machine, span, key = self.machine, target.span, self.key(target)
+        span, key = target.span, self.key(target)
 
         def element(frame: Frame) -> Any:
             value = array(frame)
-            return machine.apply(TABLE["index"], (value, key(frame, value)), span)
+            return frame[RUN].apply(TABLE["index"], (value, key(frame, value)), span)
 
         return element
 
@@ -223,18 +227,20 @@ class StatementLowering(ExpressionLowering):
         return name in self.targets or name in self.scope.targets
 
     def _store_element(self, target: syntax.Index, slot: int) -> Callable[[Frame, Any], None]:
-        machine, span, key = self.machine, target.span, self.key(target)
+        span, key = target.span, self.key(target)
         name = assigned_name(target)
         old = self.variable(name, 0, slot)
 
         def put(frame: Frame, value: Any) -> None:
             array = old(frame)
-            frame[slot] = machine.apply(TABLE["setindex"], (array, value, key(frame, array)), span)
+            frame[slot] = frame[RUN].apply(
+                TABLE["setindex"], (array, value, key(frame, array)), span
+            )
 
         return put
 
     def _take_apart(self, node: syntax.Assign, value: Closure) -> Closure:
-        machine, span = self.machine, node.span
+        span = node.span
         stores = [self.store(target) for target in node.targets]
 
         def run(frame: Frame) -> None:
@@ -249,7 +255,8 @@ class StatementLowering(ExpressionLowering):
                     )
                 count = shape[0] if shape[0] == len(stores) else 0
                 parts = [
-                    machine.apply(TABLE["index"], (whole_value, (i,)), span) for i in range(count)
+                    frame[RUN].apply(TABLE["index"], (whole_value, (i,)), span)
+                    for i in range(count)
                 ]
             if len(parts) != len(stores):
                 raise TypeMismatch(
@@ -271,7 +278,7 @@ class StatementLowering(ExpressionLowering):
 
     def _input_item(self, item: syntax.InputItem) -> Closure:
         """Takes the default, where no value was given from outside before the run."""
-        machine, name, span = self.machine, item.name.name, item.span
+        name, span = item.name.name, item.span
         slot = self.scope.slots[name]
         mark = self.marked(item.name) if self.is_target(name) else None
         marks_booleans = name in self.scope.targets or not self.floats_only
@@ -287,18 +294,19 @@ class StatementLowering(ExpressionLowering):
                 frame[slot] = mark(frame, value) if mark and marks_booleans else value
                 return
             if not isinstance(value, Node):
-                value = machine.as_float(value, name)
+                value = frame[RUN].as_float(value, name)
             frame[slot] = value if mark is None else mark(frame, value)
 
         return run
 
     def while_loop(self, node: syntax.While) -> Closure:
-        span, tick = node.span, self.machine.tick
+        span = node.span
         condition, condition_span = self.expression(node.condition), node.condition.span
         body = self.block(node.body)
         head = type(span)(span.source, span.start, condition_span.end)
 
         def run(frame: Frame) -> Any:
+            tick = frame[RUN].tick
             while truth(condition(frame), condition_span):
                 tick(head)
                 signal = body(frame)
@@ -312,12 +320,12 @@ class StatementLowering(ExpressionLowering):
         return run
 
     def for_loop(self, node: syntax.For) -> Closure:
-        tick = self.machine.tick
         head = type(node.span)(node.span.source, node.span.start, node.iterable.span.end)
         items = self._items(node.iterable)
         store, body = self.store(node.target), self.block(node.body)
 
         def run(frame: Frame) -> Any:
+            tick = frame[RUN].tick
             for item in items(frame):
                 tick(head)
                 store(frame, item)
@@ -333,7 +341,7 @@ class StatementLowering(ExpressionLowering):
 
     def _items(self, node: Any) -> Callable[[Frame], Any]:
         """What a `for` goes through. `range` is counted through, and makes no array."""
-        machine, span = self.machine, node.span
+        span = node.span
         if (
             isinstance(node, syntax.Call)
             and isinstance(node.function, syntax.Name)
@@ -362,7 +370,7 @@ class StatementLowering(ExpressionLowering):
                     help="to count, write `range(n)`",
                 )
             return iter(
-                [machine.apply(TABLE["index"], (array, (i,)), span) for i in range(shape[0])]
+                [frame[RUN].apply(TABLE["index"], (array, (i,)), span) for i in range(shape[0])]
             )
 
         return elements
@@ -393,10 +401,9 @@ class StatementLowering(ExpressionLowering):
 
     def print(self, node: syntax.Print) -> Closure:
         values = [self.expression(value) for value in node.values]
-        machine = self.machine
 
         def run(frame: Frame) -> None:
-            machine.on_print(" ".join(printed(value(frame)) for value in values))
+            frame[RUN].on_print(" ".join(printed(value(frame)) for value in values))
 
         return run
 

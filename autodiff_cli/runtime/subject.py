@@ -17,7 +17,6 @@ from autodiff_cli.engine.sweeps import Kinks, forward_sweep
 from autodiff_cli.errors import AdiffError, Finding, LimitError
 from autodiff_cli.runtime.evaluation import bound_targets, require_scalar
 from autodiff_cli.runtime.findings import find
-from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy
 from autodiff_cli.runtime.values import is_boolean
 from autodiff_cli.runtime.watching import differences, run_moved, side
 
@@ -25,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autodiff_cli.engine.differences import Slope
-    from autodiff_cli.language.names import Names
-    from autodiff_cli.runtime.interpreter import Outcome, Settings
+    from autodiff_cli.runtime.interpreter import Outcome
+    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.runtime.program import Program
     from autodiff_cli.runtime.watching import Decision, Side
 
 RULE_ALLOWED = 10.0
@@ -56,21 +56,21 @@ class Subject:
 
     def __init__(
         self,
-        names: Names,
+        program: Program,
         inputs: Mapping[str, Any],
         wrt: Sequence[str],
         of: Sequence[str] | None,
         settings: Settings,
         moves: Mapping[str, Any] | None = None,
     ) -> None:
-        self._names = names
+        self._program = program
         self._inputs = inputs
         self._moves = dict(moves or {})
         self._wrt = list(wrt)
         # For a value alone nothing need be recorded, but for what is a float as a target only.
         self._typed = [name for name in wrt if name not in inputs or is_boolean(inputs[name])]
         self._silent = replace(settings, on_print=lambda text: None)
-        self.outcome, _ = run_moved(names, inputs, self._moves, wrt, of, settings)
+        self.outcome, _ = run_moved(program, inputs, self._moves, wrt, of, settings)
         self.targets = {name: bound_targets(self.outcome)[name] for name in wrt}
 
     @property
@@ -91,8 +91,8 @@ class Subject:
         """
         node, targets = self.outcome.outputs[output], list(self.targets.values())
         require_scalar(self.outcome, output, node)
-        with no_garbage_collection(), quiet_numpy():
-            kinks = Kinks(self.outcome.graph)
+        with self.outcome.machine.open():
+            kinks = Kinks()
             found = derivatives.gradient(self.outcome.graph, node, targets, kinks=kinks)
             noise = rounding_noise(node, targets, found)
             by_name = dict(zip(self.targets, found, strict=True))
@@ -119,7 +119,7 @@ class Subject:
         node = self.outcome.outputs[output]
         if not isinstance(node, Node):
             return 0.0
-        with no_garbage_collection(), quiet_numpy():
+        with self.outcome.machine.open():
             tangents = forward_sweep(below(node), {self.targets[name]: direction})
         return number(tangents.get(node, 0.0))
 
@@ -130,7 +130,7 @@ class Subject:
         node = self.outcome.outputs[output]
         if not isinstance(node, Node):
             return None
-        with no_garbage_collection(), quiet_numpy():
+        with self.outcome.machine.open():
             order = below(node)
             if not precise.can(order):
                 return None
@@ -158,7 +158,7 @@ class Subject:
             raise
         except AdiffError:
             return []
-        with quiet_numpy():
+        with self.outcome.machine.open():
             return differences(left, right, distance)
 
     def wrong_rules(self, output: str, name: str) -> list[Finding]:
@@ -169,7 +169,7 @@ class Subject:
         target = self.targets[name]
         order = below(node)
         along = np.ones_like(target.value)
-        with no_garbage_collection(), quiet_numpy():
+        with self.outcome.machine.open():
             tangents = forward_sweep(order, {target: along})
             return [
                 _wrong_rule(one)
@@ -192,13 +192,13 @@ class Subject:
         self, output: str, name: str, shift: Any, wrt: Sequence[str]
     ) -> tuple[Outcome, list[Decision]]:
         moves = {**self._moves, name: self._moves.get(name, 0.0) + shift}
-        return run_moved(self._names, self._inputs, moves, wrt, [output], self._silent)
+        return run_moved(self._program, self._inputs, moves, wrt, [output], self._silent)
 
     def _replayed(self, output: str, name: str, shift: Any) -> dict[Node, Any]:
         node, target = self.outcome.outputs[output], self.targets[name]
         if not isinstance(node, Node):
             return {}
-        with no_garbage_collection(), quiet_numpy():
+        with self.outcome.machine.open():
             return replay(below(node), {target: plain(np.asarray(target.value) + shift)})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import Kinks, contributions, dense, reverse_sweep, zeros_of
+from autodiff_cli.errors import AdiffError
 from autodiff_cli.runtime.evaluation import (
     Question,
     asked,
@@ -15,22 +16,21 @@ from autodiff_cli.runtime.evaluation import (
     evaluation_of,
     require_scalar,
     seed_of,
-    telling_what,
+    tell_what,
 )
-from autodiff_cli.runtime.following import Following
-from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
+from autodiff_cli.runtime.interpreter import run
 from autodiff_cli.runtime.origins import is_zero
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from autodiff_cli.engine.graph import Graph
     from autodiff_cli.engine.sweeps import AtKink
-    from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.evaluation import Evaluation
-    from autodiff_cli.runtime.interpreter import Outcome, Settings
+    from autodiff_cli.runtime.interpreter import Outcome
     from autodiff_cli.runtime.journal import Backward, Cleared, Group
+    from autodiff_cli.runtime.machine import Machine, Settings
+    from autodiff_cli.runtime.program import Program
 
 
 @dataclass(slots=True, eq=False)
@@ -40,31 +40,32 @@ class Pass:
     Attributes:
         output: the node that it begins at.
         seed: its cotangent.
+        run: that recorded it.
         span: the `backward` that ran it; None for the command's own, from the output asked for.
     """
 
     output: Node
     seed: Any
     at_kink: AtKink
-    graph: Graph
+    run: Machine
     span: Span | None = None
-    _kinks: Kinks | None = None
+    _kinks: Kinks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kinks = Kinks(self.at_kink)
 
     def adjoints(self, wanted: Collection[Node], kinks: Kinks | None = None) -> dict[Node, Any]:
         """The adjoints of those of `wanted` that the pass reaches; `kinks` learn what it met."""
         if kinks is None:
-            kinks = Kinks(self.graph, self.at_kink)
-        with no_garbage_collection(), quiet_numpy():
-            return reverse_sweep(self.graph.up_to(self.output), self.seed, wanted, kinks=kinks)
+            kinks = Kinks(self.at_kink)
+        with self.run.open():
+            return reverse_sweep(self.run.graph.up_to(self.output), self.seed, wanted, kinks=kinks)
 
     def contributions(self, node: Node, adjoint: Any) -> Iterator[tuple[Node, Any]]:
         """Each operand of a node with what it gets of the node's adjoint, in its own shape."""
         if node.primitive is None or is_zero(adjoint):
             return
-        if self._kinks is None:
-            self._kinks = Kinks(self.graph, self.at_kink)
-        if node in self._kinks:
-            adjoint = self._kinks.meet(node, adjoint)
+        adjoint = self._kinks.meet(node, adjoint)
         for operand, part in contributions(node, adjoint):
             yield operand, dense(part, shape_of(operand.value))
 
@@ -97,7 +98,7 @@ class Trace:
         self.result = None
         if isinstance(output, Node):
             seed = seed_of(question, output, name)
-            self.result = Pass(output, seed, question.at_kink, outcome.graph)
+            self.result = Pass(output, seed, question.at_kink, outcome.machine)
 
     @property
     def nodes(self) -> list[Node]:
@@ -105,17 +106,20 @@ class Trace:
 
     def pass_of(self, event: Backward) -> Pass:
         """The reverse pass that a `backward` of the program ran."""
-        return Pass(event.output, event.seed, "subgradient", self.outcome.graph, event.span)
+        return Pass(event.output, event.seed, "subgradient", self.outcome.machine, event.span)
 
     def sweep(self, wanted: Collection[Node]) -> dict[Node, Any]:
         """Runs the pass from the output, for the evaluation and for the adjoints of `wanted`."""
         targets, swept = self._targets, self.result
-        kinks = Kinks(self.outcome.graph, "subgradient" if swept is None else swept.at_kink)
-        with telling_what(self.name):
-            keep = {*wanted, *targets.values()}
+        kinks = Kinks("subgradient" if swept is None else swept.at_kink)
+        keep = {*wanted, *targets.values()}
+        try:
             adjoints = {} if swept is None else swept.adjoints(keep, kinks)
+        except AdiffError as error:
+            tell_what(error, self.name)
+            raise
         found = {name: adjoints.get(node, zeros_of(node)) for name, node in targets.items()}
-        with quiet_numpy():
+        with self.outcome.machine.open():
             self._evaluation = evaluation_of(
                 self.outcome, "gradient", self.name, found, targets, kinks
             )
@@ -131,7 +135,7 @@ class Trace:
 
 
 def trace(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     wrt: Sequence[str] | None = None,
     of: Sequence[str] | None = None,
@@ -143,5 +147,5 @@ def trace(
     `question` is for a gradient: of a single number, or weighed by a cotangent.
     """
     question = question or Question()
-    outcome = run(names, inputs, wrt, of, asked(settings, question), Following)
+    outcome = run(program, inputs, wrt, of, asked(settings, question), logged=True)
     return [Trace(outcome, name, question) for name in outcome.outputs]

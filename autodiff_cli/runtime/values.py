@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
 Frame = list[Any]
-"""The variables of one call: the enclosing function's frame, then a slot a variable."""
+"""The variables of one call: first the enclosing function's frame, the run, and what records a
+node of that run, which all closures read from here; then a slot a variable (`names.HEAD`)."""
+RUN = 1
+RECORD = 2
 
 
 class Marker:

@@ -6,27 +6,23 @@ an operation at whose kink they look from both sides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, plain
-from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.replay import arguments
 from autodiff_cli.engine.rules import cotangent
 from autodiff_cli.errors import Finding
-from autodiff_cli.runtime.interpreter import Outcome, Settings, run
-from autodiff_cli.runtime.observing import conditions_of
-from autodiff_cli.runtime.statements import StatementLowering
-from autodiff_cli.runtime.values import truth
+from autodiff_cli.runtime.interpreter import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from autodiff_cli.language import syntax
-    from autodiff_cli.language.names import Names
-    from autodiff_cli.runtime.values import Frame
+    from autodiff_cli.engine.graph import Node
+    from autodiff_cli.runtime.interpreter import Outcome
+    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.runtime.program import Program
 
 HALVINGS = 30
 """Of the way from one side to the other, when a jump is looked for."""
@@ -46,7 +42,7 @@ class Side:
 
 
 def run_moved(
-    names: Names,
+    program: Program,
     inputs: Mapping[str, Any],
     moves: Mapping[str, Any],
     wrt: Sequence[str],
@@ -61,46 +57,10 @@ def run_moved(
             given[name] = plain(np.asarray(given[name], np.float64) + shift)
         else:
             inner[name] = shift
-    decisions: list[Decision] = []
     by = list(dict.fromkeys([*wrt, *inner]))
-    outcome = run(names, given, by, of, settings, _watching(names, inner, decisions))
-    return outcome, decisions
-
-
-def _watching(
-    names: Names, moves: Mapping[str, Any], decisions: list[Decision]
-) -> type[StatementLowering]:
-    conditions, _ = conditions_of(names.program)
-
-    class Watching(StatementLowering):
-        def expression(self, node: Any) -> Callable[[Frame], Any]:
-            closure = super().expression(node)
-            if node not in conditions:
-                return closure
-
-            def decide(frame: Frame) -> bool:
-                holds = truth(closure(frame), node.span)
-                decisions.append((node, holds))
-                return holds
-
-            return decide
-
-        def marked(self, name: syntax.Name) -> Callable[[Frame, Any], Any]:
-            mark = super().marked(name)
-            if name.name not in moves or name.name not in self.targets:
-                return mark
-            machine, shift = self.machine, moves[name.name]
-
-            def moved(frame: Frame, value: Any) -> Any:
-                if name.name not in machine.targets:
-                    if not isinstance(value, Node):
-                        value = machine.as_float(value, name.name)
-                    value = machine.apply(TABLE["add"], (value, shift), name.span)
-                return mark(frame, value)
-
-            return moved
-
-    return Watching
+    outcome = run(program, given, by, of, replace(settings, moves=inner), logged=True)
+    assert outcome.machine.journal is not None
+    return outcome, outcome.machine.journal.decisions
 
 
 # ── what two sides differ in ──────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from measure import Row, against, duration, interleaved, is_installed, require_c
 
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.interpreter import load
+from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

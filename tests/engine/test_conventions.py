@@ -19,7 +19,7 @@ import pytest
 
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import Evaluation, evaluate
-from autodiff_cli.runtime.interpreter import load
+from autodiff_cli.runtime.program import load
 
 DOCUMENT = Path(__file__).parents[2] / "grammar" / "CONVENTIONS.md"
 DATA = Path(__file__).parents[1] / "data" / "conventions" / "conventions.json"

@@ -13,7 +13,8 @@ from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import load, run
+from autodiff_cli.runtime.interpreter import run
+from autodiff_cli.runtime.program import load
 
 TOLERANCE = 1e-11
 """Of the entries: how good each one is to the last digits is another test's."""

@@ -25,7 +25,8 @@ from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, re
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime import machine
 from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.interpreter import load, run
+from autodiff_cli.runtime.interpreter import run
+from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -245,7 +246,7 @@ def mutants(entry: Primitive) -> Iterator[Primitive]:
             if differentiable(entry, i):
                 rules = [*entry.partials]
                 rules[i] = scaled(rule) if callable(rule) else rule * 1.001 or 0.001
-                yield replace(entry, partials=tuple(rules), _scalar_pull=None)
+                yield replace(entry, partials=tuple(rules))
     elif entry.kind == "reduction":
         yield replace(entry, weight=scaled(entry.weight))
     elif entry.variadic:

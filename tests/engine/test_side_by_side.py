@@ -13,7 +13,9 @@ from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
 from autodiff_cli.engine.sweeps import reverse_sweep
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.interpreter import Settings, load, run
+from autodiff_cli.runtime.interpreter import run
+from autodiff_cli.runtime.machine import Settings
+from autodiff_cli.runtime.program import load
 from tests.engine import test_arrays, test_linalg
 from tests.engine.test_primitives import DIFFERENTIABLE, cases, differentiable, swept
 

@@ -15,7 +15,7 @@ import pytest
 from autodiff_cli.commands.examples import programs
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.interpreter import load
+from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

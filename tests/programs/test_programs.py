@@ -14,7 +14,7 @@ import pytest
 
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.interpreter import load
+from autodiff_cli.runtime.program import load
 from tests.golden import check_derivatives, check_printed, orphans
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ import pytest
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.table import as_table
 from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.interpreter import load
+from autodiff_cli.runtime.program import load
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,9 @@ from autodiff_cli.engine.derivatives import gradient
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.sweeps import Kinks, ones_of
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import load, run
+from autodiff_cli.runtime.interpreter import run
 from autodiff_cli.runtime.paths import BEST, Between, Flow, between, binary_order, flow
+from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def part(text: str, x: Any, wrt: str = "x") -> Part:
     (output,) = outcome.outputs.values()
     target = outcome.targets[wrt]
     assert isinstance(target, Node)
-    found = between(outcome.graph, target, output, ones_of(output), Kinks(outcome.graph))
+    found = between(outcome.graph, target, output, ones_of(output), Kinks())
     return Part(found, flow(found), gradient(outcome.graph, output, [target])[0])
 
 
@@ -86,7 +87,7 @@ def test_counted_and_ranked_as_all_paths_gone_one_by_one(text: str, x: float) ->
     target = outcome.targets["x"]
     if not isinstance(output, Node) or not math.isfinite(output.value):
         return
-    found = between(outcome.graph, target, output, 1.0, Kinks(outcome.graph))
+    found = between(outcome.graph, target, output, 1.0, Kinks())
     whole = found.adjoints.get(target)
     if whole is None or not math.isfinite(whole):
         return
@@ -181,5 +182,5 @@ def test_a_path_goes_from_the_name_to_the_output() -> None:
 def test_no_path() -> None:
     outcome = run(load(Source("<test>", "y = x\nz = 3.0 * w")), {"x": 1.0, "w": 2.0}, ["x"])
     target = outcome.targets["x"]
-    found = between(outcome.graph, target, outcome.outputs["z"], 1.0, Kinks(outcome.graph))
+    found = between(outcome.graph, target, outcome.outputs["z"], 1.0, Kinks())
     assert found.order == []
