@@ -195,7 +195,7 @@ def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
     from autodiff_cli.report.trace.brief import Style
 
     to_screen = options["output"] is None
-    write = import_module(f"autodiff_cli.report.trace.{'data' if form == 'json' else form}").text
+    write = import_module(f"autodiff_cli.report.trace.{form}").text
     style = Style(
         options["digits"],
         options["full"],

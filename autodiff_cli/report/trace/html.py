@@ -17,7 +17,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.report.trace.data import as_data
+from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.layers import layers
 from autodiff_cli.report.trace.structure import deepest
 from autodiff_cli.report.trace.view import View
@@ -64,9 +64,7 @@ def _script() -> str:
 
 def _deeper(view: View) -> View:
     """The same trace, opened as far as a document may hold."""
-    depth, rounds = max(
-        (deepest(view.trace, MOST_ROWS, view.kept, rounds), rounds) for rounds in ROUNDS
-    )
+    depth, rounds = max((deepest(view, MOST_ROWS, rounds), rounds) for rounds in ROUNDS)
     return View(view.trace, replace(view.choice, depth=depth, rounds=rounds))
 
 

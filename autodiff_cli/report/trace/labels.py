@@ -18,6 +18,7 @@ from autodiff_cli.report.numbers import number_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from autodiff_cli.report.trace.wrapping import Piece
     from autodiff_cli.runtime.interpreter import Outcome
 
 LETTERS = ("v", "n", "w", "t", "node")
@@ -101,6 +102,13 @@ class Labels:
             # A leaf has the first right to its name.
             bearers += self._bearers[name]
         return name if name and bearers == 1 else self.number(operand)
+
+    def called(self, node: Node) -> list[Piece]:
+        """A node's variable, and how formulas call it where that is otherwise: `a = v7`."""
+        label, name = self.label(node), self.name(node)
+        if name and name != label:
+            return [("name", name), ("", " = "), ("name", label)]
+        return [("name", label)]
 
     def expression(self, node: Node) -> str:
         """The source that made a node, on one line; of a sweep's own, what it computes."""

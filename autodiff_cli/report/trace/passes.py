@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff_cli.engine.sweeps import zeros_of
-from autodiff_cli.report.trace.structure import EventItem, folded
-from autodiff_cli.runtime.journal import Backward
+from autodiff_cli.report.trace.rows import EventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from autodiff_cli.engine.graph import Node
     from autodiff_cli.report.trace.view import View
@@ -52,40 +51,37 @@ class ReversePass:
     """
 
     after: int
-    event: Backward | None
+    event: EventRow | None
     output: int
     seed: Any
     sums: list[Sum]
 
 
-def reverse_passes(view: View, shown: Collection[Node]) -> Iterator[ReversePass]:
-    """Every pass that has a row, then the command's, with the adjoints of the nodes `shown`.
+def reverse_passes(view: View) -> Iterator[ReversePass]:
+    """Every pass that has a row, then the command's, with the adjoints of the visible nodes.
 
-    The terms come from all nodes that use one of them, shown or not. Each is swept when it is
-    asked for.
+    The terms come from all nodes that use one of them, visible or not. Each pass is swept when
+    it is asked for.
     """
-    passes: list[tuple[Pass, Backward | None]] = []
     folds = np.full(len(view.nodes), -1)
-    for place, item in enumerate(view.items()):
-        if isinstance(item, EventItem) and isinstance(item.event, Backward):
-            passes.append((view.trace.pass_of(item.event), item.event))
-        elif (part := folded(item)) is not None:
-            folds[part.start : part.end] = place
+    for position, fold in enumerate(view.folds):
+        folds[fold.start : fold.end] = position
+    for row in view.rows():
+        if isinstance(row, EventRow) and row.swept is not None:
+            yield _reverse_pass(view, row.swept, row, folds)
     if view.trace.result is not None:
-        passes.append((view.trace.result, None))
-    for swept, event in passes:
-        yield _reverse_pass(view, swept, event, shown, folds)
+        yield _reverse_pass(view, view.trace.result, None, folds)
 
 
 def _reverse_pass(
-    view: View, swept: Pass, event: Backward | None, shown: Collection[Node], folds: np.ndarray
+    view: View, swept: Pass, event: EventRow | None, folds: np.ndarray
 ) -> ReversePass:
     """`folds` has for each node of a folded row a number that is that row's, else -1."""
     numbers = view.labels.numbers
-    after = len(view.nodes) if event is None else event.at
-    wanted = set(shown)
+    after = len(view.nodes) if event is None else event.event.at
+    wanted = view.visible
     users = [node for node in view.nodes[:after] if any(arg in wanted for arg in node.parents)]
-    adjoints = swept.adjoints({*shown, *users})
+    adjoints = swept.adjoints(wanted.union(users))
     terms: dict[Node, list[Term]] = {swept.output: [Term(None, swept.seed)]}
     for node in sorted(users, key=numbers.__getitem__, reverse=True):
         if node in adjoints:

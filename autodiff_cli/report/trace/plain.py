@@ -57,17 +57,18 @@ def _fields(row: Row, style: Style) -> list[str]:
             "" if row.line is None else str(row.line),
         ]
     if isinstance(row, GroupRow):
+        results = row.results
         return [
             f"{row.first}-{row.last}",
             row.title,
             row.head,
             f"×{row.count}",
             ", ".join(operand.label for operand in row.operands),
-            "; ".join(f"{result.label} = {shown(result.value)}" for result in row.results),
+            "; ".join(f"{result.label} = {shown(result.value)}" for result in results),
             "",
             "; ".join(
                 f"{result.label}: {shown(result.adjoint)}"
-                for result in row.results
+                for result in results
                 if result.adjoint is not None
             ),
             str(row.line),
@@ -76,9 +77,8 @@ def _fields(row: Row, style: Style) -> list[str]:
         sums = [f"{one.name}.grad += {shown(one.added)}" for one in row.sums]
         totals = [f"{one.name}.grad = {shown(one.total)}" for one in row.sums]
         cleared = [f"{name}.grad = 0" for name in row.cleared]
-        verb = "zero_grad" if not row.sums else "backward"
         said = "; ".join(totals + cleared)
-        return ["", "", row.expression, verb, "", said, "; ".join(sums), "", str(row.line)]
+        return ["", "", row.expression, row.kind, "", said, "; ".join(sums), "", str(row.line)]
     range_ = f"{row.first}-{row.last}"
     rounds = f"{row.number} of {row.of}"
     if row.count > 1:

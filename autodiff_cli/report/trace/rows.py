@@ -1,16 +1,29 @@
-"""A trace as plain data: what each row of it says, with names in place of nodes."""
+"""The rows of a trace, which every format draws: nodes, groups, their rounds, and events.
+
+A row holds where it stands, and looks up what it says when it is asked: a trace may have a
+million of them, of which most are only counted.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+import numpy as np
 
-    from autodiff_cli.engine.graph import Node
+from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.report.trace.labels import operand_count
+from autodiff_cli.report.trace.partials import partials
+from autodiff_cli.runtime.journal import Backward
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from autodiff_cli.language.source import Span
     from autodiff_cli.report.trace.partials import Partial
+    from autodiff_cli.report.trace.view import View
+    from autodiff_cli.runtime.journal import Cleared, Group
+    from autodiff_cli.runtime.tracing import Pass
 
 
 @dataclass(slots=True)
@@ -22,102 +35,202 @@ class Operand:
     value: Any
 
 
-@dataclass(slots=True)
+def _operands(view: View, args: Iterable[Any]) -> list[Operand]:
+    numbers, label = view.labels.numbers, view.labels.label
+    return [
+        Operand(label(arg), numbers[arg] if isinstance(arg, Node) else None, value_of(arg))
+        for arg in args
+    ]
+
+
+@dataclass(slots=True, eq=False)
 class NodeRow:
-    """One node.
+    """One node, by its place in the list of nodes; `depth` groups and rounds are open around it."""
 
-    Attributes:
-        number: its place in the order of evaluation, from 1.
-        label: how formulas call it.
-        name: the variable that it is the value of; "" for none.
-        expression: the source that made it.
-        primitive, sign: the primitive's name, and the operator or name that programs write;
-            both empty for a leaf.
-        adjoint: of the pass shown; None where that does not reach it.
-        depth: how many levels of groups and rounds are open around it.
-    """
-
-    number: int
-    label: str
-    name: str
-    expression: str
-    primitive: str
-    sign: str
-    operands: list[Operand]
-    value: Any
-    partials: list[Partial]
-    adjoint: Any
-    span: Span | None
+    view: View
+    place: int
     depth: int
-    node: Node
 
     @property
-    def line(self) -> int | None:
-        return None if self.span is None else self.span.line
+    def node(self) -> Node:
+        return self.view.nodes[self.place]
 
+    @property
+    def number(self) -> int:
+        """Its place in the order of evaluation, from 1."""
+        return self.place + 1
 
-@dataclass(slots=True)
-class Result:
-    """A node of a group that is used after it."""
+    @property
+    def label(self) -> str:
+        """How formulas call it."""
+        return self.view.labels.label(self.node)
 
-    number: int
-    label: str
-    name: str
-    value: Any
-    adjoint: Any
+    @property
+    def name(self) -> str:
+        """The variable that it is the value of; "" for none."""
+        return self.view.labels.name(self.node)
 
+    @property
+    def expression(self) -> str:
+        """The source that made it."""
+        return self.view.labels.expression(self.node)
 
-@dataclass(slots=True, kw_only=True)
-class _Many:
-    """A row that many nodes stand behind: folded into it, or shown in the rows that follow.
+    @property
+    def primitive(self) -> str:
+        """The primitive's name; "" for a leaf."""
+        return "" if self.node.primitive is None else self.node.primitive.name
 
-    Attributes:
-        count: iterations, or calls.
-        first, last: the numbers of its nodes.
-        uses: gives the nodes outside that it uses, as `operands`; none where it is opened.
-        results: its nodes that are used outside; empty where it is opened.
-    """
-
-    count: int
-    first: int
-    last: int
-    uses: Callable[[], list[Operand]]
-    results: list[Result]
-    depth: int
+    @property
+    def sign(self) -> str:
+        """The operator or the name that programs write; "" for a leaf."""
+        return "" if self.node.primitive is None else self.node.primitive.title
 
     @property
     def operands(self) -> list[Operand]:
-        """Looked up when they are asked for: it takes a look at all nodes of the group."""
-        return self.uses()
+        node = self.node
+        if node.primitive is None:
+            return []
+        return _operands(self.view, node.args[: operand_count(node)])
+
+    @property
+    def value(self) -> Any:
+        return self.node.value
+
+    @property
+    def partials(self) -> list[Partial]:
+        return partials(self.node, self.view.labels)
+
+    @property
+    def adjoint(self) -> Any:
+        """Of the pass shown; None where that does not reach it."""
+        return self.view.adjoints.get(self.node)
+
+    @property
+    def span(self) -> Span | None:
+        return self.view.span_of(self.node)
+
+    @property
+    def line(self) -> int | None:
+        span = self.span
+        return None if span is None else span.line
 
 
-@dataclass(slots=True, kw_only=True)
-class GroupRow(_Many):
-    """A loop, calls or a derivative: folded into this row, or opened below it.
+@dataclass(slots=True, eq=False)
+class _Many:
+    """A row that many nodes stand behind: folded into it, or in the rows that follow.
 
     Attributes:
-        title: `loop`, or the function's name.
+        start, end: its nodes are those from one place of the list of nodes to the other.
+        count: how many iterations, or calls.
     """
 
-    kind: str
-    title: str
-    head: str
-    line: int
-    span: Span
+    view: View
+    group: Group
+    depth: int
     opened: bool
+    start: int
+    end: int
+    count: int
+
+    @property
+    def line(self) -> int:
+        return self.group.span.line
+
+    @property
+    def first(self) -> int:
+        """The number of its first node."""
+        return self.start + 1
+
+    @property
+    def last(self) -> int:
+        return self.end
+
+    @property
+    def uses(self) -> list[Node]:
+        """The nodes before it that its nodes are computed from; none where it is opened."""
+        numbers = self.view.labels.numbers
+        found = {
+            arg
+            for node in self.view.nodes[self.start : self.start if self.opened else self.end]
+            for arg in node.args
+            if isinstance(arg, Node) and numbers[arg] <= self.start
+        }
+        return sorted(found, key=numbers.__getitem__)
+
+    @property
+    def operands(self) -> list[Operand]:
+        return _operands(self.view, self.uses)
+
+    @property
+    def results(self) -> list[NodeRow]:
+        """Its nodes that are used after it; none where it is opened."""
+        if self.opened:
+            return []
+        used = np.nonzero(self.view.last_uses[self.start : self.end] >= self.end)[0]
+        return [NodeRow(self.view, self.start + int(place), self.depth) for place in used]
 
 
-@dataclass(slots=True, kw_only=True)
+class GroupRow(_Many):
+    """A loop, calls or a derivative."""
+
+    __slots__ = ()
+
+    @property
+    def title(self) -> str:
+        """`loop`, or the function's name."""
+        return _title(self.group)
+
+    @property
+    def head(self) -> str:
+        """The source that begins it, on one line."""
+        return " ".join(self.group.span.text.split())
+
+    @property
+    def caption(self) -> str:
+        return _caption(self.group)
+
+
+def _caption(group: Group) -> str:
+    """`loop line 7 ×1,000`, `f line 9 ×3`."""
+    count = len(group.rounds)
+    times = f" ×{count:,}" if group.kind == "loop" or count > 1 else ""
+    return f"{_title(group)} line {group.span.line}{times}"
+
+
+def _title(group: Group) -> str:
+    return "loop" if group.kind == "loop" else group.label
+
+
+@dataclass(slots=True, eq=False)
 class RoundRow(_Many):
-    """The head of an iteration, or of one of several calls, in an opened group.
+    """An iteration, or one of several calls, of an opened group.
 
-    `count` of them are folded into this row, from `number` on, where that is more than 1; then
-    `operands` and `results` are as of a folded group.
+    `count` of them are folded into this row, from `number` on, where that is more than 1.
     """
 
-    title: str
     number: int
-    of: int
+
+    @property
+    def of(self) -> int:
+        return len(self.group.rounds)
+
+    @property
+    def title(self) -> str:
+        """`iteration`, or the function's name."""
+        return "iteration" if self.group.kind == "loop" else self.group.label
+
+    @property
+    def rounds(self) -> str:
+        """`iteration 3`, `calls 4 to 997`."""
+        what = "iteration" if self.group.kind == "loop" else "call"
+        if self.opened:
+            return f"{what} {self.number}"
+        return f"{what}s {self.number} to {self.number + self.count - 1}"
+
+    @property
+    def caption(self) -> str:
+        """`iteration 3 of 9`, `calls 4 to 997 of f line 9 ×1,000`."""
+        return f"{self.rounds} of {self.of if self.opened else _caption(self.group)}"
 
 
 @dataclass(slots=True)
@@ -131,21 +244,53 @@ class SumRow:
     total: Any
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class EventRow:
-    """A `backward` or a `zero_grad` of the program.
+    """A `backward` or a `zero_grad` of the program."""
 
-    Attributes:
-        sums: of a `backward`, what it added.
-        cleared: of a `zero_grad`, the names whose gradient it cleared.
-    """
-
-    expression: str
-    line: int
-    sums: list[SumRow]
-    cleared: list[str]
+    view: View
+    event: Backward | Cleared
     depth: int
-    event: Any
+
+    @property
+    def kind(self) -> str:
+        return "backward" if isinstance(self.event, Backward) else "zero_grad"
+
+    @property
+    def expression(self) -> str:
+        return " ".join(self.event.span.text.split())
+
+    @property
+    def line(self) -> int:
+        return self.event.span.line
+
+    @property
+    def swept(self) -> Pass | None:
+        """The reverse pass that a `backward` ran."""
+        return self.view.trace.pass_of(self.event) if isinstance(self.event, Backward) else None
+
+    @property
+    def sums(self) -> list[SumRow]:
+        """What a `backward` added, by the names that it reached."""
+        labels = self.view.labels
+        found = self.event.sums if isinstance(self.event, Backward) else ()
+        return [
+            SumRow(
+                labels.name(one.target),
+                labels.numbers[one.target],
+                one.total - one.added,
+                one.added,
+                one.total,
+            )
+            for one in found
+        ]
+
+    @property
+    def cleared(self) -> list[str]:
+        """The names whose gradient a `zero_grad` cleared."""
+        targets = () if isinstance(self.event, Backward) else self.event.targets
+        return [self.view.labels.name(target) for target in targets]
 
 
-Row = NodeRow | GroupRow | RoundRow | EventRow
+ManyRow = GroupRow | RoundRow
+Row = NodeRow | ManyRow | EventRow

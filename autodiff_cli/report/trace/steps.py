@@ -11,22 +11,17 @@ import numpy as np
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.report.trace.brief import MOST_ELEMENTS, brief
-from autodiff_cli.report.trace.folds import fold_of, rounds_of, title_of
 from autodiff_cli.report.trace.labels import barred, operand_count
-from autodiff_cli.report.trace.partials import partials
 from autodiff_cli.report.trace.passes import reverse_passes
-from autodiff_cli.report.trace.structure import EventItem, GroupItem, NodeItem, RoundItem
+from autodiff_cli.report.trace.rows import EventRow, ManyRow, NodeRow
 from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_of
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.partials import Partial
     from autodiff_cli.report.trace.passes import ReversePass, Sum
-    from autodiff_cli.report.trace.structure import Item
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
     from autodiff_cli.runtime.tracing import Pass
@@ -71,25 +66,23 @@ class _Story:
 
     def told(self) -> Iterator[str]:
         view = self._view
-        passes = reverse_passes(view, view.visible)
+        passes = reverse_passes(view)
         yield from self._said(0, [("heading", "Forward pass: each operation computes its value.")])
-        done: list[tuple[Item, _Opened | None]] = []
+        done: list[tuple[NodeRow | ManyRow, _Opened | None]] = []
         opened: _Opened | None = None
-        for item in view.items():
-            while opened is not None and opened.depth >= item.depth:
+        for row in view.rows():
+            while opened is not None and opened.depth >= row.depth:
                 opened = opened.around
-            if isinstance(item, EventItem):
-                yield from self._headings(opened)
-                yield from self._event(item, passes, done)
-            elif isinstance(item, GroupItem) and item.opened:
-                opened = _Opened(title_of(item.group), item.depth, opened)
-            elif isinstance(item, RoundItem) and item.count == 1:
-                title = f"{rounds_of(item)} of {len(item.group.rounds)}"
-                opened = _Opened(title, item.depth, opened)
+            if isinstance(row, ManyRow) and row.opened:
+                opened = _Opened(row.caption, row.depth, opened)
+                continue
+            yield from self._headings(opened)
+            yield from self._source(row.line, row.depth)
+            if isinstance(row, EventRow):
+                yield from self._event(row, passes, done)
             else:
-                yield from self._headings(opened)
-                yield from self._forward(item)
-                done.append((item, opened))
+                yield from self._forward(row, row.depth + 1)
+                done.append((row, opened))
         yield "\n"
         evaluation = view.trace.evaluation
         if view.trace.result is None:
@@ -157,28 +150,16 @@ class _Story:
 
     # ── the forward pass ──────────────────────────────────────────────────────────────
 
-    def _forward(self, item: Item) -> Iterator[str]:
-        fold = fold_of(item)
-        if fold is not None:
-            yield from self._source(fold.line, item.depth)
-            yield from self._folded_forward(fold, item.depth + 1)
+    def _forward(self, row: NodeRow | ManyRow, depth: int) -> Iterator[str]:
+        if isinstance(row, ManyRow):
+            yield from self._folded_forward(row, depth)
             return
-        assert isinstance(item, NodeItem)
-        node = self._view.nodes[item.place]
-        span = self._view.span_of(node)
-        yield from self._source(None if span is None else span.line, item.depth)
-        called = self._called(node)
-        computed = self._computed(node, self._room(item.depth + 1) - width_of(called) - len(" = "))
-        said: list[Piece] = [*called, ("", f" = {computed}")]
-        if node.primitive is None:
+        called = self._labels.called(row.node)
+        room = self._room(depth) - width_of(called) - len(" = ")
+        said: list[Piece] = [*called, ("", f" = {self._computed(row.node, room)}")]
+        if row.node.primitive is None:
             said.append(("dim", "   a leaf"))
-        yield from self._said(item.depth + 1, said)
-
-    def _called(self, node: Node) -> list[Piece]:
-        label, name = self._labels.label(node), self._labels.name(node)
-        if name and name != label:
-            return [("name", name), ("", " = "), ("name", label)]
-        return [("name", label)]
+        yield from self._said(depth, said)
 
     def _computed(self, node: Node, room: int) -> str:
         """`x ^ 2 = 3 ^ 2 = 9`: the numbers in place of the names, arrays where there is room."""
@@ -197,50 +178,44 @@ class _Story:
             return f"{operation} = {value}"
         return whole
 
-    def _folded_forward(self, fold: Fold, depth: int) -> Iterator[str]:
-        view, part = self._view, fold.part
-        first, last = view.nodes[part.start], view.nodes[part.end - 1]
-        said: list[Piece] = [("heading", fold.title)]
-        said.append(("", f" folded ({self._range(first, last)})"))
-        calls = bisect_right(self._events, part.end) - bisect_right(self._events, part.start)
+    def _folded_forward(self, fold: ManyRow, depth: int) -> Iterator[str]:
+        said: list[Piece] = [("heading", fold.caption)]
+        said.append(("", f" folded ({self._range(fold.start, fold.end - 1)})"))
+        calls = bisect_right(self._events, fold.end) - bisect_right(self._events, fold.start)
         if calls:
             said.append(("", f", with {calls:,} `backward` and `zero_grad`"))
-        uses = ", ".join(self._labels.label(node) for node in view.uses(part))
+        uses = ", ".join(operand.label for operand in fold.operands)
         if uses:
             said.append(("", f", from {uses}"))
         yield from self._said(depth, said)
-        for node in view.results(part):
+        for result in fold.results:
+            value = self._shown(result.value)
             yield from self._said(
-                depth + 1, [*self._called(node), ("", f" = {self._shown(node.value)}")]
+                depth + 1, [*self._labels.called(result.node), ("", f" = {value}")]
             )
 
-    def _range(self, first: Node, last: Node) -> str:
-        number = self._labels.number
-        return number(first) if first is last else f"{number(first)} … {number(last)}"
+    def _range(self, *places: int) -> str:
+        numbers = [self._labels.number(self._view.nodes[place]) for place in places]
+        return " … ".join(dict.fromkeys(numbers))
 
     # ── a `backward` or `zero_grad` of the program ────────────────────────────────────
 
     def _event(
         self,
-        item: EventItem,
+        row: EventRow,
         passes: Iterator[ReversePass],
-        done: list[tuple[Item, _Opened | None]],
+        done: list[tuple[NodeRow | ManyRow, _Opened | None]],
     ) -> Iterator[str]:
-        event, depth = item.event, item.depth
-        name = self._labels.name
-        yield from self._source(event.span.line, depth)
-        if isinstance(event, Backward):
+        depth = row.depth + 1
+        if row.swept is not None:
             outside = self._opened
-            yield from self._reverse(next(passes), self._view.trace.pass_of(event), done, depth + 1)
+            yield from self._reverse(next(passes), row.swept, done, depth)
             self._opened, self._line = outside, None
-            for one in event.sums:
-                grad = f"{name(one.target)}.grad"
-                added, total = self._shown(one.added), self._shown(one.total)
-                said: list[Piece] = [("", f"{grad} += {added}   → {grad} = "), ("adjoint", total)]
-                yield from self._said(depth + 1, said)
-        else:
-            for target in event.targets:
-                yield from self._said(depth + 1, [("", f"{name(target)}.grad = 0")])
+        for one in row.sums:
+            said = f"{one.name}.grad += {self._shown(one.added)}   → {one.name}.grad = "
+            yield from self._said(depth, [("", said), ("adjoint", self._shown(one.total))])
+        for name in row.cleared:
+            yield from self._said(depth, [("", f"{name}.grad = 0")])
 
     # ── the reverse pass ──────────────────────────────────────────────────────────────
 
@@ -248,43 +223,32 @@ class _Story:
         self,
         found: ReversePass,
         swept: Pass,
-        done: list[tuple[Item, _Opened | None]],
+        done: list[tuple[NodeRow | ManyRow, _Opened | None]],
         depth: int,
     ) -> Iterator[str]:
-        called = "".join(text for _, text in self._called(swept.output))
+        called = "".join(text for _, text in self._labels.called(swept.output))
         words = f"Reverse pass from {called}: each node hands its adjoint on to its operands."
         yield from self._said(depth, [("heading", words)])
         sums = {one.node: one for one in found.sums}
         self._opened = self._line = None
-        for item, opened in reversed(done):
-            lines = list(self._reversed(item, sums, swept, depth))
+        for row, opened in reversed(done):
+            lines = list(self._reversed(row, sums, swept, depth + row.depth + 1))
             if lines:
                 yield from self._headings(opened, depth)
-                yield from self._source(self._line_of(item), depth + item.depth)
+                yield from self._source(row.line, depth + row.depth)
                 yield from lines
 
-    def _line_of(self, item: Item) -> int | None:
-        fold = fold_of(item)
-        if fold is not None:
-            return fold.line
-        assert isinstance(item, NodeItem)
-        span = self._view.span_of(self._view.nodes[item.place])
-        return None if span is None else span.line
-
     def _reversed(
-        self, item: Item, sums: dict[Node, Sum], swept: Pass, depth: int
+        self, row: NodeRow | ManyRow, sums: dict[Node, Sum], swept: Pass, depth: int
     ) -> Iterator[str]:
-        depth += item.depth + 1
-        fold = fold_of(item)
-        if fold is not None:
-            yield from self._folded_reverse(fold, sums, depth)
+        if isinstance(row, ManyRow):
+            yield from self._folded_reverse(row, sums, depth)
             return
-        assert isinstance(item, NodeItem)
-        node = self._view.nodes[item.place]
+        node = row.node
         if node not in sums:
             return
         done = sums[node]
-        said = self._called(node)
+        said = self._labels.called(node)
         if node.primitive is not None:
             said.append(("", f" = {self._labels.operation(node)}"))
         yield from self._said(depth, said)
@@ -299,7 +263,7 @@ class _Story:
             if swept.at_kink == "nan":
                 convention = "at a kink: the derivative is nan, as --at-kink says"
             yield from self._said(depth + 1, [("", convention)])
-        yield from self._handed_on(node, done.adjoint, swept, depth + 1)
+        yield from self._handed_on(row, done.adjoint, swept, depth + 1)
 
     def _accumulated(self, done: Sum) -> list[Piece]:
         """`x̄ = 0 + 6 = 6, then + 6 = 12`, the seed first where there is one."""
@@ -328,11 +292,11 @@ class _Story:
             return f" - {self._shown(-value)}"
         return f" + {self._shown(value)}"
 
-    def _handed_on(self, node: Node, adjoint: Any, swept: Pass, depth: int) -> Iterator[str]:
+    def _handed_on(self, row: NodeRow, adjoint: Any, swept: Pass, depth: int) -> Iterator[str]:
         """Each local derivative, and what the operand gets of the adjoint by it."""
+        node, found = row.node, row.partials
         parts = list(swept.contributions(node, adjoint))
         operands = [operand for operand, _ in parts]
-        found = partials(node, self._labels)
         for partial in found:
             if partial.operand not in operands or partial.operand not in self._view.visible:
                 continue
@@ -382,19 +346,17 @@ class _Story:
             return ""
         return f" = {self._factor(adjoint)} × {self._factor(factor)}"
 
-    def _folded_reverse(self, fold: Fold, sums: dict[Node, Sum], depth: int) -> Iterator[str]:
-        view, part = self._view, fold.part
-        reached = [sums[node] for node in view.results(part) if node in sums]
+    def _folded_reverse(self, fold: ManyRow, sums: dict[Node, Sum], depth: int) -> Iterator[str]:
+        reached = [sums[result.node] for result in fold.results if result.node in sums]
         if not reached:
             return
-        first, last = view.nodes[part.start], view.nodes[part.end - 1]
-        range_ = self._range(last, first)
-        yield from self._said(depth, [("heading", fold.title), ("", f" folded ({range_})")])
+        range_ = self._range(fold.end - 1, fold.start)
+        yield from self._said(depth, [("heading", fold.caption), ("", f" folded ({range_})")])
         for one in reversed(reached):
             yield from self._said(depth + 1, self._accumulated(one))
-        for node in view.uses(part):
+        for node in fold.uses:
             for term in sums[node].terms if node in sums else ():
-                if term.source is not None and part.start < term.source <= part.end:
+                if term.source is not None and fold.first <= term.source <= fold.last:
                     bar = barred(self._labels.label(node))
                     yield from self._said(
                         depth + 1, [("", f"{bar} += "), ("adjoint", self._shown(term.value))]

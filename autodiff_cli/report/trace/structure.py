@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autodiff_cli.runtime.journal import Backward, Cleared, Group
-    from autodiff_cli.runtime.tracing import Trace
+    from autodiff_cli.report.trace.rows import Row
+    from autodiff_cli.report.trace.view import View
+    from autodiff_cli.runtime.journal import Group
 
 EVERYTHING = 1_000_000
 """More levels than any program opens."""
@@ -21,68 +23,15 @@ DEEPEST = 63
 """Levels that are opened where nobody says how deep: a recursion may have thousands."""
 
 
-@dataclass(slots=True, frozen=True)
-class NodeItem:
-    """A node, by its place in the list of nodes; `depth` groups are open around it."""
-
-    place: int
-    depth: int
-
-
-@dataclass(slots=True, frozen=True)
-class GroupItem:
-    """A group: in one row, or opened, and then its rows follow."""
-
-    group: Group
-    depth: int
-    opened: bool
-
-
-@dataclass(slots=True, frozen=True)
-class RoundItem:
-    """An iteration of an opened loop, or one of several calls, before its rows.
-
-    `count` rounds in one row are folded, and their rows do not follow.
-    """
-
-    group: Group
-    number: int
-    depth: int
-    start: int
-    end: int
-    count: int = 1
-
-
-@dataclass(slots=True, frozen=True)
-class EventItem:
-    """A `backward` or a `zero_grad` of the program."""
-
-    event: Backward | Cleared
-    depth: int
-
-
-Item = NodeItem | GroupItem | RoundItem | EventItem
-
-
-def folded(item: Item) -> Group | RoundItem | None:
-    """What a row folds, from its `start` to its `end`; None for one that folds nothing."""
-    if isinstance(item, GroupItem):
-        return None if item.opened else item.group
-    return item if isinstance(item, RoundItem) and item.count > 1 else None
-
-
-def items(
-    trace: Trace, depth: int, kept: bytearray | None = None, rounds: int = EVERYTHING
-) -> Iterator[Item]:
-    """The rows with `depth` levels of groups opened; where `kept` is given, of its places only.
+def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
+    """The rows of what a view keeps, with `depth` levels of groups opened.
 
     Args:
-        kept: a byte for each node, 0 for those that are to be left out.
         rounds: of an opened group with more, so many, the first and the last of them; those
             between fold into one row.
     """
-    groups, events = trace.groups, trace.events
-    count = len(trace.nodes)
+    groups, events, kept = view.trace.groups, view.trace.events, view.kept
+    count = len(view.nodes)
     place = next_group = next_event = level = 0
     opened: list[tuple[Group, int]] = []
     """Those around `place`, each with the number of its next round."""
@@ -102,7 +51,7 @@ def items(
         ):
             next_event += 1
 
-    def due() -> Iterator[EventItem]:
+    def due() -> Iterator[EventRow]:
         """What ran before the node at `place`, as soon as the groups that it ran in are open."""
         nonlocal next_event
         while next_event < len(events) and events[next_event].at <= place:
@@ -112,7 +61,7 @@ def items(
                 for group, number in events[next_event].within
             ):
                 return
-            yield EventItem(events[next_event], level)
+            yield EventRow(view, events[next_event], level)
             next_event += 1
 
     while True:
@@ -131,7 +80,9 @@ def items(
                 end = following[0] if following else group.end
                 opened[-1] = (group, number + together)
                 if _has_rounds(group) and keeps(place, end):
-                    yield RoundItem(group, number + 1, level - 1, place, end, together)
+                    yield RoundRow(
+                        view, group, level - 1, together == 1, place, end, together, number + 1
+                    )
                 if together > 1:
                     place = end
                     skip_to(place)
@@ -140,22 +91,19 @@ def items(
         if next_group < len(groups) and groups[next_group].start <= place:
             group = groups[next_group]
             next_group += 1
-            if not keeps(group.start, group.end):
-                place = group.end
-                skip_events(group, EVERYTHING)
-            elif len(opened) < depth:
-                yield GroupItem(group, level, True)
-                opened.append((group, 0))
-                level += _levels(group)
-                continue
-            else:
-                yield GroupItem(group, level, False)
-                place = group.end
-                skip_events(group, EVERYTHING)
+            if keeps(group.start, group.end):
+                opens, times = len(opened) < depth, len(group.rounds)
+                yield GroupRow(view, group, level, opens, group.start, group.end, times)
+                if opens:
+                    opened.append((group, 0))
+                    level += _levels(group)
+                    continue
+            place = group.end
+            skip_events(group, EVERYTHING)
             skip_to(place)
             continue
         if kept is None or kept[place]:
-            yield NodeItem(place, level)
+            yield NodeRow(view, place, level)
         place += 1
 
 
@@ -168,13 +116,11 @@ def _levels(group: Group) -> int:
     return 1 + _has_rounds(group)
 
 
-def deepest(
-    trace: Trace, most: int, kept: bytearray | None = None, rounds: int = EVERYTHING
-) -> int:
+def deepest(view: View, most: int, rounds: int) -> int:
     """The levels of groups that can be opened with at most so many rows, up to `DEEPEST`."""
 
     def count(depth: int) -> int:
-        return sum(1 for _ in islice(items(trace, depth, kept, rounds), most + 1))
+        return sum(1 for _ in islice(rows(view, depth, rounds), most + 1))
 
     depths = range(DEEPEST + 1)
     last = max(bisect_right(depths, most, key=count) - 1, 0)

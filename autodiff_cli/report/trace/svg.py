@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.placement import Block, Link, place
-from autodiff_cli.report.trace.structure import NodeItem
+from autodiff_cli.report.trace.rows import NodeRow
 from autodiff_cli.report.trace.wiring import number, too_large, wiring
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def text(view: View, style: Style) -> Iterator[str]:
         UsageError: there is too much to be seen on it, or nothing.
     """
     # Counted first: to wire what is too much takes a minute.
-    nodes = sum(isinstance(item, NodeItem) for item in view.items())
+    nodes = sum(isinstance(row, NodeRow) for row in view.rows())
     if nodes > MOST_BOXES:
         raise too_large("the picture", nodes, MOST_BOXES, "boxes")
     boxes = wiring(view)

@@ -95,11 +95,8 @@ class _Writer:
             return self._group(row)
         if isinstance(row, EventRow):
             return self._event(row)
-        rounds = f"{row.number}"
-        if row.count > 1:
-            rounds = f"{row.number} to {row.number + row.count - 1}"
-        head = f"{row.title} {rounds} of {row.of}"
-        return [Text(), _indented(row.depth, Text(head, "italic")), Text(), Text(), Text(), Text()]
+        caption = Text(row.caption, "italic")
+        return [Text(), _indented(row.depth, caption), Text(), Text(), Text(), Text()]
 
     def _shown(self, value: object) -> str:
         return "" if value is None else brief(value, self._digits, self._full)
@@ -123,18 +120,18 @@ class _Writer:
         ]
 
     def _group(self, row: GroupRow) -> list[Text | Padding]:
-        letter = self._view.labels.number(self._view.nodes[row.first - 1])
-        last = self._view.labels.number(self._view.nodes[row.last - 1])
-        times = f" ×{row.count}" if row.kind == "loop" or row.count > 1 else ""
-        title = f"{row.title} line {row.line}{times}"
-        below = "" if row.opened else f"\n{letter} … {last}"
-        results = row.results[-RESULTS_SHOWN:]
-        more = [f"… {len(row.results) - len(results)} more"] if row.results != results else []
+        number, nodes = self._view.labels.number, self._view.nodes
+        first, last = number(nodes[row.start]), number(nodes[row.end - 1])
+        below = "" if row.opened else f"\n{first} … {last}"
+        results = row.results
+        left_out = max(len(results) - RESULTS_SHOWN, 0)
+        results = results[left_out:]
+        more = [f"… {left_out} more"] if left_out else []
         values = [f"{r.name or r.label} = {self._shown(r.value)}" for r in results]
         adjoints = [self._shown(r.adjoint) for r in results]
         return [
             Text("▾" if row.opened else "▸"),
-            _indented(row.depth, Text.assemble((title, "bold"), (below, "dim"))),
+            _indented(row.depth, Text.assemble((row.caption, "bold"), (below, "dim"))),
             Text("\n".join(more + values)),
             Text(row.head),
             Text("\n".join([""] * len(more) + adjoints)),

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.report.trace.brief import brief
-from autodiff_cli.report.trace.folds import Folds
-from autodiff_cli.report.trace.structure import EventItem
+from autodiff_cli.report.trace.rows import EventRow
 from autodiff_cli.report.trace.wrapping import folded, painted, width_of
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.folds import Fold
+    from autodiff_cli.report.trace.rows import ManyRow
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
     from autodiff_cli.runtime.tracing import Pass
@@ -37,14 +35,13 @@ def text(view: View, style: Style) -> Iterator[str]:
     """The tree of every `backward` that has a row, and then that of the output."""
     result = view.trace.result
     forest = _Forest(view, style)
-    events = (item.event for item in view.items() if isinstance(item, EventItem))
-    passes = [view.trace.pass_of(event) for event in events if isinstance(event, Backward)]
-    for swept in passes:
-        assert swept.span is not None
-        call = " ".join(swept.span.text.split())
-        yield from forest.heading(f"{call}, line {swept.span.line}")
-        yield from forest.trees(swept)
-        yield "\n"
+    inside = False
+    for row in view.rows():
+        if isinstance(row, EventRow) and row.swept is not None:
+            inside = True
+            yield from forest.heading(f"{row.expression}, line {row.line}")
+            yield from forest.trees(row.swept)
+            yield "\n"
     output = view.trace.name
     if result is None:
         value = brief(view.trace.evaluation.value, style.digits or DIGITS, style.full)
@@ -53,7 +50,7 @@ def text(view: View, style: Style) -> Iterator[str]:
             "by, and has no tree"
         )
         return
-    if passes:
+    if inside:
         yield from forest.heading(output)
     yield from forest.trees(result)
 
@@ -71,8 +68,6 @@ class _Forest:
     def __init__(self, view: View, style: Style) -> None:
         self._view, self._style = view, style
         self._digits = style.digits or DIGITS
-        self._folds = Folds(view)
-        self._numbers = view.labels.numbers
         # A number of so many digits fits a cell, with what else there is to it in an array.
         self._cell = max((style.width - LINE) // 5, self._digits + len("[-.e-308,"))
         rest = style.width - 2 * self._cell - LINE - 3 * GAP
@@ -88,7 +83,7 @@ class _Forest:
         shared = swept is view.shown
         self._adjoints = view.adjoints if shared else swept.adjoints(view.visible)
         self._drawn: set[Any] = set()
-        """Nodes, and folds by their first place."""
+        """Nodes, and rows that many are folded into."""
         self._waiting: deque[Node] = deque()
         titles = ("", "value", "adjoint", "line")
         yield from self._cells("", "", *([("heading", title)] for title in titles))
@@ -118,17 +113,16 @@ class _Forest:
                 yield node
 
     def _mark(self, node: Node) -> Any:
-        fold = self._folds.around(self._numbers[node] - 1)
-        return node if fold is None else fold.part.start
+        return self._view.fold_of(node) or node
 
     def _tree(self, root: Node) -> Iterator[str]:
         stack = [_Branch(root, "", "")]
         while stack:
             branch = stack.pop()
             node, guides = branch.node, branch.guides
-            fold = self._folds.around(self._numbers[node] - 1)
+            fold = self._view.fold_of(node)
             before = guides + branch.connector
-            mark = node if fold is None else fold.part.start
+            mark = fold or node
             inner = guides + {"": "", BRANCH: PASSING, LAST: NOTHING}[branch.connector]
             if mark in self._drawn:
                 yield from self._again(node, fold, before, inner)
@@ -147,32 +141,29 @@ class _Forest:
                 stack.append(_Branch(operand, inner, connector))
                 connector = BRANCH
 
-    def _operands(self, node: Node, fold: Fold | None) -> list[Node]:
+    def _operands(self, node: Node, fold: ManyRow | None) -> list[Node]:
         """What a node, or all nodes of a fold, are computed from, as far as that is shown."""
-        nodes = node.parents if fold is None else self._view.uses(fold.part)
+        nodes = node.parents if fold is None else fold.uses
         return [operand for operand in dict.fromkeys(nodes) if operand in self._view.visible]
 
     # ── lines ─────────────────────────────────────────────────────────────────────────
 
-    def _text(self, node: Node, fold: Fold | None) -> list[Piece]:
+    def _text(self, node: Node, fold: ManyRow | None) -> list[Piece]:
         labels = self._view.labels
-        label, name = labels.label(node), labels.name(node)
-        called: list[Piece] = [("name", label)]
-        if name and name != label:
-            called = [("name", name), ("", " = "), ("name", label)]
+        called = labels.called(node)
         if fold is not None:
-            return [*called, ("", " = "), ("heading", fold.title)]
+            return [*called, ("", " = "), ("heading", fold.caption)]
         if node.primitive is None:
             return called
         return [*called, ("", f" = {labels.operation(node)}")]
 
-    def _again(self, node: Node, fold: Fold | None, before: str, inner: str) -> Iterator[str]:
+    def _again(self, node: Node, fold: ManyRow | None, before: str, inner: str) -> Iterator[str]:
         label = ("name", self._view.labels.label(node))
         if fold is None:
             yield self._painted(before, [("dim", "↑ "), label])
         else:
             # Another result of the fold: a value of its own, and no operands of its own.
-            pieces: list[Piece] = [label, ("", " = "), ("dim", "↑ "), ("heading", fold.title)]
+            pieces: list[Piece] = [label, ("", " = "), ("dim", "↑ "), ("heading", fold.caption)]
             yield from self._line(node, pieces, before, inner)
 
     def _line(self, node: Node, pieces: Sequence[Piece], before: str, after: str) -> Iterator[str]:

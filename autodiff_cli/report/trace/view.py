@@ -1,46 +1,28 @@
-"""One trace as far as it was asked for: which rows it has, and what they say."""
+"""One trace as far as it was asked for: which rows it has, and what those look up."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.errors import UsageError, did_you_mean
-from autodiff_cli.report.trace.labels import Labels, operand_count
-from autodiff_cli.report.trace.partials import partials
-from autodiff_cli.report.trace.rows import (
-    EventRow,
-    GroupRow,
-    NodeRow,
-    Operand,
-    Result,
-    RoundRow,
-    SumRow,
-)
-from autodiff_cli.report.trace.structure import (
-    EVERYTHING,
-    ROWS,
-    GroupItem,
-    NodeItem,
-    RoundItem,
-    deepest,
-    folded,
-    items,
-)
+from autodiff_cli.report.trace.labels import Labels
+from autodiff_cli.report.trace.rows import ManyRow, NodeRow
+from autodiff_cli.report.trace.structure import EVERYTHING, ROWS, deepest, rows
 from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from autodiff_cli.language.source import Span
     from autodiff_cli.report.trace.rows import Row
-    from autodiff_cli.report.trace.structure import EventItem, Item
-    from autodiff_cli.runtime.journal import Group
     from autodiff_cli.runtime.tracing import Pass, Trace
 
 
@@ -82,7 +64,7 @@ class View:
         self.shown = trace.result or self._last_backward()
         self.kept = self._keep(choice)
         self.whole = self.kept is None
-        self.depth = deepest(trace, ROWS, self.kept) if choice.depth is None else choice.depth
+        self.depth = deepest(self, ROWS, EVERYTHING) if choice.depth is None else choice.depth
 
     def _last_backward(self) -> Pass | None:
         for event in reversed(self.trace.events):
@@ -92,8 +74,8 @@ class View:
 
     # ── which rows ────────────────────────────────────────────────────────────────────
 
-    def items(self) -> Iterator[Item]:
-        return items(self.trace, self.depth, self.kept, self.choice.rounds)
+    def rows(self) -> Iterator[Row]:
+        return rows(self, self.depth, self.choice.rounds)
 
     def _keep(self, choice: Choice) -> bytearray | None:
         if not choice.only and choice.lines is None:
@@ -150,18 +132,7 @@ class View:
                 found.add(node)
         return found
 
-    # ── what they say ─────────────────────────────────────────────────────────────────
-
-    def rows(self) -> Iterator[Row]:
-        for item in self.items():
-            if isinstance(item, NodeItem):
-                yield self._node_row(self.nodes[item.place], item.depth)
-            elif isinstance(item, GroupItem):
-                yield self._group_row(item)
-            elif isinstance(item, RoundItem):
-                yield self._round_row(item)
-            else:
-                yield self._event_row(item)
+    # ── what they look up ───────────────────────────────────────────────────────────────
 
     @cached_property
     def adjoints(self) -> dict[Node, Any]:
@@ -177,31 +148,21 @@ class View:
     @cached_property
     def visible(self) -> set[Node]:
         """The nodes that have a row, and the results of folded groups."""
-        wanted: set[Node] = set()
-        for item in self.items():
-            if isinstance(item, NodeItem):
-                wanted.add(self.nodes[item.place])
-            elif (part := folded(item)) is not None:
-                wanted.update(self.results(part))
-        return wanted
+        wanted = {row.node for row in self.rows() if isinstance(row, NodeRow)}
+        return wanted.union(result.node for fold in self.folds for result in fold.results)
 
-    def _node_row(self, node: Node, depth: int) -> NodeRow:
-        labels, primitive = self.labels, node.primitive
-        return NodeRow(
-            number=labels.numbers[node],
-            label=labels.label(node),
-            name=labels.name(node),
-            expression=labels.expression(node),
-            primitive="" if primitive is None else primitive.name,
-            sign="" if primitive is None else primitive.title,
-            operands=[] if primitive is None else self._operands(node.args[: operand_count(node)]),
-            value=node.value,
-            partials=partials(node, labels),
-            adjoint=self.adjoints.get(node),
-            span=self.span_of(node),
-            depth=depth,
-            node=node,
-        )
+    @cached_property
+    def folds(self) -> list[ManyRow]:
+        """The rows that many nodes are folded into."""
+        return [row for row in self.rows() if isinstance(row, ManyRow) and not row.opened]
+
+    def fold_of(self, node: Node) -> ManyRow | None:
+        """The row that a node is folded into."""
+        place = self.labels.numbers[node] - 1
+        position = bisect_right(self.folds, place, key=attrgetter("start")) - 1
+        if position < 0 or self.folds[position].end <= place:
+            return None
+        return self.folds[position]
 
     def span_of(self, node: Node) -> Span | None:
         """The source that made a node; of a leaf, where the program binds its name.
@@ -217,87 +178,16 @@ class View:
             return None
         return names.top.bound_at.get(node.span)
 
-    def _operands(self, args: Iterable[Any]) -> list[Operand]:
-        numbers, label = self.labels.numbers, self.labels.label
-        return [
-            Operand(label(arg), numbers[arg] if isinstance(arg, Node) else None, value_of(arg))
-            for arg in args
-        ]
-
-    def _group_row(self, item: GroupItem) -> GroupRow:
-        group = item.group
-        return GroupRow(
-            kind=group.kind,
-            title="loop" if group.kind == "loop" else group.label,
-            head=" ".join(group.span.text.split()),
-            line=group.span.line,
-            span=group.span,
-            count=len(group.rounds),
-            first=group.start + 1,
-            last=group.end,
-            opened=item.opened,
-            uses=partial(self._used, folded(item)),
-            results=self._results(folded(item)),
-            depth=item.depth,
-        )
-
-    def _round_row(self, item: RoundItem) -> RoundRow:
-        group = item.group
-        return RoundRow(
-            title="iteration" if group.kind == "loop" else group.label,
-            number=item.number,
-            of=len(group.rounds),
-            count=item.count,
-            first=item.start + 1,
-            last=item.end,
-            uses=partial(self._used, folded(item)),
-            results=self._results(folded(item)),
-            depth=item.depth,
-        )
-
-    def _used(self, part: Group | RoundItem | None) -> list[Operand]:
-        return [] if part is None else self._operands(self.uses(part))
-
-    def _results(self, part: Group | RoundItem | None) -> list[Result]:
-        return [] if part is None else [self._result(node) for node in self.results(part)]
-
-    def _result(self, node: Node) -> Result:
-        labels = self.labels
-        return Result(
-            labels.numbers[node],
-            labels.label(node),
-            labels.name(node),
-            node.value,
-            self.adjoints.get(node),
-        )
-
-    def uses(self, group: Group | RoundItem) -> list[Node]:
-        """The nodes before a group or a round that its nodes are computed from, in order."""
-        numbers = self.labels.numbers
-        found = {
-            arg
-            for node in self.nodes[group.start : group.end]
-            for arg in node.args
-            if isinstance(arg, Node) and numbers[arg] <= group.start
-        }
-        return sorted(found, key=numbers.__getitem__)
-
-    def results(self, group: Group | RoundItem) -> list[Node]:
-        """The nodes of a group or a round that are used after it, in order."""
-        used = np.nonzero(self._last_uses[group.start : group.end] >= group.end)[0]
-        return [self.nodes[group.start + int(place)] for place in used]
-
     @cached_property
-    def _last_uses(self) -> np.ndarray:
+    def last_uses(self) -> np.ndarray:
         """For each node of a folded group the place of the last that uses it after the group.
 
         An output is used at the end.
         """
         numbers = self.labels.numbers
         last = np.full(len(self.nodes), -1)
-        parts = (part for part in map(folded, self.items()) if part is not None)
         # What is used after a group is used after the end of the first.
-        start = min((part.end for part in parts), default=len(self.nodes))
+        start = min((fold.end for fold in self.folds), default=len(self.nodes))
         for place, node in enumerate(islice(self.nodes, start, None), start):
             for arg in node.args:
                 if isinstance(arg, Node):
@@ -307,22 +197,3 @@ class View:
         for node in outputs:
             last[numbers[node] - 1] = len(self.nodes)
         return last
-
-    def _event_row(self, item: EventItem) -> EventRow:
-        event = item.event
-        sums, cleared = [], []
-        if isinstance(event, Backward):
-            sums = [
-                SumRow(
-                    str(self.labels.name(s.target)),
-                    self.labels.numbers[s.target],
-                    s.total - s.added,
-                    s.added,
-                    s.total,
-                )
-                for s in event.sums
-            ]
-        else:
-            cleared = [self.labels.name(target) for target in event.targets]
-        text = " ".join(event.span.text.split())
-        return EventRow(text, event.span.line, sums, cleared, item.depth, event)

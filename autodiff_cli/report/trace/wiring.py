@@ -11,20 +11,17 @@ import numpy as np
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.brief import brief
-from autodiff_cli.report.trace.folds import fold_of, rounds_of, title_of
 from autodiff_cli.report.trace.labels import barred, constant, operand_count
-from autodiff_cli.report.trace.rows import NodeRow
-from autodiff_cli.report.trace.structure import GroupItem, RoundItem
+from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.report.trace.brief import Style
-    from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.labels import Labels
+    from autodiff_cli.report.trace.rows import ManyRow
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Group
 
 DIGITS = 4
 """Significant digits in a picture where nobody asks for others."""
@@ -148,7 +145,7 @@ class _Wirer:
         self._view = view
         self.boxes: list[Box] = []
         self._outputs: dict[Node, Output] = {}
-        self._folded: list[tuple[Box, Group | RoundItem]] = []
+        self._folded: list[tuple[Box, ManyRow]] = []
         """The boxes of several nodes, each with these."""
         self._outside: list[Box] = []
         self._make_boxes()
@@ -161,20 +158,19 @@ class _Wirer:
     def _make_boxes(self) -> None:
         around: list[tuple[int, str]] = []
         levels: list[int] = []
-        view = self._view
-        for place, (item, row) in enumerate(zip(view.items(), view.rows(), strict=True)):
-            while levels and levels[-1] >= item.depth:
+        for place, row in enumerate(self._view.rows()):
+            while levels and levels[-1] >= row.depth:
                 levels.pop()
                 around.pop()
-            fold = fold_of(item)
             if isinstance(row, NodeRow):
                 self._node(row, tuple(around))
-            elif fold is not None:
-                self._fold(fold, tuple(around))
-            elif isinstance(item, GroupItem | RoundItem):
-                levels.append(item.depth)
-                title = title_of(item.group) if isinstance(item, GroupItem) else rounds_of(item)
-                around.append((place, title))
+            elif isinstance(row, EventRow):
+                continue
+            elif row.opened:
+                levels.append(row.depth)
+                around.append((place, row.caption if isinstance(row, GroupRow) else row.rounds))
+            else:
+                self._fold(row, tuple(around))
 
     def _node(self, row: NodeRow, around: tuple[tuple[int, str], ...]) -> None:
         node = row.node
@@ -188,14 +184,14 @@ class _Wirer:
         self.boxes.append(box)
         self._leave(box, node)
 
-    def _fold(self, fold: Fold, around: tuple[tuple[int, str], ...]) -> None:
-        box = Box("group", fold.title, fold.line, around)
-        for operand in self._view.uses(fold.part):
+    def _fold(self, fold: ManyRow, around: tuple[tuple[int, str], ...]) -> None:
+        box = Box("group", fold.caption, fold.line, around)
+        for operand in fold.uses:
             self._wire(operand, box)
         self.boxes.append(box)
-        for node in self._view.results(fold.part):
-            self._leave(box, node)
-        self._folded.append((box, fold.part))
+        for result in fold.results:
+            self._leave(box, result.node)
+        self._folded.append((box, fold))
 
     def _leave(self, box: Box, node: Node) -> None:
         view = self._view
@@ -262,14 +258,14 @@ class _Wirer:
     def _users(self) -> dict[tuple[Box, Node], list[Node]]:
         """The nodes in a folded group that use an operand of which others have a part too."""
         found: dict[tuple[Box, Node], list[Node]] = defaultdict(list)
-        for box, part in self._folded:
+        for box, fold in self._folded:
             parted = {
                 wire.source.node
                 for wire in box.inputs
                 if box.live and (len(wire.source.wires) > 1 or not self._view.whole)
             }
             if parted:
-                for node in self._view.nodes[part.start : part.end]:
+                for node in self._view.nodes[fold.start : fold.end]:
                     for operand in parted.intersection(node.parents):
                         found[box, operand].append(node)
         return found

@@ -57,12 +57,12 @@ def test_a_pass_in_a_folded_round_has_no_row() -> None:
     for rounds, events in ((2, 1), (EVERYTHING, 2)):
         view = opened(rounds)
         assert sum(isinstance(row, EventRow) for row in view.rows()) == events
-        assert len(list(reverse_passes(view, view.nodes[:1]))) == events + 1
+        assert len(list(reverse_passes(view))) == events + 1
 
 
 def terms_of_x(view: View) -> list[Term]:
     """The parts of the adjoint of x in the command's own pass."""
-    *_, last = reverse_passes(view, view.nodes[:1])
+    *_, last = reverse_passes(view)
     return next(sum_.terms for sum_ in last.sums if sum_.number == 1)
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import UsageError
+from autodiff_cli.report.trace import dot, mermaid, steps, svg, table, tree
 from autodiff_cli.report.trace.brief import Style, brief
-from autodiff_cli.report.trace.data import as_data
+from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.labels import barred
 from autodiff_cli.report.trace.passes import reverse_passes
 from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
@@ -93,6 +94,14 @@ def test_depth_is_what_fills_a_screen_where_nobody_says() -> None:
         assert any(isinstance(row, GroupRow) and row.opened for row in rows) is opened
 
 
+def test_every_format_calls_a_folded_loop_the_same() -> None:
+    program = "s = x\nfor i in range(1234) { s = s * 1.001 }\ns"
+    view = view_of(program, choice=Choice(0), x=1.0)
+    for form in (table, tree, steps, dot, mermaid, svg):
+        text = "".join(form.text(view, Style(width=200)))
+        assert "loop line 2 ×1,234" in " ".join(text.split()), form.__name__
+
+
 def test_only_keeps_the_paths_between_a_name_and_the_output() -> None:
     program = "a = x^2\nb = sin(x) * z\nc = a * 3\nw = b + c\ny = w * 2"
     view = view_of(program, wrt=["x", "z"], choice=Choice(only=["a"]), x=1.0, z=2.0)
@@ -130,7 +139,7 @@ def test_adjoint_of_a_leaf_is_the_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_terms_of_every_adjoint_add_up_to_it(name: str) -> None:
     for view in views(name):
-        for one in reverse_passes(view, view.visible):
+        for one in reverse_passes(view):
             for sum_ in one.sums:
                 total = sum(np.asarray(term.value) for term in sum_.terms)
                 scale = max(np.abs(np.asarray(term.value)).max() for term in sum_.terms)
@@ -215,7 +224,7 @@ def test_backward_inside_a_program_shows_what_it_adds() -> None:
     assert [row.cleared for row in events] == [[], [], ["x"], []]
     assert view.shown is not None
     assert view.shown.span is not None
-    assert len(list(reverse_passes(view, view.visible))) == 3
+    assert len(list(reverse_passes(view))) == 3
 
 
 def test_names_that_several_nodes_bear_are_told_apart() -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.cells import cell_len
 
-from autodiff_cli.report.trace import data, plain, table
+from autodiff_cli.report.trace import plain, table
 from autodiff_cli.report.trace.brief import Style
+from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.rows import NodeRow
 from autodiff_cli.report.trace.structure import EVERYTHING
 from autodiff_cli.report.trace.view import Choice
@@ -42,7 +43,7 @@ def test_json_of_an_example(name: str) -> None:
 
 def one_row_a_line(view: View, style: Style) -> Iterator[str]:
     """The JSON of six digits, broken up so that a change of it can be read."""
-    trace = data.as_data(view, replace(style, digits=6))
+    trace = as_data(view, replace(style, digits=6))
     for key, value in trace.items():
         for part in value if isinstance(value, list) else [value]:
             yield f"{key}: {json.dumps(part, ensure_ascii=False)}\n"

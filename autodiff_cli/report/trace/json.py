@@ -9,15 +9,14 @@ from autodiff_cli.report.diagnostics import as_data as finding_data
 from autodiff_cli.report.result import is_non_finite
 from autodiff_cli.report.trace.brief import brief_data
 from autodiff_cli.report.trace.passes import reverse_passes
-from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
-from autodiff_cli.runtime.journal import Backward
+from autodiff_cli.report.trace.rows import GroupRow, ManyRow, NodeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.passes import ReversePass
-    from autodiff_cli.report.trace.rows import Operand, Result, Row
+    from autodiff_cli.report.trace.rows import Operand, Row
     from autodiff_cli.report.trace.view import View
 
 SCHEMA = "adiff.trace/1"
@@ -41,10 +40,6 @@ class _Writer:
         view = self._view
         evaluation = view.trace.evaluation
         source = view.trace.outcome.names.program.body.span.source
-        rows = list(view.rows())
-        shown = [row.node for row in rows if isinstance(row, NodeRow)]
-        folded = [row for row in rows if isinstance(row, (GroupRow, RoundRow))]
-        shown += [view.nodes[result.number - 1] for row in folded for result in row.results]
         return {
             "schema": SCHEMA,
             "status": "non-finite" if is_non_finite(evaluation) else "ok",
@@ -55,8 +50,8 @@ class _Writer:
             "source": {"name": source.name, "text": source.text},
             "graph": {"nodes": evaluation.nodes, "leaves": evaluation.leaves},
             "depth": view.depth,
-            "rows": [self._row(row) for row in rows],
-            "passes": [self._pass(one) for one in reverse_passes(view, shown)],
+            "rows": [self._row(row) for row in view.rows()],
+            "passes": [self._pass(one) for one in reverse_passes(view)],
             "warnings": [finding_data(finding) for finding in evaluation.findings],
         }
 
@@ -66,37 +61,24 @@ class _Writer:
     def _row(self, row: Row) -> dict[str, Any]:
         if isinstance(row, NodeRow):
             return self._node(row)
-        if isinstance(row, GroupRow):
-            return self._group(row)
-        if isinstance(row, EventRow):
-            return {
-                "row": "event",
-                "kind": "backward" if isinstance(row.event, Backward) else "zero_grad",
-                "expression": row.expression,
-                "line": row.line,
-                "sums": [
-                    {
-                        "name": one.name,
-                        "number": one.number,
-                        "before": self._value(one.before),
-                        "added": self._value(one.added),
-                        "total": self._value(one.total),
-                    }
-                    for one in row.sums
-                ],
-                "cleared": row.cleared,
-                "depth": row.depth,
-            }
+        if isinstance(row, ManyRow):
+            return self._many(row)
         return {
-            "row": "round",
-            "title": row.title,
-            "number": row.number,
-            "of": row.of,
-            "count": row.count,
-            "first": row.first,
-            "last": row.last,
-            "operands": [self._operand(operand) for operand in row.operands],
-            "results": [self._result(result) for result in row.results],
+            "row": "event",
+            "kind": row.kind,
+            "expression": row.expression,
+            "line": row.line,
+            "sums": [
+                {
+                    "name": one.name,
+                    "number": one.number,
+                    "before": self._value(one.before),
+                    "added": self._value(one.added),
+                    "total": self._value(one.total),
+                }
+                for one in row.sums
+            ],
+            "cleared": row.cleared,
             "depth": row.depth,
         }
 
@@ -136,23 +118,27 @@ class _Writer:
             data["value"] = self._value(operand.value)
         return data
 
-    def _group(self, row: GroupRow) -> dict[str, Any]:
+    def _many(self, row: ManyRow) -> dict[str, Any]:
+        data: dict[str, Any] = {"row": "round", "title": row.title}
+        opened = {}
+        if isinstance(row, GroupRow):
+            data = {"row": "group", "kind": row.group.kind, "title": row.title}
+            data |= {"head": row.head, "line": row.line}
+            opened = {"opened": row.opened}
+        else:
+            data |= {"number": row.number, "of": row.of}
         return {
-            "row": "group",
-            "kind": row.kind,
-            "title": row.title,
-            "head": row.head,
-            "line": row.line,
+            **data,
             "count": row.count,
             "first": row.first,
             "last": row.last,
-            "opened": row.opened,
+            **opened,
             "operands": [self._operand(operand) for operand in row.operands],
             "results": [self._result(result) for result in row.results],
             "depth": row.depth,
         }
 
-    def _result(self, result: Result) -> dict[str, Any]:
+    def _result(self, result: NodeRow) -> dict[str, Any]:
         return {
             "number": result.number,
             "label": result.label,
@@ -164,7 +150,7 @@ class _Writer:
     def _pass(self, one: ReversePass) -> dict[str, Any]:
         return {
             "after": one.after,
-            "line": one.event.span.line if one.event is not None else None,
+            "line": one.event.line if one.event is not None else None,
             "output": one.output,
             "seed": self._value(one.seed),
             "sums": [
