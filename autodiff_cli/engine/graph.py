@@ -43,6 +43,11 @@ class Node(Operand):
         """The operands that were recorded."""
         return [arg for arg in self.args if isinstance(arg, Node)]
 
+    @property
+    def positions(self) -> list[int]:
+        """Where among the arguments the parents stand."""
+        return [place for place, arg in enumerate(self.args) if isinstance(arg, Node)]
+
 
 class Scalar(Node):
     """A node whose value is a Python float: the fast case, told from others by its type."""

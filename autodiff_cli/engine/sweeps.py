@@ -13,7 +13,7 @@ from autodiff_cli.engine.graph import Node, Scalar, at_kink
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
-from autodiff_cli.engine.rules import cotangent, fit, rule_arguments, tangent
+from autodiff_cli.engine.rules import cotangents, fit, rule_arguments, tangents
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
@@ -150,12 +150,10 @@ def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
                 yield operand, g * partial
         return
-    args = rule_arguments(node)
-    for position, operand in enumerate(node.args):
-        if isinstance(operand, Node):
-            contribution = cotangent(primitive, position, g, node.value, args)
-            if contribution is not None:
-                yield operand, contribution
+    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node))
+    for operand, contribution in zip(node.parents, parts, strict=True):
+        if contribution is not None:
+            yield operand, contribution
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:
@@ -215,14 +213,13 @@ def recorded_reverse_sweep(
             if kinks is not None:
                 g = kinks.meet(node, g)
             args = rule_arguments(node, recorded=True)
-            for position, operand in enumerate(node.args):
-                if isinstance(operand, Node):
-                    contribution = cotangent(node.primitive, position, g, node, args)
-                    if contribution is None:
-                        continue
-                    contribution = dense(contribution, shape_of(operand.value))
-                    before = adjoints.get(operand)
-                    adjoints[operand] = contribution if before is None else before + contribution
+            parts = cotangents(node.primitive, node.positions, g, node, args)
+            for operand, contribution in zip(node.parents, parts, strict=True):
+                if contribution is None:
+                    continue
+                contribution = dense(contribution, shape_of(operand.value))
+                before = adjoints.get(operand)
+                adjoints[operand] = contribution if before is None else before + contribution
     return found
 
 
@@ -235,25 +232,20 @@ def forward_sweep(
         nodes: in an order in which operands come before what is computed from them.
         seeds: a tangent for each node that has one of its own, in its shape.
     """
-    tangents: dict[Node, Any] = dict(seeds)
+    found: dict[Node, Any] = dict(seeds)
     for node in nodes:
         if node.primitive is None or node in seeds:
             continue
-        args: list[Any] | None = None
-        total = None
-        for position, operand in enumerate(node.args):
-            t = tangents.get(operand) if isinstance(operand, Node) else None
-            if t is None or not np.any(t):
-                continue
-            if kinks is not None:
-                t = kinks.meet(node, t)
-            args = args or rule_arguments(node)
-            part = tangent(node.primitive, position, t, node.value, args)
-            if part is not None:
-                total = part if total is None else total + part
-        if total is not None:
-            tangents[node] = fit(np.asarray(total), shape_of(node.value))
-    return tangents
+        given = {}
+        for position, operand in zip(node.positions, node.parents, strict=True):
+            t = found.get(operand)
+            if t is not None and np.any(t):
+                given[position] = t if kinks is None else kinks.meet(node, t)
+        if given:
+            total = tangents(node.primitive, given, node.value, rule_arguments(node))
+            if total is not None:
+                found[node] = fit(np.asarray(total), shape_of(node.value))
+    return found
 
 
 class _Sums:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.derivatives import unit_arrays
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, plain, shape_of
-from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
 from autodiff_cli.runtime.values import describe_value
 
@@ -37,7 +35,10 @@ def record(machine: Machine, function: UserFunction, args: list[Any], span: Span
         )
     if isinstance(value, (bool, int)):
         value = machine.graph.cast(float(value))
-    return machine.graph.record(_primitive(machine, function, span), tuple(args), value, span)
+    primitive = function.primitives.get(span)
+    if primitive is None:
+        primitive = function.primitives[span] = _primitive(machine, function, span)
+    return machine.graph.record(primitive, tuple(args), value, span)
 
 
 def _refuse_outer(function: UserFunction, result: Node, own: set[Node], span: Span) -> None:
@@ -61,7 +62,9 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitive:
-    def cotangents(g: Any, out: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a function with a rule is to the graph, where it is called at `span`."""
+
+    def pullback(g: Any, out: Any, *args: Any) -> tuple[Any, ...]:
         assert function.derivative is not None
         given = [a if isinstance(a, Operand) else plain(a) for a in (*args, out, g)]
         result = machine.invoke(function.derivative, given, span)
@@ -96,28 +99,12 @@ def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitiv
                 )
         return parts
 
-    def vjp(position: int) -> Any:
-        return lambda g, out, *args: cotangents(g, out, args)[position]
-
-    def jvp(position: int) -> Any:
-        def push(t: Any, out: Any, *args: Any) -> Any:
-            """J·t from rows of J, which are the cotangents of unit cotangents."""
-            total: Any = 0.0
-            for unit in unit_arrays(shape_of(value_of(out))):
-                row = cotangents(unit, out, args)[position]
-                total = total + unit * sum_(row * t, None, False)
-            return total
-
-        return push
-
-    positions = range(function.arity)
     return Primitive(
         name=function.name,
         kind="structural",
-        operands=tuple(f"x{position}" for position in positions),
+        operands=tuple(f"x{position}" for position in range(function.arity)),
         array=lambda *args: value_of(machine.invoke(function, list(args), span)),
-        vjps=tuple(map(vjp, positions)),
-        jvps=tuple(map(jvp, positions)),
+        pullback=pullback,
         doc="a function of the program with a derivative rule of its own",
         example="",
     )

@@ -16,7 +16,7 @@ from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter
-from autodiff_cli.engine.rules import cotangent, rule_arguments
+from autodiff_cli.engine.rules import cotangents, rule_arguments
 from autodiff_cli.engine.sweeps import dense, reverse_sweep, scalar_partials
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) ->
 def pulled(node: Node, position: int, g: Any, args: list[Any]) -> Any:
     """What an operand gets of a node's adjoint `g`, by the rule; `args` as the rule takes them."""
     assert node.primitive is not None
-    return cotangent(node.primitive, position, g, node.value, args)
+    (part,) = cotangents(node.primitive, [position], g, node.value, args)
+    return part
 
 
 # ── what is found of the paths ────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from autodiff_cli.errors import TypeMismatch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
 
 Frame = list[Any]
@@ -48,7 +49,16 @@ class Returned:
 class UserFunction:
     """A function of the program with the variables that it closes over."""
 
-    __slots__ = ("arity", "body", "derivative", "frame", "locals", "name", "parameters")
+    __slots__ = (
+        "arity",
+        "body",
+        "derivative",
+        "frame",
+        "locals",
+        "name",
+        "parameters",
+        "primitives",
+    )
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class UserFunction:
         frame: Frame,
     ) -> None:
         self.derivative: UserFunction | None = None
+        self.primitives: dict[Span, Primitive] = {}
         self.name = name
         self.parameters = parameters
         self.arity = len(parameters)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, plain
 from autodiff_cli.engine.replay import arguments
-from autodiff_cli.engine.rules import cotangent
+from autodiff_cli.engine.rules import cotangents
 from autodiff_cli.errors import Finding
 from autodiff_cli.runtime.interpreter import run
 
@@ -132,7 +132,7 @@ def _locally(primitive: Primitive, operands: list[Any], static: list[Any]) -> li
     """The value of an operation, and its cotangents for one cotangent that hides nothing."""
     out = np.asarray(primitive.array(*operands, *static))
     g = 1.0 + np.arange(out.size).reshape(out.shape) / max(out.size, 1)
-    parts = [cotangent(primitive, i, g, out, [*operands, *static]) for i in range(len(operands))]
+    parts = cotangents(primitive, range(len(operands)), g, out, [*operands, *static])
     return [out, *(np.asarray(part) for part in parts if part is not None)]
 
 

@@ -10,7 +10,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import Scatter
-from autodiff_cli.engine.rules import cotangent, rule_arguments
+from autodiff_cli.engine.rules import cotangents, rule_arguments
 from autodiff_cli.engine.sweeps import dense
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.runtime.origins import is_zero
@@ -171,7 +171,7 @@ def _moves(primitive: Primitive, position: int, args: list[Any], unit: Any) -> b
         beside[position] = at + side * np.maximum(np.abs(at), 1.0)
         try:
             out = np.asarray(primitive.array(*beside))
-            partial = cotangent(primitive, position, unit, out, beside)
+            (partial,) = cotangents(primitive, [position], unit, out, beside)
         except AdiffError:
             continue
         partial = dense(partial, at.shape)
