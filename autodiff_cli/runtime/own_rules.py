@@ -14,7 +14,7 @@ from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, plain, shape_of
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
-from autodiff_cli.runtime.values import describe_value
+from autodiff_cli.runtime.values import RUN, describe_value
 
 if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
@@ -37,7 +37,7 @@ def record(machine: Machine, function: UserFunction, args: list[Any], span: Span
         )
     if isinstance(value, (bool, int)):
         value = machine.graph.cast(float(value))
-    return machine.graph.record(_primitive(machine, function, span), tuple(args), value, span)
+    return machine.graph.record(_primitive(function, span), tuple(args), value, span)
 
 
 def _refuse_outer(function: UserFunction, result: Node, own: set[Node], span: Span) -> None:
@@ -60,11 +60,11 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, (bool, int, float)) or hasattr(value, "shape")
 
 
-def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitive:
+def _primitive(function: UserFunction, span: Span) -> Primitive:
     def cotangents(g: Any, out: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         assert function.derivative is not None
         given = [a if isinstance(a, Operand) else plain(a) for a in (*args, out, g)]
-        result = machine.invoke(function.derivative, given, span)
+        result = function.frame[RUN].invoke(function.derivative, given, span)
         parts = result if isinstance(result, tuple) else (result,)
         if len(parts) != len(args):
             raise ShapeError(
@@ -115,7 +115,7 @@ def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitiv
         name=function.name,
         kind="structural",
         operands=tuple(f"x{position}" for position in positions),
-        array=lambda *args: value_of(machine.invoke(function, list(args), span)),
+        array=lambda *args: value_of(function.frame[RUN].invoke(function, list(args), span)),
         vjps=tuple(map(vjp, positions)),
         jvps=tuple(map(jvp, positions)),
         doc="a function of the program with a derivative rule of its own",
