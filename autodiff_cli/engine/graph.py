@@ -157,14 +157,15 @@ def at_kink(node: Node) -> bool:
     return holds if isinstance(holds, bool) else bool(holds.any())
 
 
-def below(output: Node) -> list[Node]:
-    """All that `output` was computed from, itself last, operands before what is made of them.
+def below(*outputs: Node) -> list[Node]:
+    """All that `outputs` were computed from, and they, operands before what is made of them.
 
-    It costs what is below the output, however long the graph that it is part of.
+    It costs what is below the outputs, however long the graph that they are part of. A single
+    output is the last.
     """
     order: list[Node] = []
     done: set[Node] = set()
-    pending: list[tuple[Node, bool]] = [(output, False)]
+    pending: list[tuple[Node, bool]] = [(output, False) for output in outputs]
     while pending:
         node, expanded = pending.pop()
         if expanded:

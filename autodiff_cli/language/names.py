@@ -92,14 +92,16 @@ class Scope:
     bound_at: dict[str, Span] = field(default_factory=dict)
     """Where each name is first bound; an undeclared input's is where it is first read."""
     targets: dict[str, int] = field(default_factory=dict)
-    """The names that the program differentiates by, each with the slot of its node."""
+    """The names that can be differentiated by, each with the slot of its node."""
+    differentiated: set[str] = field(default_factory=set)
+    """Those that the program itself differentiates by, so that their first values are marked."""
 
     def bind(self, name: str, span: Span) -> None:
         if name not in self.slots:
             self.slots[name] = self.size
             self.bound_at[name] = span
 
-    def differentiate_by(self, name: str) -> None:
+    def make_target(self, name: str) -> None:
         if name not in self.targets:
             self.targets[name] = self.size
 
@@ -155,14 +157,20 @@ class Names:
         return found
 
 
-def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
+def resolve(
+    program: syntax.Program, built_in: Collection[str], session: Scope | None = None
+) -> Names:
     """Finds what every name refers to.
+
+    Args:
+        session: the variables of the statements before, to which this one adds its own; a name
+            that none of them binds is then no input.
 
     Raises:
         ProgramError: a function that is called is unknown, or a statement stands where it
             means nothing (`break` outside a loop).
     """
-    top = Scope(None, None)
+    top = session or Scope(None, None)
     names = Names(program, {program: top}, {}, {}, result_names(program))
     for node in walk(program.body):
         if isinstance(node, syntax.InputItem):
@@ -188,7 +196,7 @@ def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
         targets = set(_bound(owner))
         for node in walk(owner.body):
             if isinstance(node, syntax.Name) and node not in targets:
-                names.bindings[node] = _lookup(node, scope, names, built_in)
+                names.bindings[node] = _lookup(node, scope, names, built_in, top is session)
             elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
                 raise _unknown_attribute(node, built_in)
             elif isinstance(node, syntax.Call):
@@ -258,8 +266,14 @@ def _reads(program: syntax.Program) -> Iterator[tuple[Any, syntax.Name]]:
 
 def _bound(owner: Any) -> list[syntax.Name]:
     """The names that the statements of a function or program bind, parameters first."""
-    bound = list(owner.parameters) if isinstance(owner, syntax.Function) else []
-    for node in walk(owner.body):
+    parameters = owner.parameters if isinstance(owner, syntax.Function) else ()
+    return [*parameters, *bound_in(owner.body)]
+
+
+def bound_in(part: Any) -> list[syntax.Name]:
+    """The names that a block or a statement binds."""
+    bound: list[syntax.Name] = []
+    for node in walk(part):
         if isinstance(node, syntax.Assign):
             bound.extend(target for target in node.targets if isinstance(target, syntax.Name))
             bound.extend(assigned_name(t) for t in node.targets if isinstance(t, syntax.Index))
@@ -271,7 +285,7 @@ def _bound(owner: Any) -> list[syntax.Name]:
 
 
 def _lookup(
-    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str]
+    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str], in_session: bool
 ) -> Variable | BuiltIn:
     depth, out = 0, scope
     while True:
@@ -285,6 +299,15 @@ def _lookup(
     if node.name in PYTHON_CONSTANTS:
         raise ProgramError(
             f"unknown name `{node.name}`", node.span, help=PYTHON_CONSTANTS[node.name], kind="name"
+        )
+    if in_session:
+        raise ProgramError(
+            f"unknown name `{node.name}`",
+            node.span,
+            help=ELSEWHERE.get(node.name)
+            or did_you_mean(node.name, [*out.slots, *built_in])
+            or f"give it a value first: `{node.name} = …`",
+            kind="name",
         )
     out.bind(node.name, node.span)
     names.inputs[node.name] = InputName(node.name, False, False, node.span)
@@ -352,7 +375,8 @@ def _find_targets(names: Names, scope: Scope) -> None:
                 assert out is not None
                 out = out.parent
             assert out is not None
-            out.differentiate_by(target.name)
+            out.make_target(target.name)
+            out.differentiated.add(target.name)
 
 
 def _check_parameters(function: syntax.Function) -> None:

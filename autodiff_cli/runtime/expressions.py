@@ -387,9 +387,12 @@ class ExpressionLowering:
             marked = owner[slot]
             if not isinstance(marked, Node):
                 raise TypeMismatch(
-                    f"`{node.name}` holds a function, want numbers to differentiate by",
+                    f"`{node.name}` holds {describe_value(current)}, want numbers to "
+                    "differentiate by",
                     node.span,
-                    help="name what it is called with: `y = f(x)` is differentiated by `x`",
+                    help="name what it is called with: `y = f(x)` is differentiated by `x`"
+                    if isinstance(current, (UserFunction, BuiltInFunction))
+                    else "",
                 )
             if sweeps and current is not marked:
                 frame[RUN].noted.setdefault(node.span, "rebound")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.graph import Node, at_kink, below, value_of
 from autodiff_cli.engine.primitive import describe
 from autodiff_cli.engine.sweeps import Kinks, ones_of, reverse_sweep
 from autodiff_cli.errors import Finding
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.source import Span
     from autodiff_cli.runtime.interpreter import Outcome
+    from autodiff_cli.runtime.machine import Machine
 
 STEPS_SHOWN = 6
 """Of the way from a name to a nan; a longer one is shown by its ends."""
@@ -56,6 +57,16 @@ def find(
     elif not all(is_finite(derivative) for derivative in derivatives.values()):
         findings.append(_non_finite_adjoint(outcome, name, output, derivatives))
     findings.extend(_independent(outcome, name, output, by_target))
+    return findings
+
+
+def met_on_the_way(machine: Machine) -> list[Finding]:
+    """The findings about the derivatives that a text of a session took itself."""
+    met = list(machine.kinks_met)
+    kinks = [node for node in met if at_kink(node)]
+    findings = [_at_kink(node) for node in once_a_span(kinks, met)]
+    findings += [_lost(node) for node in once_a_span([n for n in met if n not in kinks], met)]
+    findings += [_rebound(span) for span, note in machine.noted.items() if note == "rebound"]
     return findings
 
 
@@ -117,19 +128,23 @@ def _noted(outcome: Outcome) -> Iterator[Finding]:
                 kind="lost-gradient",
             )
         elif note == "rebound":
-            yield Finding(
-                f"derivatives by `{span.text}` are by its first value, and it has another by now",
-                span,
-                help="a parameter is new at every call: put this into a function of "
-                f"`{span.text}`, or give each value a name",
-                kind="rebound",
-            )
+            yield _rebound(span)
         else:
             yield Finding(
                 "the gradient ends here: a comparison is used as a number, and is flat",
                 span,
                 kind="lost-gradient",
             )
+
+
+def _rebound(span: Span) -> Finding:
+    return Finding(
+        f"derivatives by `{span.text}` are by its first value, and it has another by now",
+        span,
+        help="a parameter is new at every call: put this into a function of "
+        f"`{span.text}`, or give each value a name",
+        kind="rebound",
+    )
 
 
 # ── nan and inf ───────────────────────────────────────────────────────────────────────
@@ -247,7 +262,11 @@ def _independent(
     ancestors = set(below(output)) if isinstance(output, Node) else set()
     for by in zero:
         target = outcome.targets[by]
-        if target is not None and target not in ancestors:
+        if target is None or target in ancestors:
+            continue
+        if not outcome.is_whole:
+            yield Finding(f"`{name}` does not depend on `{by}`", kind="no-dependence")
+        else:
             why = independence(outcome, by, target)
             yield Finding(
                 f"`{name}` does not depend on `{by}`: {why.reason}",

@@ -36,12 +36,15 @@ class Outcome:
         outputs: by name, nodes where they were recorded.
         targets: the node of each name to differentiate by; None where the run never bound it.
         machine: the graph, and what else was noted on the way.
+        is_whole: all that the outputs were made of stands in the program, and not in a
+            session before it.
     """
 
     program: Program
     outputs: dict[str, Any]
     targets: dict[str, Node | None]
     machine: Machine
+    is_whole: bool = True
 
     @property
     def names(self) -> Names:

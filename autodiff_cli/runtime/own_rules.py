@@ -12,7 +12,7 @@ from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, plain, shape_of
 from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
-from autodiff_cli.runtime.values import describe_value
+from autodiff_cli.runtime.values import RUN, describe_value
 
 if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
@@ -37,7 +37,7 @@ def record(machine: Machine, function: UserFunction, args: list[Any], span: Span
         value = machine.graph.cast(float(value))
     primitive = function.primitives.get(span)
     if primitive is None:
-        primitive = function.primitives[span] = _primitive(machine, function, span)
+        primitive = function.primitives[span] = _primitive(function, span)
     return machine.graph.record(primitive, tuple(args), value, span)
 
 
@@ -61,13 +61,13 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, (bool, int, float)) or hasattr(value, "shape")
 
 
-def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitive:
+def _primitive(function: UserFunction, span: Span) -> Primitive:
     """What a function with a rule is to the graph, where it is called at `span`."""
 
     def pullback(g: Any, out: Any, *args: Any) -> tuple[Any, ...]:
         assert function.derivative is not None
         given = [a if isinstance(a, Operand) else plain(a) for a in (*args, out, g)]
-        result = machine.invoke(function.derivative, given, span)
+        result = function.frame[RUN].invoke(function.derivative, given, span)
         parts = result if isinstance(result, tuple) else (result,)
         if len(parts) != len(args):
             raise ShapeError(
@@ -103,7 +103,7 @@ def _primitive(machine: Machine, function: UserFunction, span: Span) -> Primitiv
         name=function.name,
         kind="structural",
         operands=tuple(f"x{position}" for position in range(function.arity)),
-        array=lambda *args: value_of(machine.invoke(function, list(args), span)),
+        array=lambda *args: value_of(function.frame[RUN].invoke(function, list(args), span)),
         pullback=pullback,
         doc="a function of the program with a derivative rule of its own",
         example="",

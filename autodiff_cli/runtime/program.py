@@ -23,7 +23,7 @@ from autodiff_cli.runtime.statements import StatementLowering
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.names import Names, Scope
     from autodiff_cli.language.source import Source, Span
     from autodiff_cli.runtime.expressions import Closure
     from autodiff_cli.runtime.machine import Note
@@ -208,8 +208,11 @@ class Prepared:
         self.size = size
 
 
-def load(source: Source, limits: Limits | None = None) -> Program:
+def load(source: Source, limits: Limits | None = None, session: Scope | None = None) -> Program:
     """The program of a source.
+
+    Args:
+        session: the variables of the statements before, where it goes on with a session.
 
     Raises:
         LimitError: so long a text may take more memory than there is to be used.
@@ -224,6 +227,6 @@ def load(source: Source, limits: Limits | None = None) -> Program:
             help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
         )
     with deep_recursion(), no_garbage_collection():
-        names = resolve(parse(source), NAMES)
+        names = resolve(parse(source), NAMES, session)
         check_calls(names)
     return Program(names)

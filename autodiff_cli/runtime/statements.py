@@ -104,7 +104,7 @@ class StatementLowering(ExpressionLowering):
         marks = [
             (self.scope.slots[parameter.name], self.marked(parameter))
             for parameter in node.parameters
-            if parameter.name in self.scope.targets
+            if parameter.name in self.scope.differentiated
         ]
         if not marks:
             return body
@@ -224,7 +224,7 @@ class StatementLowering(ExpressionLowering):
         return keep_marked
 
     def is_target(self, name: str) -> bool:
-        return name in self.targets or name in self.scope.targets
+        return name in self.targets or name in self.scope.differentiated
 
     def _store_element(self, target: syntax.Index, slot: int) -> Callable[[Frame, Any], None]:
         span, key = target.span, self.key(target)
@@ -281,7 +281,7 @@ class StatementLowering(ExpressionLowering):
         name, span = item.name.name, item.span
         slot = self.scope.slots[name]
         mark = self.marked(item.name) if self.is_target(name) else None
-        marks_booleans = name in self.scope.targets or not self.floats_only
+        marks_booleans = name in self.scope.differentiated or not self.floats_only
         default = None if item.default is None else self.expression(item.default)
 
         def run(frame: Frame) -> None:
