@@ -1,8 +1,8 @@
 """What to say of a text that is not a program: the mistake, its place, and the remedy.
 
-Each function of `MISTAKES` knows one kind of mistake, and gives an error or None. The
-first that knows the mistake has the word; where none does, `_unexpected` says what was
-got and what the grammar takes there.
+Most mistakes are rows of `mistakes`; those that take a look at more than one place are functions
+here, and have the word before. Where none knows the mistake, the error says what was got, and
+what the grammar takes there.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError
-from autodiff_cli.language.automaton import Token
+from autodiff_cli.language.automaton import Token, make_token
+from autodiff_cli.language.mistakes import GROUPS, INSTEAD, ROWS
 from autodiff_cli.language.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from autodiff_cli.language.automaton import Stuck
 
@@ -25,79 +28,17 @@ CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
 OPENER_OF = {closer: opener for opener, closer in CLOSER_OF.items()}
 BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[()\[\]{}]')
 """Brackets, and what may hold brackets that are none."""
-
-STATEMENTS = frozenset(
-    ("INPUT", "WHILE", "FOR", "BREAK", "CONTINUE", "RETURN", "ASSERT", "PRINT", "FN", "IF")
-)
-"""What a statement begins with, where it is no name."""
 HEADS = frozenset(("IF", "ELIF", "ELSE", "WHILE", "FOR", "FN", "DERIVATIVE"))
 """What a block follows."""
-FOLLOWERS = {"ELSE": "an `if`", "ELIF": "an `if`", "DERIVATIVE": "a function with a name"}
-"""What goes on with a statement, and with which."""
-WORD_OPERATORS = frozenset(("AND", "OR", "NOT"))
-OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR"))
-OPERANDS = frozenset(("NAME", "NUMBER", "STRING", "TRUE", "FALSE"))
-OPERAND_ENDS = OPERANDS | {"RPAR", "RSQB"}
 BOUNDARIES = frozenset(
     ("EQUAL", "UPDATE", "COMMA", "RETURN", "ASSERT", "SEMICOLON", "_NEWLINE", "IN")
 ) | {"IF", "ELIF", "WHILE"}
 """What an expression begins after, besides an opening bracket."""
-LINE_ENDS = frozenset(("$END", "_NEWLINE"))
-
+OPERATORS, OPERAND_ENDS = GROUPS["OPERATORS"], GROUPS["ENDS"]
+CHOICE = {"condition", "then", "otherwise"}
+"""Pieces that a bracket may end which was opened before them."""
 LONGEST_QUOTE = 40
-
-FOREIGN_WORDS = {
-    **dict.fromkeys(("def", "function", "func"), "a function is `fn f(x) { … }`"),
-    "lambda": "an anonymous function is `fn(x) { … }`",
-    **dict.fromkeys(
-        ("let", "var", "const", "local", "global"), "a variable needs no declaration: `x = 3`"
-    ),
-    **dict.fromkeys(("import", "from"), "there are no modules: every function is built in"),
-    **dict.fromkeys(("elseif", "elsif"), "write `elif`"),
-    "unless": "write `if not`",
-    "until": "write `while not`",
-    "then": "a block stands between braces: `if c { … }`",
-    "do": "a block stands between braces: `while c { … }`",
-    "is": "to compare, write `==`",
-    "mod": "the remainder is `a % b`",
-    "div": "the whole quotient is `a // b`",
-    **dict.fromkeys(("end", "endif", "fi", "done"), "a block ends with `}`"),
-}
-"""Words of other languages. Here they are names like any other, until two names meet."""
-
-OTHER_OPERATORS = {
-    ":=": "to assign, write `=`",
-    "/*": "a comment begins with `#`",
-    "=>": "at least is `>=`; an anonymous function is `fn(x) { … }`",
-    "->": "an anonymous function is `fn(x) { … }`",
-    "=<": "at most is `<=`",
-    "<>": "unequal is `!=`",
-    "===": "equal is `==`",
-    "!==": "unequal is `!=`",
-}
-"""Operators of other languages that are two tokens here."""
-
-OTHER_CHARACTERS = {
-    **dict.fromkeys("×·⋅∙∗✕⨯", "to multiply, write `*`"),
-    **dict.fromkeys("÷∕⁄", "to divide, write `/`"),
-    **dict.fromkeys("−–—‐‑", "to subtract, write `-`"),
-    **dict.fromkeys("&∧", "write `and`"),
-    **dict.fromkeys("|∨", "write `or`; an absolute value is `abs(x)`"),
-    **dict.fromkeys("!~¬", "write `not`"),
-    "←": "to assign, write `=`",
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "≠": "write `!=`",
-    "∞": "write `inf`",
-    "√": "write `sqrt(…)`",
-    "∑": "write `sum(…)`",
-    "\\": "a `\\` continues a line, as the very last character of it",
-    "`": "put no quotes around names and expressions",
-}
-"""Characters that begin no token, and what to write instead."""
-
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-CURLY = "“”„‟«»‘’‚‛‹›"
 
 
 @dataclass(slots=True)
@@ -108,7 +49,7 @@ class Place:
         kind: of the token that does not fit; empty where a character begins no token.
         text: that token or character; empty at the end of a line or of the program.
         start, end: its offsets; a line's end is where the text before it ends.
-        previous: the token before.
+        previous: the token before; an empty one where there is none.
         opened: the brackets that are open, outermost first.
         stack: tokens, and nodes already made of tokens, that are not yet a whole.
         accepts: the kinds of tokens that would have fitted.
@@ -119,51 +60,30 @@ class Place:
     text: str
     start: int
     end: int
-    previous: Token | None
+    previous: Token
     opened: list[Token]
     stack: list[Any]
     accepts: set[str]
 
-    def error(
-        self, what: str, *, start: int | None = None, label: str = "", help: str = ""
-    ) -> ProgramError:
-        """An error about this place, or about all from `start` to here."""
-        first = self.start if start is None else start
-        return ProgramError(what, Span(self.source, first, self.end), label=label, help=help)
-
-    @property
-    def got(self) -> str:
-        if self.kind == "$END":
-            return "the end of the program"
-        return "the end of the line" if self.kind == "_NEWLINE" else _quoted(self.text)
-
     @property
     def after(self) -> str:
         """The kind of the token before."""
-        return "" if self.previous is None else self.previous.type
+        return self.previous.type
 
     @property
     def before(self) -> str:
         """The text of the token before."""
-        return "" if self.previous is None else str(self.previous)
-
-    @property
-    def before_start(self) -> int:
-        return 0 if self.previous is None else self.previous.start_pos
-
-    @property
-    def before_end(self) -> int:
-        return 0 if self.previous is None else self.previous.end_pos
+        return str(self.previous)
 
     @property
     def touches(self) -> bool:
         """Whether no white space parts an operand from what comes after it."""
-        return self.after in OPERAND_ENDS and self.before_end == self.start
+        return self.after in OPERAND_ENDS and self.previous.end_pos == self.start
 
     @property
     def same_line(self) -> bool:
         """Whether the token before stands on the same line."""
-        return "\n" not in self.source.text[self.before_end : self.start]
+        return "\n" not in self.source.text[self.previous.end_pos : self.start]
 
     @property
     def line(self) -> str:
@@ -196,6 +116,13 @@ class Place:
             return None
         return next((token for token in reversed(self.statement) if token.type in HEADS), None)
 
+    @property
+    def signature(self) -> str:
+        """The text from that word on."""
+        start = self.start if self.head is None else self.head.start_pos
+        return _short(self.source.text[start : self.previous.end_pos])
+
+    @property
     def expression_start(self) -> int:
         """Where the expression begins that ends before this place."""
         start, depth = self.start, 0
@@ -211,9 +138,21 @@ class Place:
                 break
         return start
 
+    @property
     def expression(self) -> str:
         """The expression that ends before this place, or `…` where it is long."""
-        return _short(self.source.text[self.expression_start() : self.before_end])
+        return _short(self.source.text[self.expression_start : self.previous.end_pos]) or "…"
+
+    @property
+    def in_a_row(self) -> bool:
+        """Whether an operator could stand here, or a new line after a block."""
+        follows = self.after in OPERAND_ENDS and bool(self.accepts & OPERATORS)
+        ends_block = self.after == "RBRACE" and "_NEWLINE" in self.accepts
+        return self.same_line and (follows or ends_block)
+
+    @property
+    def wants_operand(self) -> bool:
+        return self.after in OPERATORS | {"EQUAL", "UPDATE"} and self.kind != "LBRACE"
 
 
 def explain(
@@ -226,125 +165,113 @@ def explain(
         previous: the last token that it took.
         opened: the brackets that were open, outermost first.
     """
-    place = _place(stuck, source, previous, opened)
-    for mistake in MISTAKES:
+    previous = previous or make_token("", "", 0)
+    token = stuck.token
+    if token is None:
+        token = make_token("", source.text[stuck.start], stuck.start)
+    elif token.type in ("$END", "_NEWLINE"):
+        token = make_token(token.type, "", previous.end_pos)
+    start, end = token.start_pos, token.end_pos
+    place = Place(
+        source, token.type, str(token), start, end, previous, opened, stuck.stack, stuck.accepted
+    )
+    for mistake in (_unclosed, _other_closer, _increment, *_rows()):
         found = mistake(place)
         if found is not None:
             return found
-    return _unexpected(place)
+    raise AssertionError("the last row has no tests")
 
 
-def _place(stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]) -> Place:
-    token = stuck.token
-    if token is None:
-        start = stuck.start
-        kind, text, end = "", source.text[start], start + 1
-    elif token.type in LINE_ENDS:
-        start = end = 0 if previous is None else previous.end_pos
-        kind, text = token.type, ""
-    else:
-        kind, text, start, end = token.type, str(token), token.start_pos, token.end_pos
-    stack = list(stuck.stack)
-    return Place(source, kind, text, start, end, previous, list(opened), stack, stuck.accepted)
+# ── the rows ──────────────────────────────────────────────────────────────────────────
 
 
-# ── characters that begin no token ────────────────────────────────────────────────────
+def _rows() -> Iterator[Callable[[Place], ProgramError | None]]:
+    for tests, texts in re.findall(r"((?:^[^\s#].*\n)+)((?:    .*\n)+)", ROWS, re.MULTILINE):
+        lines = [text.strip() for text in texts.splitlines()]
+        for one in tests.splitlines():
+            yield partial(_said, one, lines)
+    yield partial(_said, "", [""])
 
 
-def _character(place: Place) -> ProgramError | None:
-    if place.kind:
-        return None
-    char, line = place.text, place.line
-    if char in "\"'" or char in CURLY:
-        return _quotation(place)
-    if char == "?":
-        then, colon, otherwise = place.rest.partition(":")
-        return place.error(
-            "got `?`, want an operator",
-            help=_choice(place.expression(), then, otherwise) if colon else _choice("c", "a", "b"),
-        )
-    variable = re.match(r"\$\{?(\w+)\}?", line)
-    if variable:
-        place.end += variable.end() - 1
-        name = variable[1]
-        return place.error(
-            f"got the shell's variable `{variable[0]}`, want a name",
-            help=f'write `{name}`, and give its value after the program: {name}="${name}"',
-        )
-    power = re.match(r"[⁰¹²³⁴-⁹⁺⁻]+", line)
-    if power:
-        place.end += power.end() - 1
-        operand = place.before if place.touches and place.after in ("NAME", "NUMBER") else ""
-        return place.error(
-            f"got the superscript `{power[0]}`, want an operator",
-            help=f"write `{operand}^{power[0].translate(SUPERSCRIPTS)}`",
-        )
-    between = re.match(r"\|([^|]+)\|", line)
-    if between and place.after not in OPERAND_ENDS:
-        place.end += between.end() - 1
-        return place.error(
-            f"got {_quoted(between[0])}, want an expression",
-            help=f"an absolute value is `abs({_short(between[1])})`",
-        )
-    if char == "!" and place.touches and not re.match(r"!\s*[\w(]", line):
-        return place.error(
-            "unknown operator `!`", help=f"a factorial is `prod(range(1, {place.before} + 1))`"
-        )
-    if char in "&|!~":
-        operator = char * 2 if char in "&|" and line.startswith(char * 2) else char
-        place.end += len(operator) - 1
-        remedy = "write `or`" if operator == "||" else OTHER_CHARACTERS[char]
-        return place.error(f"unknown operator `{operator}`", help=remedy)
-    plain = unicodedata.normalize("NFKC", char)
-    remedy = OTHER_CHARACTERS.get(char, "")
-    if not remedy and plain != char and plain.isascii():
-        remedy = f"write `{plain}`" if plain.strip() else "put a plain space in its place"
-    if not remedy and not char.isprintable():
-        remedy = "leave it out"
-    return place.error(f"unknown character {_character_name(char)}", help=remedy)
-
-
-def _quotation(place: Place) -> ProgramError:
-    char, line = place.text, place.line
-    if char == '"':
-        place.end += len(line.rstrip()) - 1
-        return place.error("the string is not closed", help='end it with `"` on the same line')
-    if char == "'" and place.touches:
-        operand = place.before if place.after == "NAME" else "x"
-        return place.error(
-            "got `'`, want an operator", help=f"the transpose of `{operand}` is `{operand}.T`"
-        )
-    closers = "'" if char == "'" else CURLY + '"'
-    string = re.match(f".([^{closers}]*)[{closers}]", line)
-    if string is None:
-        return place.error(
-            f"got {_character_name(char)}, want a string in double quotes",
-            help='a string stands between two `"` on one line',
-        )
-    place.end += string.end() - 1
-    return place.error(
-        f"got {_quoted(string[0])}, want a string in double quotes",
-        help=f'write `"{_short(string[1])}"`',
+def _said(tests: str, texts: list[str], place: Place) -> ProgramError | None:
+    """The error of a row, where its tests hold."""
+    words, _, pattern = f" {tests}".partition(" ~ ")
+    text, previous, start, end = place.source.text, place.previous, place.start, place.end
+    for word in words.split():
+        match word:
+            case "under=before":
+                start, end = previous.start_pos, previous.end_pos
+            case "under=both":
+                start = previous.start_pos
+            case "under=expression":
+                start, end = place.expression_start, previous.end_pos
+            case _ if not _holds(word, place):
+                return None
+    groups: dict[str, str | None] = {}
+    if pattern:
+        match = re.match(pattern, _line(text, start))
+        if match is None:
+            return None
+        end, groups = start + match.end(), match.groupdict()
+    pieces = _Pieces(place, text[start:end], groups)
+    if len(texts) == 1:
+        texts = ["$unexpected", "$missing", *texts]
+    what, *label, help = [Template(text).substitute(pieces) for text in texts]
+    return ProgramError(
+        what,
+        Span(place.source, start, end),
+        label="".join(label).removeprefix("^ "),
+        help=help,
     )
 
 
-def _character_name(char: str) -> str:
-    """A character, and in words what it is where its looks may not say so."""
-    if char.isascii() and char.isprintable():
-        return f"`{char}`"
-    name = f"U+{ord(char):04X}"
-    known = unicodedata.name(char, "").lower()
-    if known:
-        name += f", {known}"
-    return f"`{char}` ({name})" if char.isprintable() else name
+def _holds(test: str, place: Place) -> bool:
+    name, sign, values = test.partition("=")
+    found: Any = _fact(place, name.removeprefix("!"))
+    if sign:
+        found = found if isinstance(found, set) else {found}
+        found = any(found & GROUPS.get(value, {value}) for value in values.split("|"))
+    return bool(found) != test.startswith("!")
 
 
-# ── brackets ──────────────────────────────────────────────────────────────────────────
+def _fact(place: Place, name: str) -> Any:
+    return FACTS[name](place) if name in FACTS else getattr(place, name)
+
+
+class _Pieces(dict[str, str]):
+    """What stands for the names in the texts of a row."""
+
+    def __init__(self, place: Place, it: str, groups: dict[str, str | None]) -> None:
+        super().__init__({name: _short(text or "") for name, text in groups.items()})
+        self._place, self._it = place, it
+        for name in CHOICE.intersection(groups):
+            self[name] = _short(_balanced(groups[name] or "")) or "…"
+
+    def __missing__(self, name: str) -> str:
+        match name:
+            case "it":
+                return _quoted(self._it)
+            case "instead":
+                return _instead(self._it)
+            case "plain":
+                return self._it.translate(SUPERSCRIPTS)
+        return str(_fact(self._place, name))
+
+
+def _instead(text: str) -> str:
+    """What to write in place of a word or a sign that is none here."""
+    plain = unicodedata.normalize("NFKC", text)
+    if text not in INSTEAD and plain != text and plain.isascii():
+        return f"write `{plain}`" if plain.strip() else "put a plain space in its place"
+    return INSTEAD.get(text, "" if text.isprintable() else "leave it out")
+
+
+# ── what takes a look at more than one place ──────────────────────────────────────────
 
 
 def _unclosed(place: Place) -> ProgramError | None:
     """A bracket that nothing closes; what does not fit is only where that shows."""
-    if not place.opened:
+    if not place.opened or not place.kind:
         return None
     opener = place.opened[-1]
     if place.kind != "$END":
@@ -380,66 +307,18 @@ def _is_closed(text: str, opener: int) -> bool:
     return False
 
 
-def _closer(place: Place) -> ProgramError | None:
-    """A closing bracket that closes nothing, or another kind than is open."""
-    if place.text not in OPENER_OF:
+def _other_closer(place: Place) -> ProgramError | None:
+    """A closing bracket of another kind than is open."""
+    if place.text not in OPENER_OF or not place.opened or CLOSER_OF[place.inside] == place.text:
         return None
-    opener = OPENER_OF[place.text]
-    if not place.opened:
-        return place.error(
-            f"`{place.text}` closes nothing",
-            label=f"no `{opener}` is open here",
-            help=f"leave it out, or write `{opener}` where it belongs",
-        )
-    wanted = CLOSER_OF[place.inside]
-    if wanted != place.text:
-        line, column = place.source.position(place.opened[-1].start_pos)
-        found = place.error(
-            f"got `{place.text}`, want `{wanted}`",
-            help=f"close `{place.inside}` with `{wanted}` before this",
-        )
-        found.notes.append(f"`{place.inside}` was opened at {place.source.name}:{line}:{column}")
-        return found
-    return None
-
-
-# ── the manners of other languages ────────────────────────────────────────────────────
-
-
-def _foreign(place: Place) -> ProgramError | None:
-    """A word, or an order of words, that is right in another language."""
-    if place.kind == "IF" and place.after == "ELSE":
-        return place.error(
-            "got `else if`, want `elif`",
-            start=place.before_start,
-            help="write `elif`, or `{` after `else`",
-        )
-    if place.kind == "IF" and place.after in OPERAND_ENDS and place.same_line:
-        condition, word, otherwise = place.rest.partition(" else ")
-        return place.error(
-            f"got `if` after `{place.before}`, want an operator or a new line",
-            help=_choice(condition, place.expression(), otherwise)
-            if word
-            else f"`if` comes first: `if {_short(place.rest)} {{ … }}`",
-        )
-    if place.kind == "IN" and place.after in OPERAND_ENDS:
-        return place.error(
-            "got `in`, want an operator", help="whether an array `a` holds `x` is `any(a == x)`"
-        )
-    if (
-        place.before in FOREIGN_WORDS
-        and place.same_line
-        and place.kind in (*OPERANDS, "COLON", "LBRACE")
-    ):
-        place.start, place.end = place.before_start, place.before_end
-        return place.error(f"unknown word `{place.before}`", help=FOREIGN_WORDS[place.before])
-    if (
-        place.kind == "NAME"
-        and place.text in FOREIGN_WORDS
-        and place.after in OPERAND_ENDS | {"RBRACE"}
-    ):
-        return place.error(f"unknown word `{place.text}`", help=FOREIGN_WORDS[place.text])
-    return None
+    wanted, opener = CLOSER_OF[place.inside], place.opened[-1]
+    line, column = place.source.position(opener.start_pos)
+    return ProgramError(
+        f"got `{place.text}`, want `{wanted}`",
+        Span(place.source, place.start, place.end),
+        notes=[f"`{opener}` was opened at {place.source.name}:{line}:{column}"],
+        help=f"close `{opener}` with `{wanted}` before this",
+    )
 
 
 def _increment(place: Place) -> ProgramError | None:
@@ -461,238 +340,21 @@ def _increment(place: Place) -> ProgramError | None:
     return None
 
 
-def _other_operator(place: Place) -> ProgramError | None:
-    pair = f"{place.before}{place.text}"
-    if pair in OTHER_OPERATORS and place.before_end == place.start:
-        return place.error(
-            f"unknown operator `{pair}`", start=place.before_start, help=OTHER_OPERATORS[pair]
-        )
-    pair = place.source.text[place.start : place.start + 2]
-    if pair in OTHER_OPERATORS:
-        place.end = place.start + 2
-        return place.error(f"unknown operator `{pair}`", help=OTHER_OPERATORS[pair])
-    return None
+# ── facts ─────────────────────────────────────────────────────────────────────────────
 
 
-def _comment(place: Place) -> ProgramError | None:
-    """`//`, which begins a comment elsewhere."""
-    slashes = [token for token in place.statement if token == "//"]
-    if place.text == "//" and place.after not in OPERAND_ENDS:
-        return place.error("got `//`, want a statement", help="a comment begins with `#`")
-    if slashes and place.kind in OPERANDS and place.after in OPERAND_ENDS and place.same_line:
-        found = _unexpected(place)
-        found.help = "`//` divides; a comment begins with `#`"
-        return found
-    return None
+def _got(place: Place) -> str:
+    ends = {"$END": "the end of the program", "_NEWLINE": "the end of the line"}
+    return ends.get(place.kind) or _quoted(place.text)
 
 
-# ── `=`, keywords and blocks ──────────────────────────────────────────────────────────
-
-
-def _equals(place: Place) -> ProgramError | None:
-    """`=` and `+=` where nothing is assigned."""
-    if place.kind == "UPDATE" and place.after in OPERAND_ENDS:
-        name = place.before if place.after == "NAME" else "x"
-        return place.error(
-            f"got `{place.text}`, want an operator",
-            help=f"`{name} {place.text} …` is a statement of its own, for one name",
-        )
-    if place.kind != "EQUAL" or place.after not in OPERAND_ENDS or "WHILE" in place.accepts:
-        return None
-    left = place.expression()
-    right = re.match(r"[\w.]+", place.rest)
-    compare = f"to compare, write `{left} == {right[0] if right else '…'}`"
-    if place.head is not None:
-        if place.head.type == "FN":
-            return None
-        return place.error("got `=` in a condition, want `==`", help=compare)
-    if "IN" in place.accepts:
-        return place.error(
-            "got `=`, want `in`", help=f"to count, write `for {place.before} in range(n) {{ … }}`"
-        )
-    if place.inside == "(" and place.accepts == {"COMMA", "RPAR"}:
-        return place.error(
-            "got `=`, want `,` or `)`", help="a parameter has no default: every call gives a value"
-        )
-    words = {token.type for token in place.statement}
-    if place.inside in ("(", "[") or words & {"ASSERT", "RETURN"}:
-        return place.error("got `=` in an expression, want `==`", help=compare)
-    if "EQUAL" in words:
-        return place.error(
-            "got a second `=`, want one in a statement",
-            help=f"{compare}; to assign twice, write two statements",
-        )
-    return ProgramError(
-        f"cannot assign to `{left}`",
-        Span(place.source, place.expression_start(), place.before_end),
-        label="want a name or `name[index]`",
-        help=compare,
-    )
-
-
-def _keyword(place: Place) -> ProgramError | None:
-    """A keyword that is used as a name, or `else` without an `if`."""
-    if place.kind == "EQUAL" and _is_keyword(place.after, place.before):
-        place.start, place.end = place.before_start, place.before_end
-        return _taken(place, place.before)
-    if not _is_keyword(place.kind, place.text):
-        return None
-    if re.match(r"=(?!=)", place.rest) and place.kind not in place.accepts:
-        return _taken(place, place.text)
-    if place.kind in FOLLOWERS:
-        return place.error(
-            f"`{place.text}` belongs to no {FOLLOWERS[place.kind].partition(' ')[2]}",
-            help=f"`{place.text}` follows the `}}` of {FOLLOWERS[place.kind]}"
-            + ("; a `{` is still open here" if place.inside == "{" else ""),
-        )
-    if place.kind in WORD_OPERATORS or "NAME" not in place.accepts:
-        return None
-    want = "an expression" if "NUMBER" in place.accepts else "a name"
-    remedy = f"a variable needs another name, such as `{place.text}_`"
-    if place.kind in STATEMENTS:
-        remedy = f"`{place.text}` begins a statement; {remedy}"
-    return place.error(f"got the keyword `{place.text}`, want {want}", help=remedy)
-
-
-def _taken(place: Place, word: str) -> ProgramError:
-    return place.error(
-        f"`{word}` is a keyword, and cannot be assigned to",
-        help=f"take another name, such as `{word}_`",
-    )
-
-
-def _block(place: Place) -> ProgramError | None:
-    """What stands in place of the `{` of a block."""
-    head = place.head
-    if head is None or (place.touches and place.after == "NUMBER" and place.kind == "NAME"):
-        return None
-    start = place.source.text[head.start_pos : place.before_end]
-    if head.type == "FOR" and place.kind == "COLON":
-        counted = _counted(place)
-        if counted:
-            return place.error("got `:`, want `{`", help=f"to count, write `{counted}`")
-    body = "…"
-    if head.type == "FN" and place.kind in ("EQUAL", "COLON") and start.startswith("fn "):
-        body = _short(place.rest) or "…"
-    help = f"a block stands between braces: `{_short(start)} {{ {body} }}`"
-    if place.kind == "_NEWLINE" and place.source.text[place.end :].lstrip().startswith("{"):
-        help = f"the `{{` stands on the line of `{head}`"
-    return place.error(f"got {place.got}, want `{{`", help=help)
-
-
-def _counted(place: Place) -> str:
-    """`range` in place of `1:10` or `1:2:10` in a `for`; empty where it is no such thing."""
-    bounds = re.match(r"([^\s:{]+)\s*(?::\s*([^\s:{]+))?\s*(\{|\Z)", place.rest)
-    if not bounds or not (bounds[3] or place.after == "NUMBER"):
-        return ""
-    last, step = (bounds[2], f", {bounds[1]}") if bounds[2] else (bounds[1], "")
-    stop = str(int(last) + 1) if last.isascii() and last.isdigit() else f"{last} + 1"
-    return f"range({place.expression()}, {stop}{step})"
-
-
-# ── two operands in a row ─────────────────────────────────────────────────────────────
-
-
-def _in_a_row(place: Place) -> ProgramError | None:
-    """Two operands with no operator between them, or two statements on one line."""
-    follows = place.after in OPERAND_ENDS and place.accepts & OPERATORS
-    ends_block = place.after == "RBRACE" and "_NEWLINE" in place.accepts
-    if not (follows or ends_block) or not place.same_line:
-        return None
-    if place.kind == "LBRACE":
-        return place.error(
-            f"got `{{` after `{place.before}`, want an operator or a new line",
-            help="a block follows `if`, `while`, `for` or `fn`",
-        )
-    assigns = re.match(r"(\[.*\]\s*)?([-+*/%@^]|//|\*\*)?=(?!=)", place.rest)
-    if "_NEWLINE" in place.accepts and (
-        place.kind in STATEMENTS or place.after == "RBRACE" or (assigns and place.kind == "NAME")
-    ):
-        return place.error(
-            f"got {place.got} after `{place.before}`, want a new line or `;`",
-            label="a second statement begins here",
-            help="begin a new line, or write `;` between the two",
-        )
-    if place.kind not in OPERANDS or "STRING" in (place.kind, place.after):
-        return None
-    if place.touches and place.after == "NUMBER":
-        if place.before == "0" and re.fullmatch(r"[xXoObB]\w+", place.text):
-            return place.error(
-                f"got `0{place.text}`, want a decimal number",
-                start=place.before_start,
-                help="there are decimal numbers only",
-            )
-        if place.kind == "NUMBER":
-            return place.error(
-                f"got `{place.before}{place.text}`, want a number",
-                start=place.before_start,
-                help="a number has one decimal point",
-            )
-    left = re.search(
-        r"[\w.]*[(\[][^()\[\]\n]*[)\]]\Z|[\w.]+\Z", place.source.text[: place.before_end]
-    )
-    right = re.match(r"[\w.]+(\([^()\n]*\))?", place.line)
-    product = f"{_short(left[0]) if left else '…'}*{_short(right[0]) if right else '…'}"
-    want, remedy = "an operator", f"to multiply, write `{product}`"
-    if place.touches and place.text in ("e", "E"):
-        remedy += f"; a power of ten has digits: `{place.before}e3`"
-    elif not place.touches and "COMMA" in place.accepts and place.inside in ("(", "["):
-        want += " or `,`"
-        remedy += "; to keep the two apart, put a `,` between them"
-    elif place.before.isdigit() and place.text.isdigit():
-        remedy = f"one number has `_` between its digits: `{place.before}_{place.text}`"
-    elif "_NEWLINE" in place.accepts and place.after != "NUMBER" and not place.touches:
-        want += " or a new line"
-        remedy += "; to have two statements, put a `;` between them"
-    return place.error(f"got {place.got} after `{place.before}`, want {want}", help=remedy)
-
-
-# ── all else ──────────────────────────────────────────────────────────────────────────
-
-
-def _unexpected(place: Place) -> ProgramError:
-    """What was got, and what the grammar takes there."""
-    is_operand_missing = place.after in OPERATORS | {"EQUAL", "UPDATE"} and place.kind != "LBRACE"
-    is_named = is_operand_missing or _is_keyword(place.after, place.before)
-    after = f" after `{place.before}`" if is_named else ""
-    return place.error(
-        f"got {place.got}{after}, want {_any_of(_wanted(place.accepts))}",
-        label="an operand is missing" if is_operand_missing and place.kind != "NOT" else "",
-        help=_remedy(place),
-    )
-
-
-def _remedy(place: Place) -> str:
-    """What to do where the token, or the one before, tells what was meant."""
-    follows = place.after in OPERAND_ENDS
-    match place.kind:
-        case "SEMICOLON" if place.inside == "[":
-            return "a row of a matrix is an array: `[[1, 2], [3, 4]]`"
-        case "COMMA" if place.inside == "(" and follows:
-            return "an array stands between `[` and `]`"
-        case "LBRACE" if place.after in ("IF", "ELIF", "WHILE"):
-            return "write the condition before the `{`"
-        case "LBRACE":
-            return (
-                "a block follows `if`, `while`, `for` or `fn`; an array stands between `[` and `]`"
-            )
-        case "COLON" if place.inside == "[" and follows:
-            return "a slice is `start:stop:step`"
-        case "COLON":
-            return "a `:` stands in a slice only, as in `x[1:3]`; to count, write `range(1, 4)`"
-        case "NOT" if not follows:
-            return "put it into parentheses: `(not …)`"
-        case "LPAR" if place.after == "FOR":
-            return "write `for i in range(n) { … }`"
-        case "STRING" if any(token.type == "ASSERT" for token in place.statement):
-            return "put a `,` before the message"
-    if place.after == "PRINT":
-        return f"write `print({_short(place.line.partition('#')[0])})`"
-    if place.kind in LINE_ENDS and {"EQUAL", "COMMA"} <= place.accepts:
-        return "several values in one are an array: `[a, b]`"
-    if place.kind in OPERANDS and "COMMA" in place.accepts and place.inside in ("(", "["):
-        return "put a `,` before it"
-    return ""
+def _unexpected(place: Place) -> str:
+    """What was got, and what the grammar takes."""
+    named = place.wants_operand or place.after in GROUPS["KEYWORDS"]
+    after = f" after `{place.before}`" if named else ""
+    words = _wanted(place.accepts)
+    wanted = " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+    return f"got {_got(place)}{after}, want {wanted}"
 
 
 def _wanted(accepts: set[str]) -> list[str]:
@@ -718,18 +380,82 @@ def _wanted(accepts: set[str]) -> list[str]:
     return words
 
 
-def _any_of(words: list[str]) -> str:
-    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+def _character(place: Place) -> str:
+    """A character, and in words what it is where its looks may not say so."""
+    char = place.text
+    if char.isascii() and char.isprintable():
+        return f"`{char}`"
+    name = f"U+{ord(char):04X}"
+    known = unicodedata.name(char, "").lower()
+    if known:
+        name += f", {known}"
+    return f"`{char}` ({name})" if char.isprintable() else name
 
 
-def _choice(condition: str, then: str, otherwise: str) -> str:
-    parts = [_short(_balanced(part)) or "…" for part in (condition, then, otherwise)]
-    return "a choice is `if {} {{ {} }} else {{ {} }}`".format(*parts)
+def _compare(place: Place) -> str:
+    right = re.match(r"[\w.]+", place.rest)
+    return f"to compare, write `{place.expression} == {right[0] if right else '…'}`"
 
 
-def _is_keyword(kind: str, text: str) -> bool:
-    """Whether a token is a word of the grammar: Lark calls its kind by the word."""
-    return kind == text.upper() and kind != "NAME" and text.isalpha()
+def _counted(place: Place) -> str:
+    """`range` in place of `1:10` or `1:2:10` in a `for`; empty where it is no such thing."""
+    bounds = re.match(r"([^\s:{]+)\s*(?::\s*([^\s:{]+))?\s*(\{|\Z)", place.rest)
+    if not bounds or not (bounds[3] or place.after == "NUMBER"):
+        return ""
+    last, step = (bounds[2], f", {bounds[1]}") if bounds[2] else (bounds[1], "")
+    stop = str(int(last) + 1) if last.isascii() and last.isdigit() else f"{last} + 1"
+    return f"range({place.expression}, {stop}{step})"
+
+
+def _body(place: Place) -> str:
+    """Of a block: what `=` or `:` gives a function."""
+    is_given = place.kind in ("EQUAL", "COLON") and place.signature.startswith("fn ")
+    return (is_given and _short(place.rest)) or "…"
+
+
+def _product(place: Place) -> str:
+    before = place.source.text[: place.previous.end_pos]
+    left = re.search(r"[\w.]*[(\[][^()\[\]\n]*[)\]]\Z|[\w.]+\Z", before)
+    right = re.match(r"[\w.]+(\([^()\n]*\))?", place.line)
+    return f"{_short(left[0]) if left else '…'}*{_short(right[0]) if right else '…'}"
+
+
+FACTS: dict[str, Callable[[Place], Any]] = {
+    "got": _got,
+    "unexpected": _unexpected,
+    "missing": lambda p: "an operand is missing" * (p.wants_operand and p.kind != "NOT"),
+    "operand": lambda p: "an expression" if "NUMBER" in p.accepts else "a name",
+    "character": _character,
+    "name": lambda p: p.before if p.after == "NAME" else "x",
+    "base": lambda p: p.before if p.touches and p.after in ("NAME", "NUMBER") else "",
+    "pair": lambda p: p.source.text[p.previous.start_pos : p.end],
+    "digits": lambda p: p.before.isdigit() and p.text.isdigit(),
+    "opener": lambda p: OPENER_OF[p.text],
+    "still_open": lambda p: "; a `{` is still open here" * (p.inside == "{"),
+    "so_far": lambda p: {token.type for token in p.statement},
+    "slashes": lambda p: "//" in p.statement,
+    "assigns": lambda p: re.match(r"(\[.*\]\s*)?([-+*/%@^]|//|\*\*)?=(?!=)", p.rest),
+    "misassigns": lambda p: (
+        p.kind == "EQUAL" and p.after in OPERAND_ENDS and "WHILE" not in p.accepts
+    ),
+    "compare": _compare,
+    "block": lambda p: p.head and p.head.type,
+    "wants_block": lambda p: (
+        p.head and not (p.touches and p.after == "NUMBER" and p.kind == "NAME")
+    ),
+    "counted": _counted,
+    "brace_follows": lambda p: p.source.text[p.end :].lstrip().startswith("{"),
+    "body": _body,
+    "multiplies": lambda p: (
+        p.in_a_row and p.kind in GROUPS["OPERANDS"] and "STRING" not in (p.kind, p.after)
+    ),
+    "product": _product,
+    "printed": lambda p: _short(p.line.partition("#")[0]),
+}
+"""What the rows ask of a place, or say of it, besides its attributes."""
+
+
+# ── texts ─────────────────────────────────────────────────────────────────────────────
 
 
 def _quoted(text: str) -> str:
@@ -757,19 +483,3 @@ def _short(text: str) -> str:
 def _line(text: str, start: int) -> str:
     end = text.find("\n", start)
     return text[start : len(text) if end < 0 else end]
-
-
-MISTAKES: Iterable[Callable[[Place], ProgramError | None]] = (
-    _character,
-    _unclosed,
-    _closer,
-    _foreign,
-    _increment,
-    _other_operator,
-    _comment,
-    _equals,
-    _keyword,
-    _block,
-    _in_a_row,
-)
-"""In this order: the more a mistake says of itself, the earlier."""

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodiff_cli.errors import AdiffError, ProgramError
+from autodiff_cli.language import syntax_errors
 from autodiff_cli.language.grammar import grammar_text
+from autodiff_cli.language.mistakes import GROUPS
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.program import load
 
@@ -125,6 +127,17 @@ MISTAKES = [
     ("y = None", "None", "unknown name `None`", "`nan`"),
     ("if True { x }", "True", "unknown name `True`", "`true`"),
     ("np.sin(x)", "np.sin", "unknown attribute `.sin`", "`sin(…)`"),
+    ("x = 'text", "'", "got `'`, want a string in double quotes", "on one line"),
+    ("x ? 1", "?", "got `?`, want an operator", "`if c { a } else { b }`"),
+    ("y = 3 if x > 0", "if", "got `if` after `3`", "`if x > 0 { … }`"),
+    ("derivative { 3 }", "derivative", "belongs to no function with a name", "follows the `}`"),
+    ("x { 3 }", "{", "got `{` after `x`, want an operator or a new line", "a block follows"),
+    ("y = {1, 2}", "{", "got `{`", "an array stands between"),
+    ("if { 3 }", "{", "got `{` after `if`", "write the condition"),
+    ("y = x[1:2:3:4]", ":", "got `:`", "`start:stop:step`"),
+    ("y = 1:4", ":", "got `:`", "`range(1, 4)`"),
+    ("y = 2 * not x", "not", "got `not` after `*`", "`(not …)`"),
+    ('assert x "message"', '"message"', "want an operator, `,` or", "put a `,` before the message"),
     # all else
     ("fn f(x, 2) { x }", "2", "got `2`, want a name or `)`", ""),
     ("fn f x { x }", "x", "got `x`, want `(`", ""),
@@ -149,6 +162,27 @@ def test_mistake(program: str, underlined: str, heading: str, remedy: str) -> No
     assert heading in error.what
     assert remedy in error.help
     assert bool(remedy) or not error.help
+
+
+def test_every_row_has_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    said = syntax_errors._said
+
+    def noted(tests: str, texts: list[str], place: syntax_errors.Place) -> ProgramError | None:
+        error = said(tests, texts, place)
+        if error is not None:
+            found.add(tests)
+        return error
+
+    monkeypatch.setattr(syntax_errors, "_said", noted)
+    for program, *_ in MISTAKES:
+        refused(program)
+    rows = [row.args[0] for row in syntax_errors._rows()]
+    assert [tests for tests in rows if tests not in found] == []
+
+
+def test_keywords_are_those_of_the_grammar() -> None:
+    assert {word.upper() for word in KEYWORDS} == GROUPS["KEYWORDS"]
 
 
 @pytest.mark.parametrize("program", [row[0] for row in MISTAKES])
