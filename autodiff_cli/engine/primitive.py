@@ -80,7 +80,8 @@ class Primitive:
             where the primitive is linear in that operand. A variadic one has a single
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
         derivative: of reductions and structural primitives, the derivative as a formula.
-        kink: `kink(*operands)`, true where the derivative is a convention.
+        kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
+            or None, where it depends on what the derivative is by.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
@@ -114,7 +115,7 @@ class Primitive:
     vjps: Any = ()
     jvps: Any = ()
     derivative: str = ""
-    kink: Callable[..., Any] | None = None
+    kink: Any = None
     convention: str = ""
     domain: str = "all reals"
     precise: Callable[..., Any] | None = None
@@ -240,11 +241,20 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
     node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
-    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
+    if primitive.kink is not None and _at_kink(primitive, args, values):
         graph.kinks.append(node)
     elif primitive.flat:
         graph.flats.append(node)
     return node
+
+
+def _at_kink(primitive: Primitive, args: Sequence[Any], values: Sequence[Any]) -> bool:
+    if callable(primitive.kink):
+        return holds_anywhere(primitive.kink(*values))
+    return any(
+        kink is not None and isinstance(arg, Operand) and holds_anywhere(kink(*values))
+        for arg, kink in zip(args, primitive.kink, strict=False)
+    )
 
 
 def holds_anywhere(condition: Any) -> bool:

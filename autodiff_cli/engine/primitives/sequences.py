@@ -18,7 +18,8 @@ from autodiff_cli.engine.primitives.indexing import Scatter, gather, index, scat
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.engine.primitives.products import unpoisoned
-from autodiff_cli.engine.primitives.reductions import cumsum, sum_
+from autodiff_cli.engine.primitives.reductions import sum_
+from autodiff_cli.engine.primitives.running import cumsum
 from autodiff_cli.engine.primitives.shapes import flip, reshape
 from autodiff_cli.errors import DomainError, ShapeError
 
