@@ -82,6 +82,8 @@ class Primitive:
         derivative: of reductions and structural primitives, the derivative as a formula.
         kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
             or None, where it depends on what the derivative is by.
+        rests: `rests(g, *args)`, whether at a kink a cotangent of the result goes by the
+            convention; left out where each does that is not 0. It may have axes before its own.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
@@ -116,6 +118,7 @@ class Primitive:
     jvps: Any = ()
     derivative: str = ""
     kink: Any = None
+    rests: Callable[..., bool] | None = None
     convention: str = ""
     domain: str = "all reals"
     precise: Callable[..., Any] | None = None

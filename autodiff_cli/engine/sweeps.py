@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar
+from autodiff_cli.engine.graph import Node, Scalar, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
@@ -46,18 +46,22 @@ class Kinks:
     def is_kink(self, node: Node) -> bool:
         return node in self._kinks
 
-    def meet(self, node: Node, derivative: Any) -> Any:
-        """What goes on of a derivative that is not zero and arrives at `node`.
+    def meet(self, node: Node, derivative: Any, backwards: bool = True) -> Any:
+        """What goes on of a derivative that is not zero and arrives at `node`, as a cotangent of
+        it where it comes `backwards`, as a tangent of an operand where not.
 
         Raises:
             DomainError: it is a kink, and kinks are errors.
         """
+        assert node.primitive is not None
+        rests = node.primitive.rests if backwards else None
+        if rests is not None and not rests(value_of(derivative), *map(value_of, node.args)):
+            return derivative
         self.met[node] = None
         if node not in self._kinks or self._at_kink == "subgradient":
             return derivative
         if self._at_kink == "nan":
             return derivative * math.nan
-        assert node.primitive is not None
         raise DomainError(
             f"`{node.primitive.title}` is evaluated at a kink, where it has no derivative",
             node.span,
@@ -227,7 +231,7 @@ def forward_sweep(
             if t is None or not np.any(t):
                 continue
             if kinks and node in kinks:
-                t = kinks.meet(node, t)
+                t = kinks.meet(node, t, backwards=False)
             args = args or rule_arguments(node)
             part = tangent(node.primitive, position, t, node.value, args)
             if part is not None:

@@ -33,7 +33,7 @@ OPERATORS = frozenset(
 OF_DERIVATIVES = frozenset(
     ("scatter", "broadcast_to", "identity", "gated", "cofactor", "svd", "polygamma_step")
 ) | {"gamma_pdf_by_a", "gammainc_by_a", "sinc_derivative", "others", "cumprod_tangent"}
-OF_DERIVATIVES |= {"cumprod_adjoint", "direction", "centred"}
+OF_DERIVATIVES |= {"cumprod_adjoint", "direction", "centred", "eigh_of_spaces", "svd_of_spaces"}
 
 INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
 """Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""

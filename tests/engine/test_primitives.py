@@ -48,6 +48,8 @@ UNSPELLED: dict[str, Case] = {
     "cumprod_adjoint": ([np.array([[2.0, 0.5], [-3.0, 0.3]]), np.ones((2, 2))], [1]),
     "direction": ([np.array([[2.0, 0.5, 0.1], [-3.0, 0.3, 0.1]])], [2.0, 1]),
     "centred": ([np.array([[2.0, 0.5], [-3.0, 0.3]])], [0]),
+    "eigh_of_spaces": ([np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 1.0]])], []),
+    "svd_of_spaces": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
     "svd": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
 }
 """Arguments for the structural entries that no program can spell, and so have no example."""
