@@ -1,4 +1,4 @@
-"""Order statistics: the median, and the quantiles that interpolate between two of them."""
+"""Functions of elements in their order along an axis: the median, and other quantiles."""
 
 from __future__ import annotations
 

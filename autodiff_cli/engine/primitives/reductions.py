@@ -1,4 +1,4 @@
-"""Functions that take an axis away, and what makes an entry of such, or of one that runs along one.
+"""Functions that take an axis away, or run along one.
 
 A reduction's derivative is one array, `weight`, in the shape of what is reduced: both
 sweeps multiply by it. What it needs from the order of the elements (which is the
