@@ -85,7 +85,10 @@ class Primitive:
         chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of
             a cotangent that is inf or nan either.
         plainly: the same in terms that are better known, for formulas that people read.
-        kink: `kink(*operands)`, true where the derivative is a convention.
+        kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
+            or None, where it depends on what the derivative is by.
+        rests: `rests(g, *args)`, whether at a kink a cotangent of the result goes by the
+            convention; left out where each does that is not 0. It may have axes before its own.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
@@ -122,7 +125,8 @@ class Primitive:
     derivative: str = ""
     chooses: bool = False
     plainly: Callable[..., Any] | None = None
-    kink: Callable[..., Any] | None = None
+    kink: Any = None
+    rests: Callable[..., bool] | None = None
     convention: str = ""
     domain: str = "all reals"
     precise: Callable[..., Any] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar, at_kink
+from autodiff_cli.engine.graph import Node, Scalar, at_kink, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
@@ -42,8 +42,9 @@ class Kinks:
             known = self._known[node] = at_kink(node)
         return known
 
-    def meet(self, node: Node, derivative: Any) -> Any:
-        """What goes on of a derivative that is not zero and arrives at `node`.
+    def meet(self, node: Node, derivative: Any, backwards: bool = True) -> Any:
+        """What goes on of a derivative that is not zero and arrives at `node`, as a cotangent of
+        it where it comes `backwards`, as a tangent of an operand where not.
 
         Raises:
             DomainError: it is a kink, and kinks are errors.
@@ -54,6 +55,9 @@ class Kinks:
         if not self.is_kink(node):
             if node.primitive.flat:
                 self.met[node] = None
+            return derivative
+        rests = node.primitive.rests if backwards else None
+        if rests is not None and not rests(value_of(derivative), *map(value_of, node.args)):
             return derivative
         self.met[node] = None
         if self._at_kink == "subgradient":
@@ -240,7 +244,7 @@ def forward_sweep(
         for position, operand in zip(node.positions, node.parents, strict=True):
             t = found.get(operand)
             if t is not None and np.any(t):
-                given[position] = t if kinks is None else kinks.meet(node, t)
+                given[position] = t if kinks is None else kinks.meet(node, t, backwards=False)
         if given:
             total = tangents(node.primitive, given, node.value, rule_arguments(node))
             if total is not None:

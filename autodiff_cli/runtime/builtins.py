@@ -30,9 +30,8 @@ OPERATORS = frozenset(
     ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "less", "less_equal", "greater")
 ) | {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
 
-OF_DERIVATIVES = frozenset(
-    ("scatter", "broadcast_to", "identity", "gated", "cofactor", "svd", "polygamma_step")
-) | {"power_log", "gamma_pdf_by_a", "gammainc_by_a", "sinc_derivative"}
+OF_DERIVATIVES = frozenset(name for name, entry in TABLE.items() if not entry.example)
+"""What only derivatives call: no program can show it."""
 
 INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
 """Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""

@@ -40,7 +40,7 @@ Note = Literal["equality", "comparison", "static", "rebound"]
 argument by which a function could have a derivative, and has none; a name in `grad(y, x)` that no
 longer holds the value that derivatives by it are by."""
 
-NOT_DIFFERENTIATED = frozenset(("quantile", "arange"))
+NOT_DIFFERENTIATED = frozenset(("arange",))
 """Functions with static arguments that are real numbers, no counts, axes or sizes."""
 
 BYTES_OF_A_NODE = 200

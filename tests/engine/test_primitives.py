@@ -44,6 +44,13 @@ UNSPELLED: dict[str, Case] = {
     "broadcast_to": ([np.array([1.0, 2.0])], [(3, 2)]),
     "scatter": ([np.array([1.0, 2.0])], [(slice(1, 3),), (4,)]),
     "cofactor": ([np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 0.0, 1.0]])], []),
+    "others": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [None]),
+    "cumprod_tangent": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [0]),
+    "cumprod_adjoint": ([np.array([[2.0, 0.5], [-3.0, 0.3]]), np.ones((2, 2))], [1]),
+    "direction": ([np.array([[2.0, 0.5, 0.1], [-3.0, 0.3, 0.1]])], [2.0, 1]),
+    "centred": ([np.array([[2.0, 0.5], [-3.0, 0.3]])], [0]),
+    "eigh_of_spaces": ([np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 1.0]])], []),
+    "svd_of_spaces": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
     "svd": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
 }
 """Arguments for the structural entries that no program can spell, and so have no example."""

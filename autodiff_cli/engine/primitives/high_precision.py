@@ -112,9 +112,104 @@ def var(mp: Any, x: Any, ddof: Any, axis: Any, keepdims: Any) -> Any:
     return (deviation * deviation).sum(**axes(x, axis, keepdims)) / (count - ddof)
 
 
+def direction(mp: Any, x: Any, over: Any, axis: Any) -> Any:
+    return x / norm(mp, x, axis, True) * mp.sqrt(over)
+
+
 def softmax(mp: Any, x: Any, axis: Any) -> Any:
     exps = on_elements(mp.exp)(x)
-    return exps / exps.sum(axis=axes_of(axis, x.shape)[0], keepdims=True)
+    return exps / exps.sum(axis=axes_of(axis, x.shape), keepdims=True)
+
+
+def _on_slices(function: Callable[..., Any], axes: Any, *arrays: Any) -> Any:
+    """A function of lists of numbers that gives one, as one of arrays along axes."""
+    shape = np.shape(arrays[0])
+    reduced = axes_of(axes, shape)
+    out = np.empty(shape, dtype=object)
+    for place in np.ndindex(*(1 if i in reduced else size for i, size in enumerate(shape))):
+        key = tuple(slice(None) if i in reduced else one for i, one in enumerate(place))
+        part = out[key]
+        part[...] = np.reshape(
+            np.array(function(*(np.asarray(x, object)[key].ravel() for x in arrays)), object),
+            np.shape(part),
+        )
+    return out
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    """The product of polynomials in εₛ with εₛ² = 0, by their coefficients at sets in bits."""
+    out = [a[0] * 0] * len(a)
+    for s, t in np.ndindex(len(a), len(b)):
+        if not s & t:
+            out[s | t] = out[s | t] + a[s] * b[t]
+    return out
+
+
+def _elements(x: Any, tangents: Any) -> Any:
+    """Every x with its tangents as a polynomial, and the polynomial 1."""
+    size = 2 ** len(tangents)
+    rows = [[0 * one] * size for one in x]
+    for i, row in enumerate(rows):
+        row[0] = x[i]
+        for s, tangent in enumerate(tangents):
+            row[2**s] = tangent[i]
+    return rows, [1, *[0] * (size - 1)]
+
+
+def others(mp: Any, x: Any, *rest: Any) -> Any:
+    def compute(x: Any, *tangents: Any) -> Any:
+        rows, one = _elements(x, tangents)
+        out = []
+        for i in range(len(rows)):
+            product = one
+            for row in rows[:i] + rows[i + 1 :]:
+                product = _truncated(product, row)
+            out.append(product[-1])
+        return out
+
+    return _on_slices(compute, rest[-1], x, *rest[:-1])
+
+
+def cumprod_tangent(mp: Any, x: Any, *rest: Any) -> Any:
+    def compute(x: Any, *tangents: Any) -> Any:
+        rows, product = _elements(x, tangents)
+        out = []
+        for row in rows:
+            product = _truncated(product, row)
+            out.append(product[-1])
+        return out
+
+    return _on_slices(compute, rest[-1], x, *rest[:-1])
+
+
+def cumprod_adjoint(mp: Any, x: Any, g: Any, *rest: Any) -> Any:
+    def compute(x: Any, g: Any, *tangents: Any) -> Any:
+        rows, one = _elements(x, tangents)
+        out = []
+        for i in range(len(rows)):
+            product, total = one, 0
+            for k, row in enumerate(rows):
+                product = product if k == i else _truncated(product, row)
+                total = total + (g[k] * product[-1] if k >= i else 0)
+            out.append(total)
+        return out
+
+    return _on_slices(compute, rest[-1], x, g, *rest[:-1])
+
+
+def quantile(mp: Any, x: Any, q: Any, axis: Any, keepdims: Any) -> Any:
+    reduced = axes_of(axis, np.shape(x))
+    kept = [i for i in range(np.ndim(x)) if i not in reduced]
+    moved = np.transpose(x, [*kept, *reduced])
+    rows = np.sort(moved.reshape(*moved.shape[: len(kept)], -1), axis=-1)
+    out = []
+    for level in np.ravel(np.asarray(q, object)):
+        position = level * (rows.shape[-1] - 1)
+        low = min(int(mp.floor(position)), max(rows.shape[-1] - 2, 0))
+        high = min(low + 1, rows.shape[-1] - 1)
+        out.append(rows[..., low] + (rows[..., high] - rows[..., low]) * (position - low))
+    shape = [1 if i in reduced else n for i, n in enumerate(np.shape(x)) if keepdims or i in kept]
+    return np.reshape(np.array(out, object), (*np.shape(q), *shape))
 
 
 def with_element(mp: Any, x: Any, value: Any, key: Any) -> Any:
