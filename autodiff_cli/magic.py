@@ -89,7 +89,11 @@ def _options(line: str) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"%%adiff: {str(error).lower()}") from None
     except click.UsageError as error:
-        raise UsageError(f"%%adiff: {error.format_message().rstrip('.')}") from None
+        message = error.format_message().rstrip(".")
+        raise UsageError(
+            f"%%adiff: {message[:1].lower()}{message[1:]}",
+            help="`adiff eval --help` lists the options that say what is computed",
+        ) from None
     return options
 
 
