@@ -17,7 +17,9 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 
 LAYERS = (
     ("__init__", "__main__"),
+    ("magic",),
     ("commands", "repl"),
+    ("api",),
     ("report",),
     ("data", "runtime"),
     ("engine", "language"),
@@ -27,11 +29,11 @@ LAYERS = (
 its own row but itself."""
 
 OWNERS = {
-    "click": ("commands/",),
+    "click": ("commands/", "magic.py"),
     "fast_sugiyama": ("report/trace/layers.py",),
     "lark": ("language/",),
     "mpmath": ("engine/",),
-    "numpy": ("engine/", "data/", "runtime/", "report/"),
+    "numpy": ("api/", "engine/", "data/", "runtime/", "report/"),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
 }

@@ -22,7 +22,7 @@ from autodiff_cli.commands.running import (
     strict_option,
 )
 from autodiff_cli.commands.screen import deliver, is_terminal, show_text, wants_color
-from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.commands.warnings import warn
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,13 +60,9 @@ def command(
     if shows_help_instead(context, words):
         return
     form = _format(options)
-    from autodiff_cli.runtime.evaluation import evaluate
-
     with opened("evaluating", words, expressions, options) as job:
-        question = read_question(options, job.stdin_is_program, job.settings)
-        evaluations = evaluate(job.program, job.inputs, job.wrt, job.of, job.settings, question)
-        if options["strict"]:
-            refuse_non_finite(evaluations)
+        question = read_question(options, job.stdin_is_program, job.program.settings)
+        evaluations = job.program.evaluate(job.inputs, question)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     if options["verbose"]:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from autodiff_cli.runtime.machine import Settings
-    from autodiff_cli.runtime.program import Program
+    from autodiff_cli.api.program import Program
 
     Command: TypeAlias = Callable[..., Any]
 
@@ -146,9 +145,6 @@ class Job:
 
     program: Program
     inputs: dict[str, Any]
-    wrt: list[str] | None
-    of: list[str] | None
-    settings: Settings
     stdin_is_program: bool
 
 
@@ -161,8 +157,8 @@ def opened(
     Raises:
         UsageError, ProgramError: as the command line or the program is wrong.
     """
+    from autodiff_cli.api.program import Program
     from autodiff_cli.commands.progress import progress
-    from autodiff_cli.runtime.program import load
 
     of = split_names(options["of"])
     if of == []:
@@ -174,6 +170,7 @@ def opened(
         progress(f"{doing} {source.name}", options["color"]) as say,
     ):
         settings = run_settings(options, say)
-        program = load(source, settings.limits)
+        strict = bool(options.get("strict"))
+        program = Program(source, split_names(options["wrt"]), of, settings, strict)
         inputs = read_inputs(input_words, options["inputs_file"], stdin_is_program, settings)
-        yield Job(program, inputs, split_names(options["wrt"]), of, settings, stdin_is_program)
+        yield Job(program, inputs, stdin_is_program)

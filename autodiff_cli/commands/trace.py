@@ -25,7 +25,7 @@ from autodiff_cli.commands.running import (
     strict_option,
 )
 from autodiff_cli.commands.screen import deliver, is_terminal, page, wants_color
-from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.commands.warnings import warn
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,19 +119,17 @@ def command(
     form = _format(options)
     choice = _choice(options)
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.tracing import trace
 
     with opened("tracing", words, expressions, options) as job:
-        question = read_question(options, job.stdin_is_program, job.settings)
-        traces = trace(job.program, job.inputs, job.wrt, job.of, job.settings, question)
+        question = read_question(options, job.stdin_is_program, job.program.settings)
+        traces = job.program.traces(job.inputs, question)
         _refuse_several(traces, form)
         with traces[0].outcome.machine.open():
             views = [View(each, choice) for each in traces]
             for view in views:
                 view.sweep()
         evaluations = [each.evaluation for each in traces]
-        if options["strict"]:
-            refuse_non_finite(evaluations)
+        job.program.refuse(evaluations)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     _deliver(views, form, options)

@@ -1,4 +1,4 @@
-"""What a command tells of a run that did not fail, and when that is an error."""
+"""What a command tells of a run that did not fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from autodiff_cli.commands.screen import show_text, wants_color
-from autodiff_cli.errors import NonFiniteError
 
 EXPLAINED = frozenset(("non-finite", "lost-gradient", "no-dependence"))
 """Kinds of findings of which `adiff why` tells more."""
@@ -15,22 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.runtime.evaluation import Evaluation
-
-
-def refuse_non_finite(evaluations: Sequence[Evaluation]) -> None:
-    """Raises a `NonFiniteError` for the first nan or inf among values and derivatives."""
-    from autodiff_cli.report.result import is_non_finite
-
-    for evaluation in evaluations:
-        if is_non_finite(evaluation):
-            finding = next(f for f in evaluation.findings if f.kind == "non-finite")
-            raise NonFiniteError(
-                finding.what,
-                finding.where,
-                label=finding.label,
-                notes=finding.notes,
-                help=finding.help,
-            )
 
 
 def warn(evaluations: Sequence[Evaluation], color: str) -> None:

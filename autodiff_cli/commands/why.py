@@ -53,11 +53,9 @@ def command(
     if shows_help_instead(context, words):
         return
     form = chosen_format(options, "plain", {".json": "json", ".jsonl": "json"})
-    from autodiff_cli.runtime.reasons import explain
-
     with opened("explaining", words, expressions, options) as job:
-        question = read_question(options, job.stdin_is_program, job.settings)
-        found = explain(job.program, job.inputs, job.wrt, job.of, job.settings, question)
+        question = read_question(options, job.stdin_is_program, job.program.settings)
+        found = job.program.explanations(job.inputs, question)
     _deliver(found, form, options)
 
 
