@@ -74,6 +74,8 @@ class Primitive:
         partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
         weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
             reduced `out` as an array that broadcasts against x.
+        remainder: `remainder(weight, axes)`, what rounding took from the weight, None where that is
+            nothing to speak of: `logsumexp(x) - x[0]` is made of no more.
         vjps: for each operand, `rule(g, out, *args)`, the cotangent that it gets; None
             where it has no derivative. A variadic one has a single `rule(i, g, out, *args)`.
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
@@ -119,6 +121,7 @@ class Primitive:
     exact: bool = False
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
+    remainder: Callable[[Any, tuple[int, ...]], Any] | None = None
     vjps: Any = ()
     jvps: Any = ()
     pullback: Callable[..., Sequence[Any]] | None = None

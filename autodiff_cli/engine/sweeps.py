@@ -92,7 +92,16 @@ def reverse_sweep(
     adjoints: dict[Node, Any] = {}
     nodes[-1].adjoint = seed
     try:
-        _pull_back(nodes, set(targets), adjoints, kinks, watch)
+        remainders = _pull_back(nodes, set(targets), adjoints, kinks, watch)
+        if remainders and watch is None:
+            # On their own way back, so that what they are added to has cancelled by then.
+            sums = _Sums()
+            for operand, rest in remainders:
+                sums.add(operand, rest)
+            small: dict[Node, Any] = {}
+            _pull_back(nodes, set(targets), small, None, None)
+            for target, rest in small.items():
+                adjoints[target] = adjoints[target] + rest if target in adjoints else rest
     except BaseException:
         for node in nodes:
             node.adjoint = 0.0 if type(node) is Scalar else None
@@ -106,8 +115,12 @@ def _pull_back(
     adjoints: dict[Node, Any],
     kinks: Kinks | None,
     watch: Callable[[Node, Any, Node, Any], None] | None,
-) -> None:
-    """Takes every node's adjoint on to its operands, the last node's first."""
+) -> list[tuple[Node, Any]]:
+    """Takes every node's adjoint on to its operands, the last node's first.
+
+    Returns what rounding took from contributions, for their operands.
+    """
+    remainders: list[tuple[Node, Any]] = []
     sums = _Sums()
     for node in reversed(nodes):
         g = node.adjoint
@@ -134,16 +147,20 @@ def _pull_back(
         if pull is not None and watch is None and type(node) is Scalar:
             pull(node, g)
             continue
-        for operand, contribution in contributions(node, g):
+        for operand, contribution in contributions(node, g, remainders):
             if watch is not None:
                 watch(node, g, operand, contribution)
             sums.add(operand, contribution)
+    return remainders
 
 
-def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
+def contributions(
+    node: Node, g: Any, remainders: list[tuple[Node, Any]] | None = None
+) -> Iterator[tuple[Node, Any]]:
     """Each operand of a node with what it gets of the node's adjoint `g`.
 
     Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
+    What rounding took from them is added to `remainders`.
     """
     primitive = node.primitive
     assert primitive is not None
@@ -154,10 +171,13 @@ def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
                 yield operand, g * partial
         return
-    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node))
+    lost: list[Any] = []
+    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
     for operand, contribution in zip(node.parents, parts, strict=True):
         if contribution is not None:
             yield operand, contribution
+    if remainders is not None:
+        remainders += [(node.parents[0], rest) for rest in lost]
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:
@@ -202,29 +222,47 @@ def recorded_reverse_sweep(
 
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
-    adjoints: dict[Node, Any] = {nodes[-1]: seed}
     found: dict[Node, Any] = {}
-    wanted = set(targets)
     with graph.recording():
-        for node in reversed(nodes):
-            g = adjoints.pop(node, None)
-            if g is None:
-                continue
-            if node in wanted:
-                found[node] = g
-            if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
-                continue
-            if kinks is not None:
-                g = kinks.meet(node, g)
-            args = rule_arguments(node, recorded=True)
-            parts = cotangents(node.primitive, node.positions, g, node, args)
-            for operand, contribution in zip(node.parents, parts, strict=True):
-                if contribution is None:
-                    continue
-                contribution = dense(contribution, shape_of(operand.value))
-                before = adjoints.get(operand)
-                adjoints[operand] = contribution if before is None else before + contribution
+        remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
+        if remainders:
+            _record_back(nodes, remainders, set(targets), found, None)
     return found
+
+
+def _record_back(
+    nodes: Sequence[Node],
+    adjoints: dict[Node, Any],
+    wanted: set[Node],
+    found: dict[Node, Any],
+    kinks: Kinks | None,
+) -> dict[Node, Any]:
+    """As `_pull_back`, from any `adjoints`, recorded; adds to those that are `found`."""
+    remainders: dict[Node, Any] = {}
+
+    def add(sums: dict[Node, Any], node: Node, contribution: Any) -> None:
+        before = sums.get(node)
+        sums[node] = contribution if before is None else before + contribution
+
+    for node in reversed(nodes):
+        g = adjoints.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            add(found, node, g)
+        if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
+            continue
+        if kinks is not None:
+            g = kinks.meet(node, g)
+        lost: list[Any] = []
+        args = rule_arguments(node, recorded=True)
+        parts = cotangents(node.primitive, node.positions, g, node, args, lost)
+        for operand, contribution in zip(node.parents, parts, strict=True):
+            if contribution is not None:
+                add(adjoints, operand, dense(contribution, shape_of(operand.value)))
+        for rest in lost:
+            add(remainders, node.parents[0], dense(rest, shape_of(node.parents[0].value)))
+    return remainders
 
 
 def forward_sweep(

@@ -15,6 +15,8 @@ from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.engine.primitives.projection import projected
 from autodiff_cli.engine.primitives.reductions import along, reduction, share_of_ties
 
+NEARLY_ALL = 1 - 1e-4
+"""A share from which on 1 less the share loses digits that count."""
 ALONE = 1.25
 """A sum of exponentials, the largest of them 1, below which the others are summed apart."""
 
@@ -66,11 +68,21 @@ def _powers_in_all(powers: Any, axes: tuple[int, ...]) -> Any:
     return powers
 
 
+def _rounded_off(shares: Any, axes: tuple[int, ...]) -> Any:
+    """What shares that are nearly all lack of 1 less the others'; exact, as the others are."""
+    large = shares > NEARLY_ALL
+    if not np.any(large & (shares <= 1)) or not axes:
+        return None
+    others = np.where(large, 0, shares).sum(axis=axes, keepdims=True)
+    return np.where(large, (1 - shares) - others, 0)
+
+
 logsumexp = reduction(
     "logsumexp",
     "log Σe^x without overflow",
     _logsumexp,
     _share_of_sum,
+    remainder=_rounded_off,
     convention="where the result is infinite, an equal share to each that equals it",
     derivative="∂y/∂xᵢ = exp(xᵢ - y)",
     precise=lambda mp, x, axis, keepdims: high_precision.on_elements(mp.log)(
