@@ -68,9 +68,7 @@ class Trace:
         Raises:
             UsageError: there is no such name, or too much for a picture.
         """
-        write = import_module(
-            f"autodiff_cli.report.trace.{'data' if form == 'json' else form}"
-        ).text
+        write = import_module(f"autodiff_cli.report.trace.{form}").text
         with self.trace.outcome.machine.open():
             view = View(self.trace, Choice(depth, tuple(only), lines))
             view.sweep()
