@@ -19,7 +19,7 @@ import os
 import re
 import shlex
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from autodiff_cli.commands.main import cli
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.errors import TypeMismatch
 from autodiff_cli.language import syntax
+from autodiff_cli.records import replace
 from autodiff_cli.runtime import builtins
 from autodiff_cli.runtime.evaluation import Question, evaluate
 from autodiff_cli.runtime.interpreter import run

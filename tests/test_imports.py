@@ -23,7 +23,7 @@ LAYERS = (
     ("report",),
     ("data", "runtime"),
     ("engine", "language"),
-    ("errors", "version"),
+    ("errors", "records", "version"),
 )
 """Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
 its own row but itself."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
+from autodiff_cli.records import replace
 from autodiff_cli.report.check import Report
 from autodiff_cli.runtime.checking import check as checked
 from autodiff_cli.runtime.claims import (

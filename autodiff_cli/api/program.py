@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.api.results import Result, refuse_non_finite
 from autodiff_cli.errors import AdiffError, UsageError
 from autodiff_cli.runtime import program as prepared
 from autodiff_cli.runtime.evaluation import Question, evaluate
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from autodiff_cli.api.checks import Claims, Recorded
     from autodiff_cli.api.packing import Packed
-    from autodiff_cli.api.results import Result
     from autodiff_cli.api.traces import Trace
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
@@ -130,8 +130,6 @@ class Program:
 
     def outputs(self, inputs: Mapping[str, Any] = NOTHING, /, **named: Any) -> dict[str, Result]:
         """Each output of a program that has several, with its gradient, from one run."""
-        from autodiff_cli.api.results import Result
-
         found = self.evaluate(_values(inputs, named), self._gradient)
         return {one.output: Result(one) for one in found}
 
@@ -231,8 +229,6 @@ class Program:
     # ── within ────────────────────────────────────────────────────────────────────────
 
     def _result(self, inputs: Mapping[str, Any], question: Question) -> Result:
-        from autodiff_cli.api.results import Result
-
         found = self.evaluate(inputs, question)
         self.require_one(found)
         return Result(found[0])
@@ -253,8 +249,6 @@ class Program:
     def refuse(self, found: Sequence[Evaluation]) -> None:
         """Raises a `NonFiniteError` for the first nan or inf, where that is to be an error."""
         if self.strict:
-            from autodiff_cli.api.results import refuse_non_finite
-
             refuse_non_finite(found)
 
 

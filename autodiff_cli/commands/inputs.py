@@ -176,7 +176,7 @@ def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
 
 def _settings_of(name: str, settings: Settings) -> Settings:
     """Those of the run for an input's value: its random numbers are its own, and repeatable."""
-    from dataclasses import replace
+    from autodiff_cli.records import replace
 
     seed = None if settings.seed is None else (settings.seed, *name.encode())
     return replace(settings, seed=seed, single=False)

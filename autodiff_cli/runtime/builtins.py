@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, walk
 from autodiff_cli.language.syntax import Call, Name
+from autodiff_cli.records import record
 from autodiff_cli.runtime import calculus
 from autodiff_cli.runtime.machine import Detached, Machine, arity_error
 from autodiff_cli.runtime.values import NOTHING, describe_value
@@ -95,7 +95,7 @@ def _call(machine: Machine, function: Any, args: list[Any], span: Span) -> Any:
     return result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineFunction:
     """A built-in function that needs the machine: it calls functions, or reads the graph.
 

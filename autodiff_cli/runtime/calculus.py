@@ -11,7 +11,6 @@ from autodiff_cli.engine.primitive import describe, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import Kinks, ones_of, reverse_sweep, zeros_of
 from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
-from autodiff_cli.runtime.journal import Sum
 from autodiff_cli.runtime.values import NOTHING, BuiltInFunction, UserFunction, describe_value
 
 if TYPE_CHECKING:
@@ -72,12 +71,12 @@ def backward(machine: Machine, args: list[Any], span: Span) -> Any:
     targets = [node for node in nodes if node.primitive in (None, TABLE["identity"])]
     with _kinks_noted(machine) as kinks:
         adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
-    sums = []
+    sums: list[tuple[Node, Any, Any]] = []
     for target in targets:
         added = adjoints.get(target, zeros_of(target))
         total = machine.accumulated.get(target, zeros_of(target)) + added
         machine.accumulated[target] = total
-        sums.append(Sum(target, added, total))
+        sums.append((target, added, total))
     if machine.journal is not None:
         machine.journal.backward(span, output, seed, sums)
     return NOTHING

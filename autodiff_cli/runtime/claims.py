@@ -8,7 +8,7 @@ the inputs, the other variables, and the functions.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import value_of
@@ -26,6 +26,7 @@ from autodiff_cli.errors import (
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import resolve
 from autodiff_cli.language.parser import parse
+from autodiff_cli.records import replace
 from autodiff_cli.runtime.builtins import NAMES
 from autodiff_cli.runtime.checking import Comparison, Verdict, compare, differs
 from autodiff_cli.runtime.process import deep_recursion

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine import derivatives
@@ -12,6 +11,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import AtKink, Kinks, ones_of
 from autodiff_cli.errors import AdiffError, Finding, RunError, ShapeError, UsageError
+from autodiff_cli.records import record, replace
 from autodiff_cli.runtime.interpreter import Outcome, run_in
 from autodiff_cli.runtime.machine import Machine, Settings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["gradient", "jacobian", "hessian", "jvp", "hvp", "derivatives"]
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Question:
     """Which derivatives are asked for.
 
@@ -37,12 +37,12 @@ class Question:
 
     kind: Kind = "gradient"
     cotangent: Any = None
-    tangents: Mapping[str, Any] = field(default_factory=dict)
+    tangents: Mapping[str, Any] = {}
     order: int = 0
     at_kink: AtKink = "subgradient"
 
 
-@dataclass(slots=True)
+@record
 class Evaluation:
     """One output of a run.
 
@@ -64,11 +64,11 @@ class Evaluation:
     kind: Kind
     found: Any
     at: dict[str, Any]
-    direction: str = ""
-    findings: list[Finding] = field(default_factory=list)
-    nodes: int = 0
-    leaves: int = 0
-    several: bool = False
+    direction: str
+    findings: list[Finding]
+    nodes: int
+    leaves: int
+    several: bool
 
     @property
     def gradient(self) -> dict[str, Any]:
@@ -168,9 +168,11 @@ def evaluation_of(
         kind,
         found,
         {target: node.value for target, node in targets.items()},
-        nodes=len(graph.nodes),
-        leaves=graph.leaves,
-        several=len(outcome.outputs) > 1,
+        "",
+        [],
+        len(graph.nodes),
+        graph.leaves,
+        len(outcome.outputs) > 1,
     )
     machine = outcome.machine
     if kinks.met or machine.kinks_met or machine.noted or _is_odd(evaluation):

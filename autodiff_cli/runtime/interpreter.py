@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Graph, Node, Scalar, value_of
@@ -14,6 +13,7 @@ from autodiff_cli.errors import (
     UsageError,
     did_you_mean,
 )
+from autodiff_cli.records import record
 from autodiff_cli.runtime.builtins import NAMES
 from autodiff_cli.runtime.machine import Machine, Settings
 from autodiff_cli.runtime.program import load
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from autodiff_cli.runtime.values import Frame
 
 
-@dataclass(slots=True)
+@record
 class Outcome:
     """A run that has ended.
 

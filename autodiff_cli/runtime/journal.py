@@ -150,8 +150,12 @@ class Journal:
         elif group.kind == "call":
             self._last_call = group
 
-    def backward(self, span: Span, output: Node, seed: Any, sums: list[Sum]) -> None:
-        self.passes.append(Backward(len(self._nodes), self._around(), span, output, seed, sums))
+    def backward(
+        self, span: Span, output: Node, seed: Any, sums: list[tuple[Node, Any, Any]]
+    ) -> None:
+        """`sums` are of each name that it reached: its node, what was added, and the total."""
+        reached = [Sum(*each) for each in sums]
+        self.passes.append(Backward(len(self._nodes), self._around(), span, output, seed, reached))
 
     def cleared(self, span: Span, targets: list[Node]) -> None:
         self.passes.append(Cleared(len(self._nodes), self._around(), span, targets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, value_of
@@ -13,6 +12,7 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.surroundings import CURRENT, Surroundings
 from autodiff_cli.errors import AdiffError, LimitError, TypeMismatch
 from autodiff_cli.language.names import HEAD
+from autodiff_cli.records import record
 from autodiff_cli.runtime import own_rules
 from autodiff_cli.runtime.process import deep_recursion, no_garbage_collection
 from autodiff_cli.runtime.values import (
@@ -47,7 +47,7 @@ BYTES_OF_A_NODE = 200
 """What a scalar node takes with its tuple of arguments and its value."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Limits:
     """How far a run may go before it is stopped with a `LimitError`.
 
@@ -64,7 +64,7 @@ class Limits:
     memory: float = 4 * 2**30
 
 
-@dataclass(slots=True)
+@record
 class Settings:
     """What a run is told besides the program and its inputs.
 
@@ -72,15 +72,15 @@ class Settings:
         moves: how far the first value of a name is moved, for a run beside a point.
     """
 
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     single: bool = False
     seed: Seed = None
     on_print: Callable[[str], None] = lambda text: None
     at_kink: AtKink = "subgradient"
-    moves: Mapping[str, Any] = field(default_factory=dict)
+    moves: Mapping[str, Any] = {}
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Detached:
     """A value that lost its history: where, and the node that it was."""
 

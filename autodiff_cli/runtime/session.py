@@ -136,7 +136,8 @@ class Session:
                 value = self._value(program, machine, change)
                 targets = self._targets(value, wrt)
                 if isinstance(value, Node):
-                    machine.graph.nodes = below(value)
+                    nodes = machine.graph.nodes = below(value)
+                    machine.graph.leaves = sum(node.primitive is None for node in nodes)
                 name = " ".join(output.split())
                 outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
                 (evaluation,) = answer(outcome, question)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.replay import Noise, replay, rounding_noise
 from autodiff_cli.engine.sweeps import Kinks, forward_sweep
 from autodiff_cli.errors import AdiffError, Finding, LimitError
+from autodiff_cli.records import replace
 from autodiff_cli.runtime.evaluation import bound_targets, require_scalar
 from autodiff_cli.runtime.findings import find
 from autodiff_cli.runtime.values import is_boolean

@@ -6,7 +6,7 @@ an operation at whose kink they look from both sides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
@@ -14,6 +14,7 @@ from autodiff_cli.engine.primitive import Primitive, plain
 from autodiff_cli.engine.replay import arguments
 from autodiff_cli.engine.rules import cotangent
 from autodiff_cli.errors import Finding
+from autodiff_cli.records import replace
 from autodiff_cli.runtime.interpreter import run
 
 if TYPE_CHECKING:
