@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.api.results import Result, refuse_non_finite
 from autodiff_cli.errors import AdiffError, UsageError
-from autodiff_cli.runtime import program as prepared
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.machine import Settings
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter import program as prepared
+from autodiff_cli.interpreter.machine import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from autodiff_cli.api.checks import Claims, Recorded
     from autodiff_cli.api.packing import Packed
     from autodiff_cli.api.traces import Trace
+    from autodiff_cli.check.claims import Box
+    from autodiff_cli.explain import tracing
+    from autodiff_cli.explain.evaluation import Evaluation, Kind
+    from autodiff_cli.explain.reasons import Explanation
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime import tracing
-    from autodiff_cli.runtime.claims import Box
-    from autodiff_cli.runtime.evaluation import Evaluation, Kind
-    from autodiff_cli.runtime.reasons import Explanation
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -186,7 +186,7 @@ class Program:
         self, inputs: Mapping[str, Any], question: Question | None = None
     ) -> list[tracing.Trace]:
         """Each output as it can be shown."""
-        from autodiff_cli.runtime.tracing import trace
+        from autodiff_cli.explain.tracing import trace
 
         try:
             return trace(self.prepared, inputs, self.wrt, self.of, self.settings, question)
@@ -197,7 +197,7 @@ class Program:
         self, inputs: Mapping[str, Any], question: Question | None = None
     ) -> list[Explanation]:
         """Each derivative explained."""
-        from autodiff_cli.runtime.reasons import explain
+        from autodiff_cli.explain.reasons import explain
 
         try:
             return explain(self.prepared, inputs, self.wrt, self.of, self.settings, question)

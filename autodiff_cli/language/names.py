@@ -66,7 +66,7 @@ DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 
 
 HEAD = 3
-"""How many slots of a frame come before its variables: see `runtime.values.Frame`."""
+"""How many slots of a frame come before its variables: see `interpreter.values.Frame`."""
 
 
 @record

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.diagnostics import as_data as finding_data
 from autodiff_cli.report.result import is_non_finite
 from autodiff_cli.report.trace.brief import brief_data
 from autodiff_cli.report.trace.passes import reverse_passes
 from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from autodiff_cli.report.trace.structure import RoundItem, folded
 
 if TYPE_CHECKING:
+    from autodiff_cli.interpreter.journal import Group
     from autodiff_cli.report.trace.structure import Item
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Group
 
 
 @dataclass(slots=True)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff_cli.engine.sweeps import zeros_of
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.structure import EventItem, folded
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from autodiff_cli.engine.graph import Node
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.tracing import Pass
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.brief import MOST_ELEMENTS, brief
 from autodiff_cli.report.trace.folds import fold_of, rounds_of, title_of
 from autodiff_cli.report.trace.labels import barred, operand_count
@@ -17,11 +18,11 @@ from autodiff_cli.report.trace.partials import partials
 from autodiff_cli.report.trace.passes import reverse_passes
 from autodiff_cli.report.trace.structure import EventItem, GroupItem, NodeItem, RoundItem
 from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_of
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.partials import Partial
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from autodiff_cli.report.trace.structure import Item
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 INDENT = 2

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autodiff_cli.runtime.journal import Backward, Cleared, Group
-    from autodiff_cli.runtime.tracing import Trace
+    from autodiff_cli.explain.tracing import Trace
+    from autodiff_cli.interpreter.journal import Backward, Cleared, Group
 
 EVERYTHING = 1_000_000
 """More levels than any program opens."""

@@ -8,20 +8,20 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, below
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.folds import Folds
 from autodiff_cli.report.trace.structure import EventItem
 from autodiff_cli.report.trace.wrapping import folded, painted, width_of
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 LINE = 4

@@ -11,6 +11,7 @@ import numpy as np
 
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.errors import UsageError, did_you_mean
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.labels import Labels, operand_count
 from autodiff_cli.report.trace.partials import partials
 from autodiff_cli.report.trace.rows import (
@@ -32,16 +33,15 @@ from autodiff_cli.report.trace.structure import (
     folded,
     items,
 )
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass, Trace
+    from autodiff_cli.interpreter.journal import Group
     from autodiff_cli.language.source import Span
     from autodiff_cli.report.trace.rows import Row
     from autodiff_cli.report.trace.structure import EventItem, Item
-    from autodiff_cli.runtime.journal import Group
-    from autodiff_cli.runtime.tracing import Pass, Trace
 
 
 @dataclass(slots=True)

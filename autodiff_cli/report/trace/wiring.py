@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.engine.primitive import Primitive
+    from autodiff_cli.interpreter.journal import Group
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.folds import Fold
     from autodiff_cli.report.trace.labels import Labels
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Group
 
 DIGITS = 4
 """Significant digits in a picture where nobody asks for others."""
