@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from autodiff_cli.api.packing import Packed
     from autodiff_cli.api.program import Program
     from autodiff_cli.api.results import AdiffWarning, Result
+    from autodiff_cli.api.session import Reply, Session
     from autodiff_cli.api.traces import Trace
     from autodiff_cli.errors import (
         AdiffError,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         TypeMismatch,
         UsageError,
     )
-    from autodiff_cli.runtime.session import Reply, Session
 
     AtKink = Literal["subgradient", "nan", "error"]
 
@@ -46,8 +46,8 @@ _HOMES = {
     "AdiffWarning": "api.results",
     "Result": "api.results",
     "Trace": "api.traces",
-    "Session": "runtime.session",
-    "Reply": "runtime.session",
+    "Session": "api.session",
+    "Reply": "api.session",
     "AdiffError": "errors",
     "AssertFailed": "errors",
     "DomainError": "errors",
@@ -120,8 +120,8 @@ def program(
         ProgramError: the text is no program, or a name in it means nothing.
     """
     from autodiff_cli.api.program import Program
+    from autodiff_cli.interpreter.machine import Limits, Settings
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.machine import Limits, Settings
 
     limits: dict[str, Any] = {
         "steps": max_steps,

@@ -21,9 +21,11 @@ LAYERS = (
     ("commands", "repl"),
     ("api",),
     ("report",),
-    ("data", "runtime"),
+    ("data", "check"),
+    ("explain",),
+    ("interpreter",),
     ("engine", "language"),
-    ("errors", "version"),
+    ("errors", "records", "version"),
 )
 """Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
 its own row but itself."""
@@ -33,7 +35,7 @@ OWNERS = {
     "fast_sugiyama": ("report/trace/layers.py",),
     "lark": ("language/",),
     "mpmath": ("engine/",),
-    "numpy": ("api/", "engine/", "data/", "runtime/", "report/"),
+    "numpy": ("api/", "check/", "data/", "engine/", "explain/", "interpreter/", "report/"),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
 }
@@ -107,16 +109,19 @@ def test_imports_run_down(module):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("engine/graph.py", "autodiff_cli.runtime.machine"),
+        ("engine/graph.py", "autodiff_cli.interpreter.machine"),
         ("engine/graph.py", "autodiff_cli.language.source"),
         ("language/names.py", "autodiff_cli.engine"),
-        ("runtime/machine.py", "autodiff_cli.data.values"),
-        ("runtime/machine.py", "autodiff_cli.report.result"),
+        ("interpreter/machine.py", "autodiff_cli.data.values"),
+        ("interpreter/run.py", "autodiff_cli.explain.findings"),
+        ("explain/findings.py", "autodiff_cli.check.subject"),
+        ("report/result.py", "autodiff_cli.api.program"),
+        ("interpreter/machine.py", "autodiff_cli.report.result"),
         ("report/result.py", "autodiff_cli"),
         ("report/result.py", "autodiff_cli.commands.screen"),
         ("errors.py", "autodiff_cli.language.syntax"),
         ("version.py", "autodiff_cli.language.source"),
-        ("runtime/machine.py", "lark"),
+        ("interpreter/machine.py", "lark"),
         ("report/table.py", "click.termui"),
         ("commands/eval.py", "rich.table"),
         ("engine/graph.py", "torch"),

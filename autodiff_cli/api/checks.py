@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
-from autodiff_cli.report.check import Report
-from autodiff_cli.runtime.checking import check as checked
-from autodiff_cli.runtime.claims import (
+from autodiff_cli.check.checking import check as checked
+from autodiff_cli.check.claims import (
     finding,
     parse_claims,
     verify_claims,
     verify_records,
     with_claims,
 )
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.subject import Subject
+from autodiff_cli.check.subject import Subject
+from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
+from autodiff_cli.interpreter.run import run
+from autodiff_cli.records import replace
+from autodiff_cli.report.check import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff_cli.api.program import Program
+    from autodiff_cli.check.claims import Box
     from autodiff_cli.data.values import Value
     from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.claims import Box
 
     Claims = Sequence[Source]
 

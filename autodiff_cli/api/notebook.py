@@ -9,7 +9,7 @@ from autodiff_cli.errors import AdiffError
 from autodiff_cli.report.diagnostics import as_text
 
 if TYPE_CHECKING:
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 STYLE = "font-family: monospace; line-height: 1.2; white-space: pre"
 

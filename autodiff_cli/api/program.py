@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.api.results import Result, refuse_non_finite
 from autodiff_cli.errors import AdiffError, UsageError
-from autodiff_cli.runtime import program as prepared
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.machine import Settings
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter import program as prepared
+from autodiff_cli.interpreter.machine import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 
     from autodiff_cli.api.checks import Claims, Recorded
     from autodiff_cli.api.packing import Packed
-    from autodiff_cli.api.results import Result
     from autodiff_cli.api.traces import Trace
+    from autodiff_cli.check.claims import Box
+    from autodiff_cli.explain import tracing
+    from autodiff_cli.explain.evaluation import Evaluation, Kind
+    from autodiff_cli.explain.reasons import Explanation
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime import tracing
-    from autodiff_cli.runtime.claims import Box
-    from autodiff_cli.runtime.evaluation import Evaluation, Kind
-    from autodiff_cli.runtime.reasons import Explanation
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -130,8 +130,6 @@ class Program:
 
     def outputs(self, inputs: Mapping[str, Any] = NOTHING, /, **named: Any) -> dict[str, Result]:
         """Each output of a program that has several, with its gradient, from one run."""
-        from autodiff_cli.api.results import Result
-
         found = self.evaluate(_values(inputs, named), self._gradient)
         return {one.output: Result(one) for one in found}
 
@@ -188,7 +186,7 @@ class Program:
         self, inputs: Mapping[str, Any], question: Question | None = None
     ) -> list[tracing.Trace]:
         """Each output as it can be shown."""
-        from autodiff_cli.runtime.tracing import trace
+        from autodiff_cli.explain.tracing import trace
 
         try:
             return trace(self.prepared, inputs, self.wrt, self.of, self.settings, question)
@@ -199,7 +197,7 @@ class Program:
         self, inputs: Mapping[str, Any], question: Question | None = None
     ) -> list[Explanation]:
         """Each derivative explained."""
-        from autodiff_cli.runtime.reasons import explain
+        from autodiff_cli.explain.reasons import explain
 
         try:
             return explain(self.prepared, inputs, self.wrt, self.of, self.settings, question)
@@ -231,8 +229,6 @@ class Program:
     # ── within ────────────────────────────────────────────────────────────────────────
 
     def _result(self, inputs: Mapping[str, Any], question: Question) -> Result:
-        from autodiff_cli.api.results import Result
-
         found = self.evaluate(inputs, question)
         self.require_one(found)
         return Result(found[0])
@@ -253,8 +249,6 @@ class Program:
     def refuse(self, found: Sequence[Evaluation]) -> None:
         """Raises a `NonFiniteError` for the first nan or inf, where that is to be an error."""
         if self.strict:
-            from autodiff_cli.api.results import refuse_non_finite
-
             refuse_non_finite(found)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.errors import Finding
-    from autodiff_cli.runtime.evaluation import Evaluation, Kind
+    from autodiff_cli.explain.evaluation import Evaluation, Kind
 
 
 class AdiffWarning(UserWarning):

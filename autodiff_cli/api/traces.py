@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.errors import Finding
-    from autodiff_cli.runtime import tracing
+    from autodiff_cli.explain import tracing
 
 Form = Literal["table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html"]
 

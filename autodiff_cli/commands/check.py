@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autodiff_cli.api.checks import Recorded
+    from autodiff_cli.check.claims import Box
     from autodiff_cli.commands.running import Job
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime.claims import Box
-    from autodiff_cli.runtime.machine import Settings
 
 MISMATCH = 5
 """The exit status of a check that was not passed."""
@@ -164,8 +164,8 @@ def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
 
 
 def _number(name: str, text: str, settings: Settings) -> float:
+    from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
         value = evaluate_constant(Source(f"--box {name}", text), settings)

@@ -12,8 +12,8 @@ from autodiff_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from autodiff_cli.runtime.evaluation import Question
-    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.interpreter.machine import Settings
 
 KINDS = {
     "cotangent": "gradient",
@@ -79,7 +79,7 @@ def read_question(
     Raises:
         UsageError: two of them ask for different things, or a value is none.
     """
-    from autodiff_cli.runtime.evaluation import Question
+    from autodiff_cli.explain.evaluation import Question
 
     asked = [name for name in KINDS if options.get(name) not in (None, False, ())]
     if len(asked) > 1:

@@ -28,7 +28,7 @@ from autodiff_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 FORMATS = ("table", "plain", "json", "csv", "npz")
 BY_ENDING = {".json": "json", ".jsonl": "json", ".csv": "csv", ".npz": "npz"}

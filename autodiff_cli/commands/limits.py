@@ -15,7 +15,7 @@ from autodiff_cli.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.interpreter.machine import Settings
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 LONGEST = 1e9
@@ -43,7 +43,7 @@ def seconds(text: str) -> float:
 
 
 def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--max-steps` and its kin, whose defaults are those of `runtime.machine.Limits`."""
+    """Adds `--max-steps` and its kin, whose defaults are those of `interpreter.machine.Limits`."""
     count = click.IntRange(min=1)
     options = (
         ("--max-steps", count, "N", "Loop iterations and calls, together.  [10 million]"),
@@ -59,7 +59,7 @@ def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_settings(options: Mapping[str, Any], on_print: Callable[[str], None]) -> Settings:
     """How a program is to run, by the options of a command."""
-    from autodiff_cli.runtime.machine import Limits, Settings
+    from autodiff_cli.interpreter.machine import Limits, Settings
 
     names = ("steps", "nodes", "depth", "memory")
     limits = {name: options[f"max_{name}"] for name in names}

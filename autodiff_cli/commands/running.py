@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_n
 from autodiff_cli.commands.limits import run_settings, time_limit
 from autodiff_cli.commands.screen import COLOR, is_terminal
 from autodiff_cli.errors import UsageError
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -139,7 +139,7 @@ def shows_help_instead(context: click.Context, words: Sequence[str]) -> bool:
     return True
 
 
-@dataclass(slots=True)
+@record
 class Job:
     """A program that is ready to run, with what the command line says of it."""
 

@@ -31,9 +31,9 @@ from autodiff_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from autodiff_cli.explain.tracing import Trace
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.view import Choice, View
-    from autodiff_cli.runtime.tracing import Trace
 
 FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
 """Each is the function `text` of the module of its name in `report.trace`."""

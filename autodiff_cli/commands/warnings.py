@@ -13,7 +13,7 @@ EXPLAINED = frozenset(("non-finite", "lost-gradient", "no-dependence"))
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 
 def warn(evaluations: Sequence[Evaluation], color: str) -> None:
@@ -32,7 +32,7 @@ def warn(evaluations: Sequence[Evaluation], color: str) -> None:
 
 def _why(evaluations: Sequence[Evaluation]) -> str:
     """The command that explains the derivatives that are not finite, or 0; … is as it was."""
-    from autodiff_cli.runtime.origins import is_finite, is_zero
+    from autodiff_cli.explain.origins import is_finite, is_zero
 
     names: dict[str, None] = {}
     for evaluation in evaluations:

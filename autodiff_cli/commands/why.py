@@ -25,7 +25,7 @@ from autodiff_cli.commands.screen import deliver, wants_color
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from autodiff_cli.runtime.reasons import Explanation
+    from autodiff_cli.explain.reasons import Explanation
 
 WIDEST = 100
 """Columns; text is hard to read across a whole screen."""

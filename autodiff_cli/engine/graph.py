@@ -60,13 +60,15 @@ class Graph:
 
     Attributes:
         nodes: in the order of evaluation, leaves included.
+        leaves: how many of them are leaves.
         single: floats are float32, not float64.
     """
 
-    __slots__ = ("nodes", "single")
+    __slots__ = ("leaves", "nodes", "single")
 
     def __init__(self, single: bool = False) -> None:
         self.nodes: list[Node] = []
+        self.leaves = 0
         self.single = single
 
     @property
@@ -89,6 +91,7 @@ class Graph:
 
     def leaf(self, value: Any, name: Any) -> Node:
         """A new node that depends on nothing: what derivatives are taken by."""
+        self.leaves += 1
         return self.record(None, (), value, name)
 
     def record(
@@ -115,10 +118,6 @@ class Graph:
         while self.nodes[last] is not output:
             last -= 1
         return self.nodes if last == len(self.nodes) - 1 else self.nodes[: last + 1]
-
-    @property
-    def leaves(self) -> int:
-        return sum(node.primitive is None for node in self.nodes)
 
     @contextmanager
     def recording(self) -> Iterator[None]:

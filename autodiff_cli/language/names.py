@@ -6,12 +6,12 @@ scope or of an enclosing one binds is built in, or else an input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
 from autodiff_cli.language import syntax
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -66,10 +66,10 @@ DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 
 
 HEAD = 3
-"""How many slots of a frame come before its variables: see `runtime.values.Frame`."""
+"""How many slots of a frame come before its variables: see `interpreter.values.Frame`."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Variable:
     """Slot `slot` of the scope that is `depth` functions further out."""
 
@@ -77,24 +77,24 @@ class Variable:
     slot: int
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class BuiltIn:
     name: str
 
 
-@dataclass(slots=True, eq=False)
 class Scope:
     """The variables of a function, or of the program."""
 
-    function: syntax.Function | None
-    parent: Scope | None
-    slots: dict[str, int] = field(default_factory=dict)
-    bound_at: dict[str, Span] = field(default_factory=dict)
-    """Where each name is first bound; an undeclared input's is where it is first read."""
-    targets: dict[str, int] = field(default_factory=dict)
-    """The names that can be differentiated by, each with the slot of its node."""
-    differentiated: set[str] = field(default_factory=set)
-    """Those that the program itself differentiates by, so that their first values are marked."""
+    def __init__(self, function: syntax.Function | None, parent: Scope | None) -> None:
+        self.function = function
+        self.parent = parent
+        self.slots: dict[str, int] = {}
+        self.bound_at: dict[str, Span] = {}
+        """Where each name is first bound; an undeclared input's is where it is first read."""
+        self.targets: dict[str, int] = {}
+        """The names that can be differentiated by, each with the slot of its node."""
+        self.differentiated: set[str] = set()
+        """Those that the program itself differentiates by: their first values are marked."""
 
     def bind(self, name: str, span: Span) -> None:
         if name not in self.slots:
@@ -111,7 +111,7 @@ class Scope:
         return HEAD + len(self.slots) + len(self.targets)
 
 
-@dataclass(slots=True)
+@record
 class InputName:
     """An input of the program: declared by `input`, or read and never bound."""
 
@@ -121,7 +121,7 @@ class InputName:
     span: Span
 
 
-@dataclass(slots=True)
+@record
 class Names:
     """What names mean in one program.
 
@@ -240,7 +240,7 @@ def children(node: Any) -> list[Any]:
 @cache
 def _fields_of_nodes(kind: Any) -> tuple[str, ...]:
     """The fields of a kind of node that hold nodes, in order of the source."""
-    return tuple(field.name for field in fields(kind) if field.type not in syntax.PLAIN)
+    return tuple(name for name, type in kind.__annotations__.items() if type not in syntax.PLAIN)
 
 
 def walk(node: Any) -> Iterator[Any]:

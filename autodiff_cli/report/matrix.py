@@ -14,7 +14,7 @@ from autodiff_cli.report.numbers import number_text, summary_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 DIGITS = 6
 """Significant digits of an element, where nobody says: a matrix is to be looked over."""

@@ -16,7 +16,7 @@ from autodiff_cli.report.result import quantities
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 BETWEEN_COLUMNS = 3
 NARROWEST = 16

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from tests.commands.shell import adiff as command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from autodiff_cli import Program, Result
 
@@ -273,6 +273,9 @@ def test_every_name_that_is_exported_is_there() -> None:
         assert getattr(adiff, name) is not None
     with pytest.raises(AttributeError, match="no attribute"):
         _ = adiff.nothing
+    # Loading a part of the package would put it in the place of a function of that name.
+    parts = {path.stem for path in Path(adiff.__file__).parent.iterdir()}
+    assert parts.isdisjoint(adiff.__all__)
 
 
 def test_it_is_called_in_many_threads() -> None:

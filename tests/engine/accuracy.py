@@ -28,7 +28,7 @@ from autodiff_cli.engine.precise import REFUSED, mp
 from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import recorded_reverse_sweep, reverse_sweep
-from autodiff_cli.runtime.builtins import OF_DERIVATIVES
+from autodiff_cli.interpreter.builtins import OF_DERIVATIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

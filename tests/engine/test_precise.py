@@ -12,9 +12,9 @@ from autodiff_cli.engine.graph import Graph, Node, below, value_of
 from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.program import load
 
 TOLERANCE = 1e-11
 """Of the entries: how good each one is to the last digits is another test's."""
@@ -59,7 +59,7 @@ def calls(name: str) -> list[tuple[list[Any], list[Any]]]:
 def run_spied(program: Any, name: str, seen: list[tuple[list[Any], list[Any]]]) -> bool:
     from unittest import mock
 
-    from autodiff_cli.runtime import machine
+    from autodiff_cli.interpreter import machine
 
     def spy(graph: Graph, primitive: Any, args: tuple[Any, ...], span: Any) -> Any:
         if primitive is TABLE[name]:

@@ -22,11 +22,11 @@ from autodiff_cli.engine.graph import Graph, Node, value_of
 from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, reverse_sweep
+from autodiff_cli.interpreter import machine
+from autodiff_cli.interpreter.builtins import INTERNAL
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime import machine
-from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

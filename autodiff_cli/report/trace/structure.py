@@ -11,9 +11,9 @@ from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from autodiff_cli.interpreter.journal import Group
     from autodiff_cli.report.trace.rows import Row
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Group
 
 EVERYTHING = 1_000_000
 """More levels than any program opens."""
