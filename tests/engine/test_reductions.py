@@ -227,6 +227,13 @@ def test_logsumexp_over_all_axes_and_several() -> None:
     )
 
 
+def test_two_shares_that_are_all_but_1_together() -> None:
+    """Their sum moves by the third only, though each is 1/2."""
+    p = math.exp(-40) / (2 + math.exp(-40))
+    found = by("softmax(x)[0] + softmax(x)[1]", x=np.array([40.0, 40.0, 0.0]))
+    np.testing.assert_allclose(found, [p / 2, p / 2, -p], rtol=1e-14)
+
+
 @pytest.mark.parametrize("small", [-20.0, -40.0, -700.0])
 def test_values_whose_largest_share_is_close_to_one(small: float) -> None:
     rest = math.log1p(math.exp(small))
