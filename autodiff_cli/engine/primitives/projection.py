@@ -22,7 +22,7 @@ def _largest(share: Any, axes: tuple[int, ...]) -> tuple[Any, ...]:
     ]
     if len(axes) == 1:
         key[axes[0]] = share.argmax(axis=axes[0], keepdims=True)
-    else:
+    elif axes:
         largest = np.expand_dims(to_rows(share, axes).argmax(-1), axes)
         places = np.unravel_index(largest, tuple(share.shape[axis] for axis in axes))
         for axis, place in zip(axes, places, strict=True):
