@@ -14,6 +14,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from autodiff_cli.runtime.interpreter import load, quiet_numpy, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,6 @@ from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, ones_of, recorded_reverse_sweep, reverse_sweep
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import load, quiet_numpy, run
 
 mp = mpmath.mp.clone()
 mp.dps = 300
