@@ -32,7 +32,7 @@ OPERATORS = frozenset(
 
 OF_DERIVATIVES = frozenset(
     ("scatter", "broadcast_to", "identity", "gated", "cofactor", "svd", "polygamma_step")
-) | {"gamma_pdf_by_a", "gammainc_by_a", "sinc_derivative"}
+) | {"beta_derivative", "gamma_pdf_derivative", "gammainc_by_a", "sinc_derivative"}
 
 INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
 """Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""
