@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.api.notebook import annotate
 from autodiff_cli.api.results import Result
 from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.primitive import plain
 from autodiff_cli.engine.surroundings import Randomness
 from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
 from autodiff_cli.explain.evaluation import Question, answer, asked
@@ -153,7 +154,7 @@ class Session:
         value = self._frame[self._scope.slots[name]]
         if value is UNSET:
             raise KeyError(name)
-        return value_of(value)
+        return plain(value_of(value))
 
     def __contains__(self, name: object) -> bool:
         return name in self._scope.slots and (
@@ -203,9 +204,9 @@ class Session:
         if isinstance(last, syntax.Assign):
             for target in last.targets:
                 name = assigned_name(target).name
-                values[name] = value_of(self._frame[self._scope.slots[name]])
+                values[name] = plain(value_of(self._frame[self._scope.slots[name]]))
         elif value is not NOTHING:
-            values["result"] = value_of(value)
+            values["result"] = plain(value_of(value))
         self._keep(machine)
         self._new += len(machine.graph.nodes)
         if self._new > max(FEW, self._kept):

@@ -75,6 +75,7 @@ def test_every_name_can_be_differentiated_by_later() -> None:
     assert result(session, "grad(z, y)") == 3.0
     assert result(session, "g = grad(z, x)") == 27.0
     assert result(session, "grad(g, x)") == 18.0
+    assert type(session["g"]) is float
     assert session.evaluate("x * y", ["y"], Question("hessian")).hessian == {"y": {"y": 0.0}}
 
 
