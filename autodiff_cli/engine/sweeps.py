@@ -104,7 +104,7 @@ def _pull_back(
     watch: Callable[[Node, Any, Node, Any], None] | None,
 ) -> None:
     """Takes every node's adjoint on to its operands, the last node's first."""
-    sums = _Sums()
+    sums: _Sums | None = None
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
@@ -130,6 +130,7 @@ def _pull_back(
         if pull is not None and watch is None and type(node) is Scalar:
             pull(node, g)
             continue
+        sums = sums or _Sums()
         for operand, contribution in contributions(node, g):
             if watch is not None:
                 watch(node, g, operand, contribution)
