@@ -81,6 +81,7 @@ class Primitive:
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
         derivative: of reductions and structural primitives, the derivative as a formula.
         kink: `kink(*operands)`, true where the derivative is a convention.
+        kink_by_last: it is one by the last operand alone: by the others there is a derivative.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
@@ -109,6 +110,7 @@ class Primitive:
     jvps: Any = ()
     derivative: str = ""
     kink: Callable[..., Any] | None = None
+    kink_by_last: bool = False
     convention: str = ""
     domain: str = "all reals"
     sample: Sequence[tuple[float, float] | range] = ()
@@ -232,7 +234,8 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
     node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
-    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
+    asked = not primitive.kink_by_last or isinstance(args[operands - 1], Operand)
+    if primitive.kink is not None and asked and holds_anywhere(primitive.kink(*values)):
         graph.kinks.append(node)
     elif primitive.flat:
         graph.flats.append(node)

@@ -64,7 +64,7 @@ def binary(
 ) -> Closure:
     compute, beyond, kink = primitive.scalar, primitive.beyond, primitive.kink
     record, kinks, flats = machine.graph.nodes.append, machine.graph.kinks, machine.graph.flats
-    flat = primitive.flat
+    flat, always = primitive.flat, not primitive.kink_by_last
     general = machine.apply
     if compute is None:
         return lambda frame: general(primitive, (left(frame), right(frame)), span)
@@ -105,7 +105,7 @@ def binary(
         node.span = span
         node.adjoint = 0.0
         record(node)
-        if kink is not None and kink(x, y):
+        if kink is not None and (always or type(b) is Scalar) and kink(x, y):
             kinks.append(node)
         elif flat:
             flats.append(node)
