@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autodiff_cli.commands.screen import show_text, wants_color
 from autodiff_cli.errors import NonFiniteError
 
-EXPLAINED = frozenset(("non-finite", "lost-gradient", "no-dependence"))
+EXPLAINED = frozenset(("non-finite", "overflow", "lost-gradient", "no-dependence"))
 """Kinds of findings of which `adiff why` tells more."""
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def warn(evaluations: Sequence[Evaluation], color: str) -> None:
 
 def _why(evaluations: Sequence[Evaluation]) -> str:
     """The command that explains the derivatives that are not finite, or 0; … is as it was."""
-    from autodiff_cli.runtime.origins import is_finite, is_zero
+    from autodiff_cli.runtime.numbers import is_finite, is_zero
 
     names: dict[str, None] = {}
     for evaluation in evaluations:

@@ -29,6 +29,8 @@ class Kinks:
 
     Attributes:
         met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
+        absorbed: whether something infinite may have gone on as a finite number, and its
+            derivative as 0. A sweep of numbers sees it; others don't look, and set it.
     """
 
     def __init__(self, graph: Graph, at_kink: AtKink = "subgradient") -> None:
@@ -36,6 +38,7 @@ class Kinks:
         self._noticed = self._kinks.union(graph.flats)
         self._at_kink = at_kink
         self.met: dict[Node, None] = {}
+        self.absorbed = False
 
     def __bool__(self) -> bool:
         return bool(self._noticed)
@@ -93,6 +96,8 @@ def reverse_sweep(
             if g == 0.0:
                 # An adjoint of zero adds nothing, whatever the partials: a path not taken
                 # cannot poison what was.
+                if node.value - node.value and kinks is not None:
+                    kinks.absorbed = True
                 continue
             node.adjoint = 0.0
         else:
@@ -183,6 +188,8 @@ def recorded_reverse_sweep(
     """
     adjoints: dict[Node, Any] = {nodes[-1]: seed}
     found: dict[Node, Any] = {}
+    if kinks is not None:
+        kinks.absorbed = True
     wanted = set(targets)
     with graph.recording():
         for node in reversed(nodes):
@@ -217,6 +224,8 @@ def forward_sweep(
         seeds: a tangent for each node that has one of its own, in its shape.
     """
     tangents: dict[Node, Any] = dict(seeds)
+    if kinks is not None:
+        kinks.absorbed = True
     for node in nodes:
         if node.primitive is None or node in seeds:
             continue

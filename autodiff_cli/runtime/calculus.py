@@ -110,6 +110,7 @@ def _kinks_noted(machine: Machine) -> Iterator[Kinks]:
     """What a sweep of the program meets is the run's to tell of."""
     kinks = Kinks(machine.graph, machine.at_kink)
     yield kinks
+    machine.absorbed |= kinks.absorbed
     # What a `grad` recorded has no place in the source, and so nothing to tell.
     machine.kinks_met.update((node, None) for node in kinks.met if node.span is not None)
 

@@ -128,7 +128,7 @@ def run(
     lowering = lowering_class(machine, names, names.top, notes(names.program))
     lowering.targets = frozenset(by)
     lowering.floats_only = wrt is None
-    with deep_recursion(), no_garbage_collection(), quiet_numpy():
+    with deep_recursion(), no_garbage_collection(), quiet_numpy() as heard:
         frame = _frame(machine, names.top, inputs, by)
         try:
             body = lowering.tail(names.program.body)
@@ -136,6 +136,7 @@ def run(
         except MemoryError:
             raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
     machine.check_nodes()
+    machine.absorbed |= bool(heard)
     assert not isinstance(result, Returned)
     outputs = {name: _output(names, name, frame, result, of is None) for name in wanted}
     if wrt is None:
@@ -336,8 +337,11 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_numpy() -> Iterator[None]:
-    """Arithmetic is IEEE: what is nan or inf is reported at the end, by us."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
+def quiet_numpy() -> Iterator[list[Any]]:
+    """Arithmetic is IEEE: what is nan or inf is reported at the end, by us.
+
+    Gives a list to which NumPy adds what it has made of finite numbers that is not.
+    """
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("default", RuntimeWarning)
+        yield heard

@@ -90,8 +90,8 @@ def binary(
                 value = compute(a, b)
             except RAISED:
                 value = beyond(a, b)
-            if value - value:
-                machine.note_non_finite(primitive, (a, b), value, span)
+            if value - value or not value:
+                machine.note_odd(primitive, (a, b), value, span)
             return value
         else:
             return general(primitive, (a, b), span)

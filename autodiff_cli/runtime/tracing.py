@@ -19,7 +19,7 @@ from autodiff_cli.runtime.evaluation import (
 )
 from autodiff_cli.runtime.following import Following
 from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
-from autodiff_cli.runtime.origins import is_zero
+from autodiff_cli.runtime.numbers import is_zero
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
