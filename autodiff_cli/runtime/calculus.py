@@ -72,6 +72,7 @@ def backward(machine: Machine, args: list[Any], span: Span) -> Any:
     targets = [node for node in nodes if node.primitive in (None, TABLE["identity"])]
     with _kinks_noted(machine) as kinks:
         adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
+    machine.swept = output
     sums = []
     for target in targets:
         added = adjoints.get(target, zeros_of(target))

@@ -49,6 +49,7 @@ def losses(
     """The findings on nan and inf about one output and its derivatives by `names`."""
     told = _Told(outcome, name, value_of(output), derivatives)
     ends = _ends(outcome, output, names)
+    known = [end.origin.span for end in ends]
     begun = _begun(outcome, output, [by for by in names if told.is_odd(by)], kinks)
     if not is_finite(told.value):
         origin = Origins(outcome.machine.odd_constants).of(output)
@@ -63,7 +64,11 @@ def losses(
         ends = [end for end in ends if end not in own]
         begun = [each for each in begun if each not in lost]
     for end in ends:
-        yield told.resting(end)
+        if end.names or is_finite(told.value):
+            yield told.resting(end)
+    for end in _ends(outcome, outcome.machine.swept, ()):
+        if end.origin.span not in known:
+            yield told.accumulated(end)
     at_ends = {by for end in ends for by in end.names}
     for each in begun:
         explained = is_finite(told.value) or each.reason is not None
@@ -101,8 +106,10 @@ def _ends(outcome: Outcome, output: Any, names: Collection[str]) -> list[Infinit
         if not anywhere(infinite) or place in looked or len(looked) == MOST:
             return
         got = dense(contribution, shape_of(operand.value))
-        # What is not finite is not 0 less itself.
-        lost = infinite & ((got == 0) | (got - got != 0))
+        lost = infinite & (got == 0)
+        if not names:
+            # A derivative by a name tells of its nan itself.
+            lost = lost | (infinite & marks(got, "nan"))
         if not anywhere(lost) or TABLE.get(_primitive(node).name) is not node.primitive:
             return
         looked.add(place)
@@ -214,8 +221,12 @@ class _Told:
         if is_finite(self.value):
             number = "" if shape_of(self.value) else f" = {number_text(self.value)}"
             shown = [f"`{self._name}`{number}", *shown]
-        what = "an overflow" if end.origin.kind == "overflow" else "an infinity"
-        heading = f"{_listed(shown)} {_rest(shown)} on {what}"
+        heading = f"{_listed(shown)} {_rest(shown)} on {_what(end.origin)}"
+        return self._at(end.origin, [end.node], heading, kind="overflow")
+
+    def accumulated(self, end: InfiniteEnd) -> Finding:
+        """What a `backward` of the program found, and rests on an infinity."""
+        heading = f"what `backward` found rests on {_what(end.origin)}"
         return self._at(end.origin, [end.node], heading, kind="overflow")
 
     def _at(self, origin: Origin, above: Sequence[Node], heading: str, kind: str) -> Finding:
@@ -274,6 +285,10 @@ def _listed(parts: Sequence[str]) -> str:
     if len(parts) > LABELS_SHOWN:
         return f"{', '.join(parts[:LABELS_SHOWN])} and {len(parts) - LABELS_SHOWN:,} more"
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _what(origin: Origin) -> str:
+    return "an overflow" if origin.kind == "overflow" else "an infinity"
 
 
 def _rest(parts: Collection[str]) -> str:

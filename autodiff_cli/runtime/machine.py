@@ -103,6 +103,8 @@ class Machine:
         self.absorbed = False
         """Whether in a run on arrays, or in a sweep of the program, something was infinite that
         may have gone on as a finite number."""
+        self.swept: Node | None = None
+        """What the program's last `backward` began at."""
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], span: Span) -> Any:
         """Evaluates a primitive on anything that a program can hand it."""

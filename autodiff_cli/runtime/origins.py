@@ -17,7 +17,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.rules import rule_arguments
-from autodiff_cli.engine.sweeps import dense, scalar_partials
+from autodiff_cli.engine.sweeps import dense
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.runtime.numbers import anywhere, is_finite, marks, operands_of
 from autodiff_cli.runtime.paths import pulled, pulled_at
@@ -265,11 +265,16 @@ def _reached(node: Node, position: int, elements: Any, where: Any) -> Any:
 
 def _passes(node: Node, position: int, where: Any) -> bool:
     """Whether a node's value at `where` moves with an operand: of two, `where` takes one."""
-    partials = scalar_partials(node)
-    if partials is not None:
-        return partials[position] != 0.0
+    if isinstance(where, bool) and type(node) is Scalar:
+        values = [value_of(arg) for _, arg in operands_of(_primitive(node), node.args)]
+        return bool(pulled_at(node, position, 1.0, values) != 0.0)
     got = _pulled(node, position, np.asarray(where, np.float64))
     return got is not None and bool(np.any(np.not_equal(getattr(got, "cotangent", got), 0.0)))
+
+
+def _primitive(node: Node) -> Primitive:
+    assert node.primitive is not None
+    return node.primitive
 
 
 def _pulled(node: Node, position: int, g: Any) -> Any:
@@ -331,8 +336,8 @@ def overflows(compute: Callable[[Sequence[Any]], Any], values: Sequence[Any]) ->
 
 def _beside(value: Any, side: float) -> Any:
     if isinstance(value, (int, float)):
-        return value * (1.0 + side) if value else math.copysign(0.5, side)
-    moved = np.where(np.equal(value, 0), math.copysign(0.5, side), value * (1.0 + side))
+        return value * (1.0 + side) if value else math.copysign(1.0, side)
+    moved = np.where(np.equal(value, 0), math.copysign(1.0, side), value * (1.0 + side))
     return moved.astype(np.result_type(value, np.float32))
 
 

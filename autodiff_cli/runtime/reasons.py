@@ -150,7 +150,7 @@ def _explained(
         return found
     if found.verdict == "non-finite":
         reason, found.way = poison(outcome, part, name)
-        others = [each for each in found.reasons if each.label != reason.label]
+        others = [r for r in found.reasons if (r.what, r.label) != (reason.what, reason.label)]
         found.reasons = [reason, *others]
     elif found.verdict == "zero":
         found.ends = ends(part)

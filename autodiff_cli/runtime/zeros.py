@@ -185,6 +185,9 @@ def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
     It would get something if it were as large as `size`, and what else is infinite too.
     """
     assert node.primitive is not None
+    if node.primitive.name in CHOICES:
+        # What was not chosen has no part in it.
+        return False
     operands = operands_of(node.primitive, node.args)
     values = [_finite(value_of(arg), size) for _, arg in operands]
     try:
@@ -196,14 +199,12 @@ def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
 
 
 def _finite(value: Any, size: float) -> Any:
+    """A value with a number of that size in the place of each infinity."""
     if isinstance(value, (int, float)):
-        if math.isnan(value):
-            return 1.0
         return math.copysign(size, value) if math.isinf(value) else value
-    if value.dtype.kind != "f":
-        return value
-    most = LARGE_SINGLE if value.dtype == np.float32 else size
-    return np.nan_to_num(value, nan=1.0, posinf=min(size, most), neginf=-min(size, most))
+    if value.dtype == np.float32:
+        size = min(size, LARGE_SINGLE)
+    return np.where(np.isinf(value), np.copysign(size, value), value).astype(value.dtype)
 
 
 def _moves(node: Node, position: int, args: list[Any], unit: Any) -> bool:

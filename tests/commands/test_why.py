@@ -158,6 +158,12 @@ REASONS = {
     "loop_that_never_ran": [("unused", 3)],
     "backward_history": [("backward", 2)],
     "constant_function": [("constant", 3)],
+    "overflow": [("value", 2), ("infinite", 3)],
+    "overflow_in_part": [("infinite", 2)],
+    "infinities_that_meet": [("value", 2), ("value", 2), ("factor", 2)],
+    "underflow_of_a_value": [("derivative", 2), ("derivative", 2)],
+    "power_at_0": [("kink", 2)],
+    "only_decides": [("decides", 3)],
     "two_paths": [],
     "arrays": [],
 }
