@@ -41,6 +41,8 @@ Kind = Literal["input", "given", "outside", "overflow", "underflow", "of-infinit
 
 TRAIL = 16
 """Nodes before an origin that are kept."""
+DEEPEST = 8
+"""Sources of sources that are followed."""
 BESIDE = 1e-3
 """How far from its operands, in their size, it is looked whether a result is infinite there too."""
 
@@ -85,6 +87,8 @@ class Origins:
     def __init__(self, constants: Mapping[Any, tuple[Primitive, Sequence[Any], Any]]) -> None:
         """Takes the operations on constants that gave a nan, an inf or a 0, by their spans."""
         self._constants = constants
+        self._asked: set[Any] = set()
+        self._depth = 0
 
     def of(self, value: Any, wrong: Wrong | None = None, where: Any = None) -> Origin | None:
         """What the nan, or else the inf, in a value begins at; None where nothing tells.
@@ -153,9 +157,12 @@ class Origins:
             if out is not value and (alike is not None or wrong == "zero"):
                 continue
             marked = marks(out, wrong)
-            if not anywhere(marked):
+            # An operand of it that nothing tells of does not come of it.
+            if not anywhere(marked) or span in self._asked:
                 continue
+            self._asked.add(span)
             found = self._made(primitive, args, out, wrong, marked, ())
+            self._asked.remove(span)
             if found is not None:
                 found.span = span
                 if out is value:
@@ -204,12 +211,16 @@ class Origins:
     def _add_sources(
         self, origin: Origin, numbers: Sequence[Any], out: Any, into: tuple[int, ...] | None
     ) -> None:
+        if self._depth == DEEPEST:
+            return
+        self._depth += 1
         for arg, value in zip(numbers, origin.operands, strict=True):
             wrong: Wrong = "infinite" if anywhere(marks(value, "infinite")) else "zero"
             elements = _elements(arg, wrong, out, into)
             source = self.of(arg, wrong, elements) if anywhere(elements) else None
             if source is not None:
                 origin.sources.append((_element(value_of(arg), elements)[0], source))
+        self._depth -= 1
 
 
 def _of_input(node: Node, wrong: Wrong, where: Any, trail: Sequence[Node]) -> Origin | None:
@@ -267,7 +278,7 @@ def _passes(node: Node, position: int, where: Any) -> bool:
     """Whether a node's value at `where` moves with an operand: of two, `where` takes one."""
     if isinstance(where, bool) and type(node) is Scalar:
         values = [value_of(arg) for _, arg in operands_of(_primitive(node), node.args)]
-        return bool(pulled_at(node, position, 1.0, values) != 0.0)
+        return anywhere(pulled_at(node, position, 1.0, values) != 0.0)
     got = _pulled(node, position, np.asarray(where, np.float64))
     return got is not None and bool(np.any(np.not_equal(getattr(got, "cotangent", got), 0.0)))
 

@@ -107,6 +107,16 @@ def test_the_origin_and_its_sources(
         assert part in note
 
 
+def test_sources_of_sources_end() -> None:
+    """Where inf and 0 make one another, over and over."""
+    [evaluation] = evaluate(
+        load(Source("<test>", "y = x; for i in range(9999) { y = 1 / y }; y")), {"x": 0.0}
+    )
+    [finding] = [f for f in evaluation.findings if f.kind == "non-finite"]
+    assert finding.label == "`/` of 1.0, 0.0 is inf"
+    assert len(finding.notes) < 12
+
+
 # ── any expression ────────────────────────────────────────────────────────────────────
 
 SPECIAL = (0.0, 1.0, -1.0, 2.0, -3.0, 0.5, 1e200, -1e200, 1e-200, 800.0, -800.0, inf, -inf, nan)
