@@ -36,16 +36,24 @@ def find(
     findings = [_at_kink(node) for node in once_a_span(graph.kinks, met)]
     findings.extend(_lost(node) for node in once_a_span(graph.flats, met))
     findings.extend(_noted(outcome))
-    machine = outcome.machine
-    odd = (
-        kinks.absorbed or machine.absorbed or any(out for *_, out in machine.odd_constants.values())
-    )
-    if odd or not all(map(is_finite, (value_of(output), *derivatives.values()))):
+    if _is_odd(outcome, kinks) or not all(
+        map(is_finite, (value_of(output), *derivatives.values()))
+    ):
         from autodiff_cli.runtime.losses import losses
 
         findings.extend(losses(outcome, name, output, derivatives, by_target, kinks))
     findings.extend(_independent(outcome, name, output, by_target))
     return findings
+
+
+def _is_odd(outcome: Outcome, kinks: Kinks) -> bool:
+    """Whether anything below an output may be nan or inf, though it is not itself."""
+    machine = outcome.machine
+    # Of a constant 0 there is something to tell only beside a nan or an inf.
+    if any(out for _, _, out in machine.odd_constants.values()):
+        return True
+    absorbed = kinks.absorbed or machine.absorbed
+    return absorbed and not all(is_finite(node.value) for node in outcome.graph.nodes)
 
 
 # ── kinks ─────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import dense, ones_of, reverse_sweep
 from autodiff_cli.errors import Finding
-from autodiff_cli.runtime.numbers import anywhere, is_finite, marks
+from autodiff_cli.runtime.numbers import anywhere, is_finite, is_zero, marks
 from autodiff_cli.runtime.origins import Origins
 from autodiff_cli.runtime.paths import between
 from autodiff_cli.runtime.poison import poison
@@ -58,7 +58,11 @@ def losses(
         own = [end for end in ends if end.origin.span in places]
         lost = [each for each in begun if each.reason and each.reason.where in places]
         resting = {by for end in own for by in end.names}
-        if any(each.kind in ("overflow", "underflow") for each in beginnings):
+        limits = [each.node for each in beginnings if each.kind in ("overflow", "underflow")]
+        if limits:
+            # At the ends of the floats a derivative of 0 is as little worth as a nan.
+            zero = [by for by in names if told.is_zero(by)]
+            resting.update(_below(outcome, [node for node in limits if node], zero))
             resting.update(by for each in lost for by in each.names)
         yield told.value_at(origin, [by for by in names if by in resting])
         ends = [end for end in ends if end not in own]
@@ -201,6 +205,10 @@ class _Told:
         own = self._derivatives.get(self._label(name))
         values = self._derivatives.values() if own is None else [own]
         return not all(map(is_finite, values))
+
+    def is_zero(self, name: str) -> bool:
+        own = self._derivatives.get(self._label(name))
+        return own is not None and is_zero(own)
 
     def value_at(self, origin: Origin | None, names: Sequence[str]) -> Finding:
         """A value that is not finite, and the derivatives that are lost with it."""

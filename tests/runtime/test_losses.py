@@ -60,6 +60,19 @@ def negative(rng: Random) -> float:
     return -rng.uniform(760.0, 1500.0)
 
 
+def exponents_of_roots(rng: Random) -> float:
+    return rng.uniform(720.0, 1400.0)
+
+
+def large_roots(rng: Random) -> float:
+    return 10.0 ** rng.uniform(80.0, 150.0)
+
+
+def counts(rng: Random) -> float:
+    """beta of two such is 0."""
+    return rng.uniform(800.0, 2000.0)
+
+
 def squares(rng: Random) -> float:
     """Its square overflows."""
     return rng.choice((-1.0, 1.0)) * 10.0 ** rng.uniform(155.0, 300.0)
@@ -86,6 +99,8 @@ def vector(draw: Callable[[Random], float], other: Callable[[Random], float]) ->
     return lambda rng: np.array([draw(rng), other(rng), draw(rng)])
 
 
+NORMAL = "-x^2 / 2 - log(2 * pi) / 2"
+
 BETTER: dict[str, tuple[dict[str, Callable[[Random], Any]], str]] = {
     # program: where each input is drawn from, what is to be written
     "log(1 + exp(x))": ({"x": exponents}, "softplus(x)"),
@@ -105,6 +120,11 @@ BETTER: dict[str, tuple[dict[str, Callable[[Random], Any]], str]] = {
     "log(cosh(x))": ({"x": exponents}, "logaddexp(x, -x) - log(2)"),
     "log(sigmoid(x))": ({"x": negative}, "logsigmoid(x)"),
     "log(1 / (1 + exp(-x)))": ({"x": negative}, "-softplus(-x)"),
+    "log(exp2(x))": ({"x": lambda rng: rng.uniform(1100.0, 3000.0)}, "x * log(2)"),
+    "log(normal_pdf(x))": ({"x": lambda rng: rng.uniform(40.0, 60.0)}, NORMAL),
+    "log(beta(x, y))": ({"x": counts, "y": counts}, "lgamma(x) + lgamma(y) - lgamma(x + y)"),
+    "log(softmax(x))[0]": ({"x": lambda rng: np.array([-800.0, 1.0])}, "log_softmax(x, -1)"),
+    "log10(exp(x) * y^3)": ({"x": exponents, "y": middling}, "(x + 3 * log(y)) / log(10)"),
     "log(x^2)": ({"x": squares}, "2 * log(abs(x))"),
     "log(x * y)": ({"x": large, "y": large}, "log(x) + log(y)"),
     "log2(1 + exp(x))": ({"x": exponents}, "softplus(x) / log(2)"),
@@ -124,12 +144,20 @@ BETTER: dict[str, tuple[dict[str, Callable[[Random], Any]], str]] = {
     "sqrt(sum(x^2))": ({"x": vector(squares, middling)}, "norm(x)"),
     "sqrt(dot(x, x))": ({"x": vector(tiny, tiny)}, "norm(x)"),
     "sqrt(mean(x^2))": ({"x": vector(squares, squares)}, "norm(x) / sqrt(3)"),
-    "sqrt(exp(x))": ({"x": lambda rng: rng.uniform(720.0, 1400.0)}, "exp(x / 2)"),
+    "sqrt(exp(x))": ({"x": exponents_of_roots}, "exp(x / 2)"),
+    "sqrt(x^4)": ({"x": large_roots}, "abs(x)^2"),
     "sqrt(x * y)": ({"x": large, "y": large}, "sqrt(x) * sqrt(y)"),
     "1 / (1 + exp(-x))": ({"x": lambda rng: -rng.uniform(710.0, 740.0)}, "sigmoid(x)"),
     "exp(x) / (1 + exp(x))": ({"x": exponents}, "sigmoid(x)"),
     "exp(x) / (exp(x) + exp(y))": ({"x": exponents, "y": exponents}, "sigmoid(x - y)"),
     "exp(x) / exp(y)": ({"x": lambda rng: 800.5, "y": lambda rng: 801.25}, "exp(x - y)"),
+    "exp(lgamma(x)) / (exp(lgamma(y)) * exp(lgamma(x - y)))": (
+        {"x": lambda rng: 400.0, "y": lambda rng: rng.uniform(180.0, 220.0)},
+        "exp(lgamma(x) - (lgamma(y) + lgamma(x - y)))",
+    ),
+    "exp(x)^0.5": ({"x": exponents_of_roots}, "exp(x / 2)"),
+    "exp(x)^0.25": ({"x": exponents_of_roots}, "exp(0.25 * x)"),
+    "exp(x) * exp(y)": ({"x": exponents, "y": lambda rng: -1600.0}, "exp(x + y)"),
     "(exp(x) - exp(-x)) / (exp(x) + exp(-x))": ({"x": exponents}, "tanh(x)"),
     "sinh(x) / cosh(x)": ({"x": exponents}, "tanh(x)"),
     "sum((exp(x) / sum(exp(x)))^2)": ({"x": lambda rng: 800.0 + np.arange(3.0)}, "softmax(x)"),
