@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autodiff_cli.commands.screen import show_text, wants_color
 
-EXPLAINED = frozenset(("non-finite", "lost-gradient", "no-dependence"))
+EXPLAINED = frozenset(("non-finite", "overflow", "lost-gradient", "no-dependence"))
 """Kinds of findings of which `adiff why` tells more."""
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def warn(evaluations: Sequence[Evaluation], color: str) -> None:
 
 def _why(evaluations: Sequence[Evaluation]) -> str:
     """The command that explains the derivatives that are not finite, or 0; … is as it was."""
-    from autodiff_cli.explain.origins import is_finite, is_zero
+    from autodiff_cli.explain.numbers import is_finite, is_zero
 
     names: dict[str, None] = {}
     for evaluation in evaluations:

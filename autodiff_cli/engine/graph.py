@@ -149,16 +149,10 @@ def cast(value: Any, single: bool) -> Any:
 
 def at_kink(node: Node) -> bool:
     """Whether a node was evaluated exactly at a kink of its primitive, by an operand recorded."""
-    kink = None if node.primitive is None else node.primitive.kink
-    if kink is None:
+    primitive = node.primitive
+    if primitive is None or primitive.kink is None:
         return False
-    values = [value_of(arg) for arg in node.args]
-    kinks = [kink] if callable(kink) else [kink[position] for position in node.positions]
-    return any(_holds_anywhere(one(*values)) for one in kinks if one is not None)
-
-
-def _holds_anywhere(condition: Any) -> bool:
-    return condition if isinstance(condition, bool) else bool(condition.any())
+    return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
 
 
 def below(*outputs: Node) -> list[Node]:

@@ -239,6 +239,15 @@ class Primitive:
         self.scalar_pull = _compile_pull(self)
         self.scalar_pull(node, g)
 
+    def is_kink(self, args: Sequence[Any], by: Sequence[int] | None = None) -> bool:
+        """Whether a derivative by an operand at a position in `by`, or by any, is a convention."""
+        if callable(self.kink):
+            kinks = [self.kink]
+        else:
+            chosen = range(len(self.kink or ())) if by is None else by
+            kinks = [self.kink[position] for position in chosen] if self.kink else []
+        return any(kink is not None and _anywhere(kink(*args)) for kink in kinks)
+
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""
         return self._on_scalars(values)
@@ -260,6 +269,10 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
     return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
+
+
+def _anywhere(condition: Any) -> bool:
+    return condition if isinstance(condition, bool) else bool(condition.any())
 
 
 def plain(value: Any) -> Any:

@@ -29,12 +29,15 @@ class Kinks:
 
     Attributes:
         met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
+        absorbed: whether something infinite may have gone on as a finite number, and its
+            derivative as 0. A sweep of numbers sees it; others don't look, and set it.
     """
 
     def __init__(self, at_kink: AtKink = "subgradient") -> None:
         self._at_kink = at_kink
         self._known: dict[Node, bool] = {}
         self.met: dict[Node, None] = {}
+        self.absorbed = False
 
     def is_kink(self, node: Node) -> bool:
         known = self._known.get(node)
@@ -128,6 +131,8 @@ def _pull_back(
             if g == 0.0:
                 # An adjoint of zero adds nothing, whatever the partials: a path not taken
                 # cannot poison what was.
+                if node.value - node.value and kinks is not None:
+                    kinks.absorbed = True
                 continue
             node.adjoint = 0.0
         else:
@@ -224,6 +229,8 @@ def recorded_reverse_sweep(
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
     found: dict[Node, Any] = {}
+    if kinks is not None:
+        kinks.absorbed = True
     with graph.recording():
         remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
         if remainders:
@@ -276,6 +283,8 @@ def forward_sweep(
         seeds: a tangent for each node that has one of its own, in its shape.
     """
     found: dict[Node, Any] = dict(seeds)
+    if kinks is not None:
+        kinks.absorbed = True
     for node in nodes:
         if node.primitive is None or node in seeds:
             continue

@@ -8,23 +8,36 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.primitive import describe
 from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.explain.reading import Reading
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import children, walk
+from autodiff_cli.language.names import BuiltIn, children, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from autodiff_cli.interpreter.journal import Journal
     from autodiff_cli.interpreter.run import Outcome
+    from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Span
 
 COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
 """Functions that read of their argument a size or a count."""
 
+MOST_DECISIONS = 3
+"""Of the conditions and counts that a value comes to, those that are shown."""
+
 ACCUMULATING = frozenset(("backward", "zero_grad"))
 
 Kind = Literal[
-    "detached", "unread", "untaken", "compared", "counted", "backward", "constant", "unused"
+    "detached",
+    "unread",
+    "untaken",
+    "compared",
+    "counted",
+    "decides",
+    "backward",
+    "constant",
+    "unused",
 ]
 
 
@@ -83,15 +96,44 @@ def independence(
             "`grad(y, x)` can itself be differentiated",
         )
     for use in live:
-        name = places.constant_function(use)
+        name = places.constant_function(use, outcome.names)
         if name is None:
             break
     else:
         reason = f"`{name}` has no derivative by it"
         return Independence("constant", reason, live[0].span)
+    deciding = _deciding(outcome, places, live)
+    if deciding:
+        details += [f"`{_one_line(span.text)}` (line {span.line}) goes by it" for span in deciding]
+        reason = "it only decides which branch is taken, or how often something runs"
+        return Independence("decides", reason, live[0].span, details=details)
     details += _ends(outcome, by, target) + ([] if seen is None else _idle(places, live, seen))
     reason = "nothing that is computed from it reaches the output"
     return Independence("unused", reason, live[0].span, details=details)
+
+
+def _deciding(outcome: Outcome, places: Places, uses: Sequence[syntax.Name]) -> list[Span]:
+    """The conditions and counts that all uses of a value come to; none where one does not.
+
+    A value is followed through arithmetic, variables, and functions of the program.
+    """
+    reading = Reading(outcome.names, places)
+    pending: list[Any] = list(uses)
+    seen: set[Any] = set()
+    found: dict[Span, None] = {}
+    while pending:
+        node = pending.pop()
+        if node in seen or places.untaken(node, outcome.machine.taken):
+            continue
+        seen.add(node)
+        if places.is_condition(node) or places.is_count(node):
+            found[places.decision(node)] = None
+            continue
+        onward = reading.onward(node)
+        if onward is None:
+            return []
+        pending += onward
+    return sorted(found, key=lambda span: span.start)[:MOST_DECISIONS]
 
 
 # ── what an observed run tells besides ────────────────────────────────────────────────
@@ -198,7 +240,7 @@ class Places:
                 self._parents[child] = node
                 pending.append(child)
 
-    def _above(self, node: Any) -> Iterator[tuple[Any, Any]]:
+    def above(self, node: Any) -> Iterator[tuple[Any, Any]]:
         """Pairs of a parent and the child that leads to `node`, going up."""
         while node in self._parents:
             parent = self._parents[node]
@@ -211,7 +253,7 @@ class Places:
         Kept for all nodes on the way, as thousands of places may share a deep one.
         """
         answer, asked = False, []
-        for parent, child in self._above(node):
+        for parent, child in self.above(node):
             if (question, child) in self._known:
                 answer = self._known[question, child]
                 break
@@ -233,7 +275,7 @@ class Places:
     def branch(self, node: Any, seen: Journal) -> tuple[syntax.If | None, syntax.Block | None]:
         """The outermost `if` with a branch around `node` that did not run, and that branch."""
         found: tuple[syntax.If | None, syntax.Block | None] = None, None
-        for parent, child in self._above(node):
+        for parent, child in self.above(node):
             if (
                 isinstance(parent, syntax.If)
                 and isinstance(child, syntax.Block)
@@ -245,7 +287,7 @@ class Places:
     def idle(self, node: Any, ran: set[syntax.Block]) -> tuple[str, Span] | None:
         """The outermost loop or function around `node` that did not run, with its head."""
         found = None
-        for parent, child in self._above(node):
+        for parent, child in self.above(node):
             if isinstance(child, syntax.Block) and child not in ran:
                 if isinstance(parent, (syntax.While, syntax.For)):
                     found = "a loop", parent.span
@@ -274,6 +316,15 @@ class Places:
 
         return self._holds_above("count", holds, node)
 
+    def decision(self, node: Any) -> Span:
+        """The condition, or what is counted, that a node is part of."""
+        decision: Span = node.span
+        for parent, child in self.above(node):
+            if isinstance(parent, (syntax.If, syntax.While, syntax.Call, syntax.Index)):
+                decision = parent.span if isinstance(parent, syntax.Call) else child.span
+                break
+        return decision
+
     def is_accumulated(self, node: Any) -> bool:
         """Whether a use is for `backward` only: below its call, or before `.grad`."""
 
@@ -285,10 +336,12 @@ class Places:
 
         return self._holds_above("accumulated", holds, node)
 
-    def constant_function(self, node: Any) -> str | None:
-        """The innermost function around `node` that has a value, and no derivative."""
-        for parent, _ in self._above(node):
+    def constant_function(self, node: Any, names: Names) -> str | None:
+        """The innermost built-in function around `node` that has a value, and no derivative."""
+        for parent, _ in self.above(node):
             if isinstance(parent, syntax.Call) and isinstance(parent.function, syntax.Name):
+                if not isinstance(names.bindings[parent.function], BuiltIn):
+                    return None
                 primitive = TABLE.get(parent.function.name)
                 if primitive is not None and primitive.kind == "constant":
                     return parent.function.name

@@ -175,7 +175,8 @@ def evaluation_of(
         len(outcome.outputs) > 1,
     )
     machine = outcome.machine
-    if kinks.met or machine.kinks_met or machine.noted or _is_odd(evaluation):
+    absorbed = kinks.absorbed or machine.absorbed or machine.odd_constants
+    if absorbed or kinks.met or machine.kinks_met or machine.noted or _is_odd(evaluation):
         from autodiff_cli.explain.findings import find
 
         labelled = dict(evaluation.labelled())

@@ -12,7 +12,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node
+from autodiff_cli.engine.graph import Node, Scalar
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter
@@ -105,6 +105,35 @@ def pulled(node: Node, position: int, g: Any, args: list[Any]) -> Any:
     assert node.primitive is not None
     (part,) = cotangents(node.primitive, [position], g, node.value, args)
     return part
+
+
+def pulled_at(node: Node, position: int, g: Any, values: Sequence[Any]) -> Any:
+    """What an operand would get of `g` if the node's operands were `values`; in its shape.
+
+    Raises:
+        AdiffError: there the primitive has no value.
+    """
+    primitive = node.primitive
+    assert primitive is not None
+    if type(node) is Scalar and primitive.kind == "elementwise" and primitive.scalar is not None:
+        probe = Scalar()
+        probe.primitive = primitive
+        probe.args = tuple(map(_leaf, values))
+        probe.value = float(primitive.guarded(*(arg.value for arg in probe.args)))
+        partials = scalar_partials(probe)
+        assert partials is not None
+        return g * partials[position]
+    options = node.args[len(values) :]
+    out = np.asarray(primitive.array(*values, *options))
+    (part,) = cotangents(primitive, [position], g, out, [*values, *options])
+    return dense(part, shape_of(values[position]))
+
+
+def _leaf(value: Any) -> Scalar:
+    leaf = Scalar()
+    leaf.value = float(value)
+    leaf.adjoint = 0.0
+    return leaf
 
 
 # ── what is found of the paths ────────────────────────────────────────────────────────

@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, value_of
-from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.sweeps import scalar_partials
 from autodiff_cli.errors import Finding
-from autodiff_cli.explain.origins import (
-    REMEDIES,
-    domain_text,
-    is_finite,
-    numbers,
-    operands_text,
-    origin_of_value,
-)
+from autodiff_cli.explain import words
+from autodiff_cli.explain.numbers import anywhere, is_finite, marks, operands_of
+from autodiff_cli.explain.origins import Origin, Origins
+from autodiff_cli.explain.remedies import advice
 
 if TYPE_CHECKING:
-    from autodiff_cli.explain.origins import Origin
     from autodiff_cli.explain.paths import Between
     from autodiff_cli.interpreter.run import Outcome
 
@@ -30,33 +24,40 @@ class Reason(Finding):
     level = "because"
 
 
-def poison(outcome: Outcome, part: Between, name: str) -> tuple[list[Reason], list[Node]]:
+def poison(outcome: Outcome, part: Between, name: str) -> tuple[Reason, list[Node]]:
     """Why the derivative by `name` is not finite, and the way from the name to where it begins."""
     via, source = _trace(part)
     if source is None:
-        return [_without_source(part)], []
-    node, operand, got = source
-    way = [operand]
+        return _without_source(part), []
+    node, position, got = source
+    way = [node.args[position]]
     while way[-1] is not part.target:
         way.append(via[way[-1]])
     way = [*way[::-1], node]
     if part.kinks.is_kink(node) and is_finite(node.value):
-        return [_kink(node)], way
-    for arg in (*numbers(node.args), node):
-        if not is_finite(value_of(arg)):
-            return _of_value(outcome, part, name, node, arg, way)
-    partials = scalar_partials(node)
-    if partials is not None and all(map(is_finite, partials)):
-        return [_overflow(node)], way
-    reason = _derivative(node, got)
-    reason.notes += _turned(part, way)
-    return [reason], way
+        return words.at_kink(Reason, node, "--at-kink subgradient goes by it"), way
+    assert node.primitive is not None
+    for value in (node, *(arg for _, arg in operands_of(node.primitive, node.args))):
+        if not is_finite(value_of(value)):
+            return _of_value(outcome, part, name, node, value, way)
+    origin = Origins(outcome.machine.odd_constants).of_derivative(node, position, got)
+    if origin is None:
+        return _product(node), way
+    notes, remedy = advice(origin)
+    return Reason(
+        "a derivative is not finite here",
+        words.place_of(node),
+        label=words.derivative_text(origin),
+        notes=[*notes, *_turned(part, way)],
+        help=remedy,
+        kind="derivative",
+    ), way
 
 
-def _trace(part: Between) -> tuple[dict[Node, Node], tuple[Node, Node, Any] | None]:
+def _trace(part: Between) -> tuple[dict[Node, Node], tuple[Node, int, Any] | None]:
     """The nodes whose adjoint the target's nan or inf comes from, each with the operand it
     reaches the target by; and the operation, nearest to the output, that has made one of
-    finite numbers: with the operand, and what that got."""
+    finite numbers: with the position of the operand, and what that got."""
     via: dict[Node, Node] = {}
     source = None
     bad = {part.target}
@@ -68,10 +69,10 @@ def _trace(part: Between) -> tuple[dict[Node, Node], tuple[Node, Node, Any] | No
             bad.add(node)
             via[node] = operands[0]
             continue
-        for _, operand, got in part.edges(node):
+        for position, operand, got in part.edges(node):
             got = getattr(got, "cotangent", got)
             if got is not None and operand in bad and not is_finite(got):
-                source = node, operand, got
+                source = node, position, got
                 break
     return via, source
 
@@ -86,48 +87,23 @@ def _without_source(part: Between) -> Reason:
     )
 
 
-def _kink(node: Node) -> Reason:
+def _product(node: Node) -> Reason:
     assert node.primitive is not None
     return Reason(
-        f"`{node.primitive.title}` is at a kink, where --at-kink asks for nan",
-        node.span,
-        label=f"at {operands_text(node.args)}",
-        notes=[f"the convention: {node.primitive.convention}"],
-        help="--at-kink subgradient goes by it",
-        kind="kink",
-    )
-
-
-def _overflow(node: Node) -> Reason:
-    return Reason(
-        "the product of derivatives overflows here",
-        node.span,
-        label=f"at {operands_text(node.args)}",
+        "a product of derivatives overflows here",
+        words.place_of(node),
+        label=f"the derivatives overflow with that of `{node.primitive.title}` "
+        f"at {words.operands_text(node)}",
         help="scale the output down, or work with logarithms",
         kind="overflow",
-    )
-
-
-def _derivative(node: Node, got: Any) -> Reason:
-    primitive = node.primitive
-    assert primitive is not None
-    shown = repr(float(got)) if getattr(got, "ndim", 0) == 0 else "not finite"
-    domain = domain_text(primitive)
-    remedy = REMEDIES.get(primitive.name, "")
-    return Reason(
-        f"the derivative of `{primitive.title}` is not finite here",
-        node.span,
-        label=f"at {operands_text(node.args)} it makes the gradient {shown}",
-        notes=[domain] if domain and remedy else [],
-        help=remedy or domain,
-        kind="derivative",
     )
 
 
 def _turned(part: Between, way: list[Node]) -> list[str]:
     """Where on a way back to the target an inf becomes nan."""
     for operand, node in zip(way[-2::-1], way[:0:-1], strict=True):
-        if np.isnan(part.adjoints[operand]).any() and not np.isnan(part.adjoints[node]).any():
+        arrived, went_on = part.adjoints[node], part.adjoints[operand]
+        if anywhere(marks(went_on, "nan")) and not anywhere(marks(arrived, "nan")):
             partials = None if node is way[-1] else scalar_partials(node)
             if partials is None or any(
                 partial for partial, arg in zip(partials, node.args, strict=False) if arg is operand
@@ -142,44 +118,35 @@ def _turned(part: Between, way: list[Node]) -> list[str]:
 
 def _of_value(
     outcome: Outcome, part: Between, name: str, node: Node, value: Any, way: list[Node]
-) -> tuple[list[Reason], list[Node]]:
+) -> tuple[Reason, list[Node]]:
     """The reason where a derivative is not finite because a value is not."""
-    origin = origin_of_value(outcome, value)
+    origin = Origins(outcome.machine.odd_constants).of(value)
     if origin is None:
-        return [
-            Reason(
-                "the program takes a value here that is not finite",
-                node.span if hasattr(node.span, "line") else None,
-                label=f"of {operands_text(node.args)}",
-                kind="value",
-            )
-        ], way
+        origin = Origin("given", node.primitive, value, span=node.span, node=node)
+    reason = value_reason(origin)
     if origin.node is not None and origin.node in part.index:
         way = [origin.node]
         while way[-1] is not part.target:
             way.append(next(arg for arg in way[-1].parents if arg in part.index))
-        return [value_reason(origin)], way[::-1]
-    reason = value_reason(origin)
+        return reason, way[::-1]
     if origin.node is not part.target:
         assert node.primitive is not None
         line = f" (line {node.span.line})" if hasattr(node.span, "line") else ""
         reason.notes.append(
             f"it is not made of `{name}`; `{node.primitive.title}`{line} brings the two together"
         )
-    return [reason], way
+    return reason, way
 
 
 def value_reason(origin: Origin) -> Reason:
-    primitive, value = origin.primitive, origin.value
-    shown = repr(float(value)) if getattr(value, "ndim", 0) == 0 else "not finite"
-    if primitive is None:
-        return Reason(f"input `{origin.span}` is {shown}", kind="value")
-    domain, remedy = domain_text(primitive), REMEDIES.get(primitive.name, "")
+    notes, remedy = advice(origin)
+    if origin.primitive is None:
+        return Reason(words.origin_text(origin), notes=notes, help=remedy, kind="value")
     return Reason(
-        f"the value of `{primitive.title}` is {shown} here, the first that is not finite",
+        "a value is not finite from here on",
         origin.span,
-        label=f"of {operands_text(origin.args)}",
-        notes=[domain] if domain and remedy else [],
-        help=remedy or domain,
+        label=words.origin_text(origin),
+        notes=notes,
+        help=remedy,
         kind="value",
     )

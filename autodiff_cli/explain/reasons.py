@@ -11,9 +11,18 @@ from autodiff_cli.errors import UsageError
 from autodiff_cli.explain.dependence import independence
 from autodiff_cli.explain.evaluation import Question, answer, seed_of
 from autodiff_cli.explain.findings import once_a_span
-from autodiff_cli.explain.origins import is_finite, is_zero, operands_text, origin_of_value
+from autodiff_cli.explain.numbers import is_finite, is_zero, marks
+from autodiff_cli.explain.origins import Origins
 from autodiff_cli.explain.paths import between, flow
 from autodiff_cli.explain.poison import Reason, poison, value_reason
+from autodiff_cli.explain.remedies import advice
+from autodiff_cli.explain.words import (
+    at_kink,
+    number_text,
+    operands_text,
+    origin_text,
+    place_of,
+)
 from autodiff_cli.explain.zeros import ends, zero_elements
 from autodiff_cli.interpreter.run import run
 
@@ -135,31 +144,38 @@ def _explained(
     kinks = Kinks(question.at_kink)
     part = between(outcome.graph, target, output, seed, kinks)
     found = Explanation(evaluation, name, outcome, part.adjoints, seed)
-    if not is_finite(evaluation.value) and found.verdict != "non-finite":
-        origin = origin_of_value(outcome, output)
+    if not is_finite(evaluation.value):
+        origin = Origins(outcome.machine.odd_constants).of(output)
         found.reasons += [] if origin is None else [value_reason(origin)]
     if not part.order:
         found.reasons.append(_independent(outcome, seen, name, target))
         return found
     if found.verdict == "non-finite":
-        found.reasons, found.way = poison(outcome, part, name)
+        reason, found.way = poison(outcome, part, name)
+        others = [r for r in found.reasons if (r.what, r.label) != (reason.what, reason.label)]
+        found.reasons = [reason, *others]
     elif found.verdict == "zero":
         found.ends = ends(part)
-        found.reasons += [_ended(part, end) for end in found.ends[:REASONS_SHOWN]]
+        found.reasons += [_ended(outcome, part, end) for end in found.ends[:REASONS_SHOWN]]
         if not found.ends:
             found.reasons.append(Reason("the cotangent is 0, and so is all that comes of it"))
         else:
             found.way = _to_end(part, found.ends[0])
+        for later in found.reasons[1:]:
+            # Both where an infinity begins and where a derivative ends at it may be told.
+            later.help = "" if later.help == found.reasons[0].help else later.help
     else:
         found.flow = flow(part)
         if found.flow.paths != found.flow.alive:
             found.ends = ends(part, found.flow.losing)
+            lost = [end for end in found.ends if end.cause == "infinite"]
+            found.reasons += [_ended(outcome, part, end) for end in lost[:REASONS_SHOWN]]
         if shape_of(found.gradient) and is_zero_somewhere(found.gradient):
             zeros = zero_elements(part, found.gradient)
             found.reasons += [_zeros(each, found.gradient) for each in zeros]
     if found.verdict == "number":
         met = {node for node in kinks.met if node in part.index}
-        found.kinks = [_at_kink(node) for node in once_a_span(outcome.graph.kinks, met)]
+        found.kinks = [at_kink(Reason, node) for node in once_a_span(outcome.graph.kinks, met)]
     return found
 
 
@@ -186,11 +202,18 @@ def _to_end(part: Between, end: End) -> list[Node]:
 # ── zeros in words ────────────────────────────────────────────────────────────────────
 
 
-def _ended(part: Between, end: End) -> Reason:
+def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
     if end.cause == "cancelled":
         return _cancelled(part, end)
     primitive = end.node.primitive
     assert primitive is not None
+    notes = [f"{end.count:,} operations of this place end it"] if end.count > 1 else []
+    if end.cause == "kink":
+        reason = at_kink(Reason, end.node)
+        reason.notes += notes
+        return reason
+    if end.cause == "infinite":
+        return _at_infinity(outcome, end, notes)
     title, name = f"`{primitive.title}`", primitive.name
     heading = {
         "flat": f"the derivative of {title} is 0, whatever its operand",
@@ -201,7 +224,6 @@ def _ended(part: Between, end: End) -> Reason:
         "overwritten": "it is overwritten here by another value",
         "saturated": f"{title} is flat here, and beside this point too: its derivative is 0",
         "stationary": f"the derivative of {title} is 0 at just this point",
-        "kink": f"{title} is at a kink, where its derivative is by convention 0",
         "underflow": "the product of derivatives is too small for a float, and is 0 here",
         "elsewhere": f"{title} passes it on where no gradient of the output arrives",
     }[end.cause]
@@ -209,62 +231,55 @@ def _ended(part: Between, end: End) -> Reason:
         "flat": "a step has no slope to follow: leave it out, or smooth it",
         "underflow": "work with logarithms, or scale what is multiplied",
         "stationary": "an extremum or a saddle: start from beside this point",
-        "kink": "--at-kink nan or --at-kink error refuses to go by the convention",
     }.get(end.cause, "")
     if end.cause == "saturated":
         remedy = REMEDIES.get(name, "")
     if end.cause == "not-chosen" and name in ("max", "maximum"):
         remedy = "logsumexp is a smooth maximum"
-    notes = [f"{end.count:,} operations of this place end it"] if end.count > 1 else []
-    if end.cause == "kink":
-        notes.append(f"the convention of {title}: {primitive.convention}")
     return Reason(
         heading,
-        _place(end.node),
-        label=f"at {operands_text(end.node.args)}",
+        place_of(end.node),
+        label=f"at {operands_text(end.node)}",
         notes=notes,
         help=remedy,
         kind=end.cause,
     )
 
 
-def _at_kink(node: Node) -> Reason:
-    assert node.primitive is not None
-    return Reason(
-        f"a convention has a part in it: `{node.primitive.title}` is at a kink",
-        node.span,
-        label=f"at {operands_text(node.args)}",
-        notes=[f"the convention: {node.primitive.convention}"],
-        help="--at-kink nan or --at-kink error refuses to go by it",
-        kind="kink",
+def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
+    """Where a derivative ends as the operand is infinite."""
+    assert end.node.primitive is not None
+    where = marks(end.operand.value, "infinite")
+    origin = Origins(outcome.machine.odd_constants).of(end.operand, "infinite", where)
+    reason = Reason(
+        f"the derivative of `{end.node.primitive.title}` is 0 for an operand that is infinite",
+        place_of(end.node),
+        label=f"at {operands_text(end.node)}",
+        notes=notes,
+        kind=end.cause,
     )
+    if origin is not None:
+        more, reason.help = advice(origin, [end.node])
+        reason.notes += [f"the infinity begins with this: {origin_text(origin)}", *more]
+    return reason
 
 
 def _cancelled(part: Between, end: End) -> Reason:
     parts = [
-        f"{_title(node)} gives {_number(contribution)}"
+        f"{_title(node)} gives {number_text(contribution)}"
         for node, contribution in end.parts[:REASONS_SHOWN]
     ]
     if len(end.parts) > REASONS_SHOWN:
         parts.append(f"and {len(end.parts) - REASONS_SHOWN:,} more")
-    where = _place(end.node) or _place(end.parts[0][0])
+    where = place_of(end.node) or place_of(end.parts[0][0])
     of = "" if end.node is part.target else " in this value"
     return Reason(f"the contributions{of} cancel exactly", where, notes=parts, kind="cancelled")
 
 
 def _title(node: Node) -> str:
     assert node.primitive is not None
-    place = _place(node)
+    place = place_of(node)
     return f"`{place.text}`, line {place.line}," if place else f"`{node.primitive.title}`"
-
-
-def _place(node: Node) -> Any:
-    """A node's span; None of a leaf, whose span is its name, and of a sweep's own."""
-    return node.span if hasattr(node.span, "line") else None
-
-
-def _number(value: Any) -> str:
-    return repr(float(value)) if not shape_of(value) else f"an array of shape {shape_of(value)}"
 
 
 def _zeros(zeros: Zeros, gradient: Any) -> Reason:
@@ -286,11 +301,12 @@ def _zeros(zeros: Zeros, gradient: Any) -> Reason:
         "not-chosen": f"{title} takes others",
         "factor": f"{title} multiplies them by 0",
         "kink": f"{title} is at a kink there",
+        "infinite": f"{title} takes what is infinite there",
         "overwritten": "they are overwritten here",
     }.get(zeros.cause, f"the derivative of {title} is 0 there")
     return Reason(
         f"{which}: {because}",
-        _place(zeros.node),
+        place_of(zeros.node),
         notes=[f"they are {places}{more}"],
         kind=zeros.cause,
     )

@@ -18,7 +18,7 @@ from autodiff_cli.explain.evaluation import (
     seed_of,
     tell_what,
 )
-from autodiff_cli.explain.origins import is_zero
+from autodiff_cli.explain.numbers import is_zero
 from autodiff_cli.interpreter.run import run
 
 if TYPE_CHECKING:

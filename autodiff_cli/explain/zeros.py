@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Node, value_of
@@ -10,16 +11,15 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import Scatter
-from autodiff_cli.engine.rules import cotangents, rule_arguments
+from autodiff_cli.engine.rules import rule_arguments
 from autodiff_cli.engine.sweeps import dense
 from autodiff_cli.errors import AdiffError
-from autodiff_cli.explain.origins import is_zero
-from autodiff_cli.explain.paths import pulled
+from autodiff_cli.explain.numbers import anywhere, is_zero, marks, operands_of
+from autodiff_cli.explain.paths import pulled, pulled_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.explain.paths import Between
 
 Cause = Literal[
@@ -32,6 +32,7 @@ Cause = Literal[
     "saturated",
     "stationary",
     "kink",
+    "infinite",
     "underflow",
     "elsewhere",
     "cancelled",
@@ -47,6 +48,7 @@ Cause = Literal[
 - saturated: the derivative is 0 here and beside this point;
 - stationary: it is 0 at this point only;
 - kink: it is 0 by the convention of a kink;
+- infinite: the operand is infinite, where it would not be 0 at a finite one;
 - underflow: neither factor is 0, but their product is too small for a float;
 - elsewhere: each is 0 where the other is not;
 - cancelled: several contributions add up to 0.
@@ -54,6 +56,11 @@ Cause = Literal[
 
 PRODUCTS = frozenset(("mul", "div", "matmul", "dot", "outer", "kron", "einsum", "xlogy"))
 CHOICES = frozenset(("where", "maximum", "minimum", "max", "min", "median", "sort", "clamp"))
+FAR, NEAR = 1e150, 1e2
+"""Large numbers that stand in for an infinity: for one past the largest float, whose effect may
+die down faster than that grows, and for one at a pole."""
+LARGE_SINGLE = 1e18
+"""The most that stands in for one in float32."""
 BESIDE = 1e-3
 """How far from an operand it is looked whether a derivative of 0 is one beside it too."""
 
@@ -65,15 +72,20 @@ class End:
     Attributes:
         node: the operation; of contributions that cancel, their sum's node.
         operand: what gets nothing.
-        count: how many operations of this place end it.
         parts: of contributions that cancel, the operations and what they give.
+        nodes: the operations of this place that end it.
     """
 
     cause: Cause
     node: Node
     operand: Node
-    count: int = 1
     parts: Sequence[tuple[Node, Any]] = ()
+    nodes: set[Node] = field(default_factory=set)
+
+    @property
+    def count(self) -> int:
+        """How many operations of this place end it."""
+        return len(self.nodes)
 
 
 def ends(part: Between, losing: Sequence[Node] | None = None) -> list[End]:
@@ -108,8 +120,9 @@ def ends(part: Between, losing: Sequence[Node] | None = None) -> list[End]:
 def _add(found: dict[tuple[int, Cause], End], end: End) -> None:
     key = id(end.node.span), end.cause
     if key in found:
-        found[key].count += 1
+        found[key].nodes.add(end.node)
     else:
+        end.nodes.add(end.node)
         found[key] = end
 
 
@@ -156,25 +169,55 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
         return "elsewhere" if beside else "underflow"
     if part.kinks.is_kink(node):
         return "kink"
+    where = marks(value_of(node.args[position]), "infinite")
+    if anywhere(where) and any(absorbs(node, position, where, 1.0, s) for s in (FAR, NEAR)):
+        return "infinite"
     if primitive.name in CHOICES:
         return "not-chosen"
     if primitive.name in PRODUCTS:
         return "factor"
-    return "stationary" if _moves(primitive, position, args, unit) else "saturated"
+    return "stationary" if _moves(node, position, args, unit) else "saturated"
 
 
-def _moves(primitive: Primitive, position: int, args: list[Any], unit: Any) -> bool:
+def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
+    """Whether an operand gets nothing of `g` at `where` for being infinite there only.
+
+    It would get something if it were as large as `size`, and what else is infinite too.
+    """
+    assert node.primitive is not None
+    if node.primitive.name in CHOICES:
+        # What was not chosen has no part in it.
+        return False
+    operands = operands_of(node.primitive, node.args)
+    values = [_finite(value_of(arg), size) for _, arg in operands]
+    try:
+        got = pulled_at(node, position, g, values)
+    except AdiffError:
+        return False
+    # What is finite is 0 less itself.
+    return anywhere(where & (got != 0) & (got - got == 0))
+
+
+def _finite(value: Any, size: float) -> Any:
+    """A value with a number of that size in the place of each infinity."""
+    if isinstance(value, (int, float)):
+        return math.copysign(size, value) if math.isinf(value) else value
+    if value.dtype == np.float32:
+        size = min(size, LARGE_SINGLE)
+    return np.where(np.isinf(value), np.copysign(size, value), value).astype(value.dtype)
+
+
+def _moves(node: Node, position: int, args: list[Any], unit: Any) -> bool:
     """Whether the derivative by an operand is another beside the point, on either side."""
-    at = np.asarray(args[position], np.float64)
+    assert node.primitive is not None
+    values = args[: len(args) - len(node.primitive.options)]
+    at = np.asarray(values[position], np.float64)
     for side in (-BESIDE, BESIDE):
-        beside = [*args]
-        beside[position] = at + side * np.maximum(np.abs(at), 1.0)
+        values[position] = at + side * np.maximum(np.abs(at), 1.0)
         try:
-            out = np.asarray(primitive.array(*beside))
-            (partial,) = cotangents(primitive, [position], unit, out, beside)
+            partial = pulled_at(node, position, unit, values)
         except AdiffError:
             continue
-        partial = dense(partial, at.shape)
         if np.any(np.isfinite(partial) & np.not_equal(partial, 0.0)):
             return True
     return False
@@ -252,7 +295,14 @@ def _along(
             if got is not None:
                 dead = dead & np.equal(dense(got, places.shape), 0.0)
         if dead.any():
-            yield Zeros(_cause_of_some(part, node), node, dead)
+            infinite = marks(at.value, "infinite") & dead
+            absorbed = any(
+                absorbs(node, position, infinite, np.ones(shape_of(node.value)), size)
+                for position in positions
+                for size in (FAR, NEAR)
+            )
+            cause = "infinite" if absorbed else _cause_of_some(part, node)
+            yield Zeros(cause, node, dead)
         places = places & ~dead
         if shape_of(node.value) != places.shape or not _by_element(node):
             break

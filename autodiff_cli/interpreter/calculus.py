@@ -71,6 +71,7 @@ def backward(machine: Machine, args: list[Any], span: Span) -> Any:
     targets = [node for node in nodes if node.primitive in (None, TABLE["identity"])]
     with _kinks_noted(machine) as kinks:
         adjoints = reverse_sweep(nodes, seed, targets, kinks=kinks)
+    machine.swept = output
     sums: list[tuple[Node, Any, Any]] = []
     for target in targets:
         added = adjoints.get(target, zeros_of(target))
@@ -109,6 +110,7 @@ def _kinks_noted(machine: Machine) -> Iterator[Kinks]:
     """What a sweep of the program meets is the run's to tell of."""
     kinks = Kinks(machine.at_kink)
     yield kinks
+    machine.absorbed |= kinks.absorbed
     # What a `grad` recorded has no place in the source, and so nothing to tell.
     machine.kinks_met.update((node, None) for node in kinks.met if node.span is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, value_of
@@ -95,6 +96,7 @@ class Machine(Surroundings):
     """
 
     __slots__ = (
+        "absorbed",
         "accumulated",
         "array_bytes",
         "at_kink",
@@ -105,10 +107,11 @@ class Machine(Surroundings):
         "kinks_met",
         "limits",
         "moves",
-        "non_finite_constant",
         "noted",
+        "odd_constants",
         "on_print",
         "steps",
+        "swept",
         "taken",
         "targets",
     )
@@ -137,8 +140,18 @@ class Machine(Surroundings):
         """Where a `grad` or a `backward` of the program met a kink, or was lost."""
         self.journal: Journal | None = None
         """What a run that is to be explained writes down beside its graph."""
-        self.non_finite_constant: tuple[Span, Primitive, tuple[Any, ...], Any] | None = None
-        """The first operation on constants that made a nan or inf of finite numbers."""
+        self.odd_constants: dict[Span, tuple[Primitive, tuple[Any, ...], Any]] = {}
+        """Operations on constants that gave a nan, an inf or a 0 of numbers that were none: of
+        each place the first, with its arguments and its result."""
+        self.absorbed = False
+        """Whether in a run on arrays, or in a sweep of the program, something was infinite that
+        may have gone on as a finite number."""
+        self.swept: Node | None = None
+        """What the program's last `backward` began at."""
+
+    def hear(self, *_: object) -> None:
+        """Is told by NumPy that it made an inf or a nan of what was none."""
+        self.absorbed = True
 
     def open(self) -> Open:
         """Makes this the run of the thread, for as long as it is open."""
@@ -174,23 +187,17 @@ class Machine(Surroundings):
             if size:
                 self.array_bytes += size
                 self.check_memory(span)
-        elif isinstance(out, float) and out - out:
-            self.note_non_finite(primitive, args, out, span)
+        elif isinstance(out, float) and (out - out or not out):
+            self.note_odd(primitive, args, out, span)
         if primitive.parts is not None:
             keys = primitive.parts(shape_of(value_of(out)))
             return tuple(apply(self.graph, TABLE["index"], (out, key), span) for key in keys)
         return out
 
-    def note_non_finite(
-        self, primitive: Primitive, args: tuple[Any, ...], out: Any, span: Span
-    ) -> None:
-        """Remembers the first constant nan or inf that finite numbers gave."""
-        if self.non_finite_constant is None:
-            for arg in args:
-                value = value_of(arg)
-                if isinstance(value, float) and value - value:
-                    return
-            self.non_finite_constant = (span, primitive, args, out)
+    def note_odd(self, primitive: Primitive, args: tuple[Any, ...], out: float, span: Span) -> None:
+        """Remembers a constant nan, inf or 0 whose operands are none."""
+        if span not in self.odd_constants and not any(_odd_as(out, arg) for arg in args):
+            self.odd_constants[span] = (primitive, args, out)
 
     def tick(self, span: Span) -> None:
         """Counts a step of a loop, or a call."""
@@ -315,7 +322,7 @@ class Open:
     def __init__(self, run: Machine) -> None:
         self._run = run
         self._collection = no_garbage_collection()
-        self._numpy = quiet_numpy()
+        self._numpy = quiet_numpy(run.hear)
 
     def __enter__(self) -> None:
         self._token = CURRENT.set(self._run)
@@ -331,6 +338,15 @@ class Open:
 
 
 DEEP_RECURSION = deep_recursion()
+
+
+def _odd_as(out: float, arg: Any) -> bool:
+    """Whether an argument is a nan, an infinity or a 0 as the result is."""
+    if not isinstance(arg, (int, float)):
+        return False
+    if math.isnan(out):
+        return math.isnan(arg)
+    return not math.isfinite(arg) if out else not arg
 
 
 def arity_error(

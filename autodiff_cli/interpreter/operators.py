@@ -79,8 +79,8 @@ def binary(primitive: Primitive, left: Closure, right: Closure, span: Span) -> C
                 value = compute(a, b)
             except RAISED:
                 value = beyond(a, b)
-            if value - value:
-                frame[RUN].note_non_finite(primitive, (a, b), value, span)
+            if value - value or not value:
+                frame[RUN].note_odd(primitive, (a, b), value, span)
             return value
         else:
             return frame[RUN].apply(primitive, (a, b), span)

@@ -44,6 +44,7 @@ CAUSES = {
     "saturated": "flat here",
     "stationary": "0 at this point",
     "kink": "0 at a kink",
+    "infinite": "0 at infinity",
     "underflow": "underflow",
     "elsewhere": "0 where the gradient is not",
     "cancelled": "contributions cancel",

@@ -272,7 +272,7 @@ def errors(entry: Primitive) -> Iterator[tuple[str, tuple[int, ...], Error]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         computed = {"scalar": scalar_values(entry, at), "array": array_values(entry, at)}
-        smooth = [not (entry.kink and entry.kink(*map(np.float64, x))) for x in at]
+        smooth = [not entry.is_kink([*map(np.float64, x)]) for x in at]
     whole = {i for i, one in enumerate(entry.sample) if isinstance(one, range)}
     for path, values in computed.items():
         for orders, results in values.items():
@@ -387,7 +387,7 @@ def _peer(
         if results is None:
             continue
         for point, got in zip(at, results, strict=True):
-            if orders and entry.kink and entry.kink(*map(np.float64, point)):
+            if orders and entry.is_kink([*map(np.float64, point)]):
                 continue
             want = reference(entry.name, point, orders)
             if want is not None:

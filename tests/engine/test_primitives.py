@@ -340,13 +340,40 @@ GRID = (-1.0, 0.0, 0.5, 1.0, 2.0)
 
 
 def kinks(entry: Primitive) -> Iterator[list[float]]:
-    assert entry.kink is not None
     for point in itertools.product(GRID, repeat=len(entry.operands)):
-        if bool(entry.kink(*(np.float64(x) for x in point))):
+        if entry.is_kink([np.float64(x) for x in point]):
             yield [float(x) for x in point]
 
 
-@pytest.mark.parametrize("entry", [p for p in entries("elementwise") if p.values[0].kink])
+KINKED = [p for p in entries("elementwise") if p.values[0].kink]
+
+
+@pytest.mark.parametrize("entry", [p for p in KINKED if not callable(p.values[0].kink)])
+def test_a_kink_by_the_last_operand_alone_is_none_where_that_is_constant(entry: Primitive) -> None:
+    """By the others there is a derivative, which differences find."""
+    last = len(entry.operands) - 1
+    by = list(range(last + 1))
+    found = 0
+    for point in kinks(entry):
+        found += 1
+        for wrap in (float, lambda x: np.array([x]), lambda x: np.float32(x)):
+            values = [wrap(x) for x in point]
+            unit = 1.0 if wrap is float else np.ones_like(values[0])
+            graph, slopes, node = swept(entry, values, [], by, unit)
+            assert graph.kinks == [node]
+            np.testing.assert_array_equal(np.ravel(slopes), np.zeros(len(by)))
+            graph, slopes, _ = swept(entry, values, [], by[:-1], unit)
+            assert graph.kinks == []
+            for position, slope in enumerate(slopes):
+                moved = [[*point], [*point]]
+                moved[0][position] -= 1e-6
+                moved[1][position] += 1e-6
+                low, high = (entry.evaluate(*each) for each in moved)
+                assert np.ravel(slope) == pytest.approx((high - low) / 2e-6, abs=1e-6)
+    assert found, "no kink on the grid"
+
+
+@pytest.mark.parametrize("entry", [p for p in KINKED if callable(p.values[0].kink)])
 def test_at_a_kink_the_derivative_is_one_of_the_subgradients(entry: Primitive) -> None:
     """Each partial lies between those beside the kink, and is the least where that is promised."""
     by = [i for i in range(len(entry.operands)) if differentiable(entry, i)]

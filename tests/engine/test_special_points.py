@@ -106,7 +106,7 @@ def line(
 
 
 def is_kink(entry: Primitive, point: Sequence[float]) -> bool:
-    return entry.kink is not None and bool(entry.kink(*map(np.float64, point)))
+    return entry.is_kink([np.float64(x) for x in point])
 
 
 def compare(
