@@ -186,14 +186,7 @@ def _on_the_command_line() -> Iterator[None]:
     try:
         yield
     except ProgramError as error:
-        raise UsageError(
-            error.what,
-            error.where,
-            label=error.label,
-            notes=error.notes,
-            help=error.help,
-            kind=error.kind,
-        ) from None
+        raise UsageError.of(error, error.kind) from None
 
 
 def _claims(texts: Sequence[str]) -> list[Claim]:
