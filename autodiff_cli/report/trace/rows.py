@@ -7,7 +7,7 @@ million of them, of which most are only counted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,10 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from autodiff_cli.language.source import Span
+    from autodiff_cli.report.trace.labels import Labels
     from autodiff_cli.report.trace.partials import Partial
-    from autodiff_cli.report.trace.view import View
     from autodiff_cli.runtime.journal import Cleared, Group
-    from autodiff_cli.runtime.tracing import Pass
+    from autodiff_cli.runtime.tracing import Pass, Trace
+
+
+class Shown(Protocol):
+    """What rows look up of a trace: `view.View`, which knows the rows."""
+
+    trace: Trace
+    labels: Labels
+    kept: bytearray | None
+    """A byte for each node, 0 for those that are left out; None where none is."""
+
+    @property
+    def adjoints(self) -> dict[Node, Any]:
+        """Of the pass shown, of those of its nodes that it reaches."""
+
+    @property
+    def last_uses(self) -> np.ndarray:
+        """For each node of a folded row the place of the last that uses it after the row."""
 
 
 @dataclass(slots=True)
@@ -35,7 +52,7 @@ class Operand:
     value: Any
 
 
-def _operands(view: View, args: Iterable[Any]) -> list[Operand]:
+def _operands(view: Shown, args: Iterable[Any]) -> list[Operand]:
     numbers, label = view.labels.numbers, view.labels.label
     return [
         Operand(label(arg), numbers[arg] if isinstance(arg, Node) else None, value_of(arg))
@@ -47,13 +64,13 @@ def _operands(view: View, args: Iterable[Any]) -> list[Operand]:
 class NodeRow:
     """One node, by its place in the list of nodes; `depth` groups and rounds are open around it."""
 
-    view: View
+    view: Shown
     place: int
     depth: int
 
     @property
     def node(self) -> Node:
-        return self.view.nodes[self.place]
+        return self.view.trace.nodes[self.place]
 
     @property
     def number(self) -> int:
@@ -107,7 +124,18 @@ class NodeRow:
 
     @property
     def span(self) -> Span | None:
-        return self.view.span_of(self.node)
+        """The source that made it; of a leaf, where the program binds its name.
+
+        What a `grad` recorded has none, nor has an input that the program never declares.
+        """
+        node, names = self.node, self.view.trace.outcome.names
+        if node.primitive is not None:
+            span: Span | None = node.span
+            return span
+        known = names.inputs.get(node.span)
+        if known is not None and not known.declared:
+            return None
+        return names.top.bound_at.get(node.span)
 
     @property
     def line(self) -> int | None:
@@ -124,7 +152,7 @@ class _Many:
         count: how many iterations, or calls.
     """
 
-    view: View
+    view: Shown
     group: Group
     depth: int
     opened: bool
@@ -151,7 +179,7 @@ class _Many:
         numbers = self.view.labels.numbers
         found = {
             arg
-            for node in self.view.nodes[self.start : self.start if self.opened else self.end]
+            for node in self.view.trace.nodes[self.start : self.start if self.opened else self.end]
             for arg in node.args
             if isinstance(arg, Node) and numbers[arg] <= self.start
         }
@@ -248,7 +276,7 @@ class SumRow:
 class EventRow:
     """A `backward` or a `zero_grad` of the program."""
 
-    view: View
+    view: Shown
     event: Backward | Cleared
     depth: int
 

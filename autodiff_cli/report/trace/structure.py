@@ -11,8 +11,7 @@ from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autodiff_cli.report.trace.rows import Row
-    from autodiff_cli.report.trace.view import View
+    from autodiff_cli.report.trace.rows import Row, Shown
     from autodiff_cli.runtime.journal import Group
 
 EVERYTHING = 1_000_000
@@ -23,7 +22,7 @@ DEEPEST = 63
 """Levels that are opened where nobody says how deep: a recursion may have thousands."""
 
 
-def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
+def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
     """The rows of what a view keeps, with `depth` levels of groups opened.
 
     Args:
@@ -31,7 +30,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
             between fold into one row.
     """
     groups, events, kept = view.trace.groups, view.trace.events, view.kept
-    count = len(view.nodes)
+    count = len(view.trace.nodes)
     place = next_group = next_event = level = 0
     opened: list[tuple[Group, int]] = []
     """Those around `place`, each with the number of its next round."""
@@ -116,7 +115,7 @@ def _levels(group: Group) -> int:
     return 1 + _has_rounds(group)
 
 
-def deepest(view: View, most: int, rounds: int) -> int:
+def deepest(view: Shown, most: int, rounds: int) -> int:
     """The levels of groups that can be opened with at most so many rows, up to `DEEPEST`."""
 
     def count(depth: int) -> int:

@@ -21,7 +21,6 @@ from autodiff_cli.runtime.journal import Backward
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.language.source import Span
     from autodiff_cli.report.trace.rows import Row
     from autodiff_cli.runtime.tracing import Pass, Trace
 
@@ -163,20 +162,6 @@ class View:
         if position < 0 or self.folds[position].end <= place:
             return None
         return self.folds[position]
-
-    def span_of(self, node: Node) -> Span | None:
-        """The source that made a node; of a leaf, where the program binds its name.
-
-        What a `grad` recorded has none, nor has an input that the program never declares.
-        """
-        if node.primitive is not None:
-            span: Span | None = node.span
-            return span
-        names = self.trace.outcome.names
-        known = names.inputs.get(node.span)
-        if known is not None and not known.declared:
-            return None
-        return names.top.bound_at.get(node.span)
 
     @cached_property
     def last_uses(self) -> np.ndarray:
