@@ -6,7 +6,7 @@ million of them, of which most are only counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -61,12 +61,34 @@ def _operands(view: Shown, args: Iterable[Any]) -> list[Operand]:
 
 
 @dataclass(slots=True, eq=False)
-class NodeRow:
-    """One node, by its place in the list of nodes; `depth` groups and rounds are open around it."""
+class _Row:
+    """What every row is.
+
+    Attributes:
+        depth: how many levels of groups and rounds are open around it.
+        around: the innermost of these, where the view has listed the row.
+    """
 
     view: Shown
-    place: int
     depth: int
+    around: ManyRow | None = field(default=None, init=False)
+
+    @property
+    def path(self) -> list[ManyRow]:
+        """The opened rows that it is in, outer ones first."""
+        found: list[ManyRow] = []
+        row = self.around
+        while row is not None:
+            found.append(row)
+            row = row.around
+        return found[::-1]
+
+
+@dataclass(slots=True, eq=False)
+class NodeRow(_Row):
+    """One node, by its place in the list of nodes."""
+
+    place: int
 
     @property
     def node(self) -> Node:
@@ -144,7 +166,7 @@ class NodeRow:
 
 
 @dataclass(slots=True, eq=False)
-class _Many:
+class _Many(_Row):
     """A row that many nodes stand behind: folded into it, or in the rows that follow.
 
     Attributes:
@@ -152,9 +174,7 @@ class _Many:
         count: how many iterations, or calls.
     """
 
-    view: Shown
     group: Group
-    depth: int
     opened: bool
     start: int
     end: int
@@ -195,7 +215,7 @@ class _Many:
         if self.opened:
             return []
         used = np.nonzero(self.view.last_uses[self.start : self.end] >= self.end)[0]
-        return [NodeRow(self.view, self.start + int(place), self.depth) for place in used]
+        return [NodeRow(self.view, self.depth, self.start + int(place)) for place in used]
 
 
 class GroupRow(_Many):
@@ -206,7 +226,7 @@ class GroupRow(_Many):
     @property
     def title(self) -> str:
         """`loop`, or the function's name."""
-        return _title(self.group)
+        return "loop" if self.group.kind == "loop" else self.group.label
 
     @property
     def head(self) -> str:
@@ -215,18 +235,14 @@ class GroupRow(_Many):
 
     @property
     def caption(self) -> str:
-        return _caption(self.group)
+        """`loop line 7 ×1,000`, `f line 9 ×3`."""
+        count = len(self.group.rounds)
+        times = f" ×{count:,}" if self.group.kind == "loop" or count > 1 else ""
+        return f"{self.title} line {self.line}{times}"
 
-
-def _caption(group: Group) -> str:
-    """`loop line 7 ×1,000`, `f line 9 ×3`."""
-    count = len(group.rounds)
-    times = f" ×{count:,}" if group.kind == "loop" or count > 1 else ""
-    return f"{_title(group)} line {group.span.line}{times}"
-
-
-def _title(group: Group) -> str:
-    return "loop" if group.kind == "loop" else group.label
+    @property
+    def heading(self) -> str:
+        return self.caption
 
 
 @dataclass(slots=True, eq=False)
@@ -248,7 +264,7 @@ class RoundRow(_Many):
         return "iteration" if self.group.kind == "loop" else self.group.label
 
     @property
-    def rounds(self) -> str:
+    def heading(self) -> str:
         """`iteration 3`, `calls 4 to 997`."""
         what = "iteration" if self.group.kind == "loop" else "call"
         if self.opened:
@@ -258,7 +274,8 @@ class RoundRow(_Many):
     @property
     def caption(self) -> str:
         """`iteration 3 of 9`, `calls 4 to 997 of f line 9 ×1,000`."""
-        return f"{self.rounds} of {self.of if self.opened else _caption(self.group)}"
+        assert self.around is not None
+        return f"{self.heading} of {self.of if self.opened else self.around.caption}"
 
 
 @dataclass(slots=True)
@@ -273,12 +290,10 @@ class SumRow:
 
 
 @dataclass(slots=True, eq=False)
-class EventRow:
+class EventRow(_Row):
     """A `backward` or a `zero_grad` of the program."""
 
-    view: Shown
     event: Backward | Cleared
-    depth: int
 
     @property
     def kind(self) -> str:

@@ -60,7 +60,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 for group, number in events[next_event].within
             ):
                 return
-            yield EventRow(view, events[next_event], level)
+            yield EventRow(view, level, events[next_event])
             next_event += 1
 
     while True:
@@ -80,7 +80,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 opened[-1] = (group, number + together)
                 if _has_rounds(group) and keeps(place, end):
                     yield RoundRow(
-                        view, group, level - 1, together == 1, place, end, together, number + 1
+                        view, level - 1, group, together == 1, place, end, together, number + 1
                     )
                 if together > 1:
                     place = end
@@ -92,7 +92,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
             next_group += 1
             if keeps(group.start, group.end):
                 opens, times = len(opened) < depth, len(group.rounds)
-                yield GroupRow(view, group, level, opens, group.start, group.end, times)
+                yield GroupRow(view, level, group, opens, group.start, group.end, times)
                 if opens:
                     opened.append((group, 0))
                     level += _levels(group)
@@ -102,7 +102,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
             skip_to(place)
             continue
         if kept is None or kept[place]:
-            yield NodeRow(view, place, level)
+            yield NodeRow(view, level, place)
         place += 1
 
 

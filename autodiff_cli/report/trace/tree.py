@@ -167,7 +167,7 @@ class _Forest:
             yield from self._line(node, pieces, before, inner)
 
     def _line(self, node: Node, pieces: Sequence[Piece], before: str, after: str) -> Iterator[str]:
-        row = NodeRow(self._view, self._view.labels.numbers[node] - 1, depth=0)
+        row = NodeRow(self._view, 0, self._view.labels.numbers[node] - 1)
         yield from self._cells(
             before,
             after,

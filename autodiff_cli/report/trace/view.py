@@ -74,7 +74,14 @@ class View:
     # ── which rows ────────────────────────────────────────────────────────────────────
 
     def rows(self) -> Iterator[Row]:
-        return rows(self, self.depth, self.choice.rounds)
+        around: ManyRow | None = None
+        for row in rows(self, self.depth, self.choice.rounds):
+            while around is not None and around.depth >= row.depth:
+                around = around.around
+            row.around = around
+            yield row
+            if isinstance(row, ManyRow) and row.opened:
+                around = row
 
     def _keep(self, choice: Choice) -> bytearray | None:
         if not choice.only and choice.lines is None:

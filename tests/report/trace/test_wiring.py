@@ -64,7 +64,7 @@ def test_a_folded_loop_is_one_box_and_gets_what_its_iterations_get() -> None:
     inside = [
         wire.contribution
         for box in wiring(opened)
-        if any("loop" in title for _, title in box.around)
+        if any("loop" in row.heading for row in box.around)
         for wire in box.inputs
         if wire.source.label == "a"
     ]
