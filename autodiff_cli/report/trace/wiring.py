@@ -126,16 +126,19 @@ def facts(box: Box, style: Style) -> list[str]:
     return lines
 
 
-def nested(boxes: Sequence[Box]) -> Iterator[Box | str | None]:
-    """The boxes in order, with the title of each open group where it begins, None at its end."""
+def nested(boxes: Sequence[Box]) -> Iterator[tuple[int, Box | str | None]]:
+    """The boxes in order, with the title of each open group where it begins, None at its end.
+
+    Before each, how many groups are open around it.
+    """
     around: Sequence[ManyRow] = ()
     for box in boxes:
         same = sum(takewhile(bool, map(is_, around, box.around)))
-        yield from [None] * (len(around) - same)
-        yield from (row.heading for row in box.around[same:])
-        yield box
+        yield from ((depth, None) for depth in reversed(range(same, len(around))))
         around = box.around
-    yield from [None] * len(around)
+        yield from ((depth, around[depth].heading) for depth in range(same, len(around)))
+        yield len(around), box
+    yield from ((depth, None) for depth in reversed(range(len(around))))
 
 
 class _Wirer:
