@@ -19,7 +19,7 @@ import os
 import re
 import shlex
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,19 +31,20 @@ from autodiff_cli.commands.inputs import read_inputs, read_source, split_names
 from autodiff_cli.commands.main import cli
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.errors import TypeMismatch
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter import builtins
+from autodiff_cli.interpreter.machine import Machine, Settings
+from autodiff_cli.interpreter.program import Program, load
+from autodiff_cli.interpreter.run import run
+from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.language import syntax
-from autodiff_cli.runtime import builtins
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.interpreter import Settings, load, run
-from autodiff_cli.runtime.machine import Machine
-from autodiff_cli.runtime.statements import StatementLowering
+from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from autodiff_cli.language.names import Names
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 PRINTED_TOLERANCE = 1e-12
@@ -121,7 +122,7 @@ def orphans(folder: Path, programs: list[Path]) -> list[str]:
 class Invocation:
     """What a command line asks, for the Python API."""
 
-    names: Names
+    program: Program
     inputs: dict[str, Any]
     wrt: list[str] | None
     of: list[str] | None
@@ -156,7 +157,7 @@ def check_derivatives(path: Path) -> None:
     invocation = Invocation.of_program(path)
     with recorded_detachments() as replay:
         evaluations = evaluate(
-            invocation.names,
+            invocation.program,
             invocation.inputs,
             invocation.wrt,
             invocation.of,
@@ -309,7 +310,8 @@ def _moved(
     shifts: Mapping[str, np.ndarray],
 ) -> Any:
     """The value of the same output with names moved by `shifts`, or what is asked of it there."""
-    output, names, settings = evaluation.output, invocation.names, invocation.settings
+    output, settings = evaluation.output, invocation.settings
+    names = invocation.program.names
     inputs, assigned = dict(invocation.inputs), {}
     for name, shift in shifts.items():
         if name in names.inputs:
@@ -317,11 +319,12 @@ def _moved(
         else:
             assigned[name] = shift
     of = None if output in names.results else [output]
+    program = Program(names)  # a new one, that is lowered without assertions
     with _no_assertions(), _moving(assigned):
         if lower is None:
-            outcome = run(names, inputs, list(assigned), of, settings)
+            outcome = run(program, inputs, list(assigned), of, settings)
             return value_of(outcome.outputs[output])
-        (found,) = evaluate(names, inputs, invocation.wrt, of, settings, lower)
+        (found,) = evaluate(program, inputs, invocation.wrt, of, settings, lower)
         return found
 
 

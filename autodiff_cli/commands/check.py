@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,17 +20,18 @@ from autodiff_cli.commands.running import (
     takes_call,
 )
 from autodiff_cli.commands.warnings import show_findings
-from autodiff_cli.errors import AdiffError, LimitError, ProgramError, UsageError, did_you_mean
+from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from autodiff_cli.api.checks import Recorded
+    from autodiff_cli.check.claims import Box
     from autodiff_cli.commands.running import Job
-    from autodiff_cli.data.values import Value
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.names import Names
+    from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime.claims import Box, Claim
-    from autodiff_cli.runtime.interpreter import Settings
 
 FORMATS = ("table", "plain", "json")
 MISMATCH = 5
@@ -117,81 +117,20 @@ def command(call: Call) -> None:
 
 def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
     """Everything that the command line asks for, for each output."""
-    from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime.checking import check
-    from autodiff_cli.runtime.claims import finding, verify_claims, verify_records, with_claims
-    from autodiff_cli.runtime.subject import Subject
-
-    names, inputs, of, settings = job.names, job.inputs, job.of, job.settings
-    with _on_the_command_line():
-        claims = _claims(options["claims"])
-        extended = with_claims(names, claims)
-    box = _boxes(options["boxes"], names, settings)
-    recorded = _recorded(options["against"])
-    if of is None and recorded and None not in recorded:
-        of = [output for output in recorded if output is not None]
-    wrt = _differentiated(job, of)
-    wrt = list(dict.fromkeys([*wrt, *(claim.name for claim in claims), *_names_in(recorded)]))
-    if not wrt:
-        raise UsageError(
-            "there is nothing to differentiate by",
-            help="name an input, or a variable of the program, with --wrt NAME",
-            kind="wrt",
-        )
-    _require_names(names, _names_in(recorded), options["against"])
-    subject = Subject(names, inputs, wrt, of, settings)
-    outputs = list(subject.outcome.outputs)
-    if claims and len(outputs) > 1:
-        raise UsageError(
-            f"got claims and the outputs {', '.join(outputs)}, want one",
-            help="--of names the output that the claims are about",
-        )
-    reports = []
-    for output in outputs:
-        swept = subject.sweep(output)
-        done = check(subject, output, swept, options["tolerance"])
-        verified = []
-        if claims:
-            samples = SAMPLES if options["samples"] is None else options["samples"]
-            verified = verify_claims(
-                extended, claims, inputs, wrt, output, settings, samples, box, options["tolerance"]
-            )
-            for claim, result in zip(claims, verified, strict=True):
-                if result.verdict == "mismatch":
-                    done.findings.append(finding(claim, result, output))
-        gradients = _record_of(output, outputs, recorded)
-        if gradients:
-            verified += verify_records(
-                gradients, options["against"], subject, swept, options["tolerance"]
-            )
-        reports.append(Report(done, verified, options["seed"]))
-    return reports
+    settings = job.program.settings
+    return job.program.checks(
+        job.inputs,
+        _claims(options["claims"]),
+        SAMPLES if options["samples"] is None else options["samples"],
+        _boxes(options["boxes"], job.program.prepared.names, settings),
+        _recorded(options["against"]),
+        options["tolerance"],
+        options["against"] or "",
+    )
 
 
-def _differentiated(job: Job, of: list[str] | None) -> list[str]:
-    """What `--wrt` says, or every floating input, which takes a run to find out."""
-    if job.wrt is not None:
-        return job.wrt
-    from dataclasses import replace
-
-    from autodiff_cli.runtime.interpreter import run
-
-    silent = replace(job.settings, on_print=lambda text: None)
-    return list(run(job.names, job.inputs, None, of, silent).targets)
-
-
-@contextmanager
-def _on_the_command_line() -> Iterator[None]:
-    """A mistake in a claim is one of the command line, and not of the program."""
-    try:
-        yield
-    except ProgramError as error:
-        raise UsageError.of(error, error.kind) from None
-
-
-def _claims(texts: Sequence[str]) -> list[Claim]:
+def _claims(texts: Sequence[str]) -> list[Source]:
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.claims import parse_claims
 
     sources = []
     for text in texts:
@@ -201,17 +140,19 @@ def _claims(texts: Sequence[str]) -> list[Claim]:
             sources.append(Source(text[1:], read_text(text[1:])))
         else:
             sources.append(Source("--claim", text))
-    return parse_claims(sources)
+    return sources
 
 
 def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
+    from autodiff_cli.api.checks import require_names
+
     box: Box = {}
     for text in texts:
         match = BOX.fullmatch(text)
         if match is None:
             raise UsageError(f"--box: got {text!r}, want NAME=LOW:HIGH", help="as in --box x=-2:2")
         name = match[1]
-        _require_names(names, [name], "--box")
+        require_names(names, [name], "--box")
         low, high = (_number(name, end.strip(), settings) for end in match.groups()[1:])
         if low > high:
             raise UsageError(f"--box {name}: {low} is more than {high}", help="want LOW:HIGH")
@@ -220,8 +161,8 @@ def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
 
 
 def _number(name: str, text: str, settings: Settings) -> float:
+    from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
         value = evaluate_constant(Source(f"--box {name}", text), settings)
@@ -236,38 +177,12 @@ def _number(name: str, text: str, settings: Settings) -> float:
     return float(value)
 
 
-def _require_names(names: Names, given: Sequence[str], what: str) -> None:
-    for name in given:
-        if name not in names.top.slots:
-            raise UsageError(
-                f"{what}: the program has no name {name}",
-                help=did_you_mean(name, names.top.slots)
-                or f"its names are: {', '.join(names.top.slots)}",
-            )
-
-
-Recorded = dict[str | None, dict[str, "Value"]]
-
-
 def _recorded(file: str | None) -> Recorded:
     if file is None:
         return {}
     from autodiff_cli.data.gradients import read_gradients
 
     return read_gradients(file)
-
-
-def _names_in(recorded: Recorded) -> list[str]:
-    return [name for gradients in recorded.values() for name in gradients]
-
-
-def _record_of(output: str, outputs: Sequence[str], recorded: Recorded) -> dict[str, Value]:
-    if None in recorded and len(outputs) > 1:
-        raise UsageError(
-            f"got gradients of an output without a name, and the outputs {', '.join(outputs)}",
-            help="--of names the output that they are of",
-        )
-    return recorded.get(output, recorded.get(None, {}))
 
 
 def _written(reports: Sequence[Report], form: str, call: Call) -> str:

@@ -10,8 +10,8 @@ from autodiff_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autodiff_cli.runtime.evaluation import Question
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.interpreter.machine import Settings
 
 KINDS = {
     "cotangent": "gradient",
@@ -32,7 +32,7 @@ def read_question(
     Raises:
         UsageError: two of them ask for different things, or a value is none.
     """
-    from autodiff_cli.runtime.evaluation import Question
+    from autodiff_cli.explain.evaluation import Question
 
     asked = [name for name in KINDS if options.get(name) not in (None, False, ())]
     if len(asked) > 1:

@@ -20,13 +20,13 @@ from autodiff_cli.commands.running import (
     takes_call,
 )
 from autodiff_cli.commands.screen import is_terminal, show_text
-from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.commands.warnings import warn
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 FORMATS = ("table", "plain", "json", "csv", "npz")
 
@@ -52,12 +52,8 @@ EXAMPLES = (
 def command(call: Call) -> None:
     """Run a program; print its value and its gradient."""
     form, options = _format(call), call.options
-    from autodiff_cli.runtime.evaluation import evaluate
-
     with call.opened("evaluating") as job:
-        evaluations = evaluate(job.names, job.inputs, job.wrt, job.of, job.settings, job.question)
-        if options["strict"]:
-            refuse_non_finite(evaluations)
+        evaluations = job.program.evaluate(job.inputs, job.question)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     if options["verbose"]:

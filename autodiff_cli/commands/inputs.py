@@ -13,8 +13,8 @@ from autodiff_cli.errors import AdiffError, LimitError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import Settings
 
 INPUT = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")
@@ -131,8 +131,8 @@ def _standard_input_is_program(what: str) -> UsageError:
 
 
 def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
+    from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
         return evaluate_constant(Source(f"{name}=", text), _settings_of(name, settings))
@@ -153,7 +153,7 @@ def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
 
 def _settings_of(name: str, settings: Settings) -> Settings:
     """Those of the run for an input's value: its random numbers are its own, and repeatable."""
-    from dataclasses import replace
+    from autodiff_cli.records import replace
 
     seed = None if settings.seed is None else (settings.seed, *name.encode())
     return replace(settings, seed=seed, single=False)

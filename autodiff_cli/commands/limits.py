@@ -15,7 +15,7 @@ from autodiff_cli.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.interpreter.machine import Settings
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 LONGEST = 1e9
@@ -44,8 +44,7 @@ def seconds(text: str) -> float:
 
 def run_settings(options: Mapping[str, Any], on_print: Callable[[str], None]) -> Settings:
     """How a program is to run, by the options of a command."""
-    from autodiff_cli.runtime.interpreter import Settings
-    from autodiff_cli.runtime.machine import Limits
+    from autodiff_cli.interpreter.machine import Limits, Settings
 
     names = ("steps", "nodes", "depth", "memory")
     limits = {name: options[f"max_{name}"] for name in names}

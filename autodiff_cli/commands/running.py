@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,15 @@ from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_n
 from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
 from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
 from autodiff_cli.errors import UsageError
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from autodiff_cli.language.names import Names
-    from autodiff_cli.runtime.evaluation import Question
-    from autodiff_cli.runtime.interpreter import Settings
+    from autodiff_cli.api.program import Program
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.language.source import Source
 
     Command: TypeAlias = Callable[..., Any]
 
@@ -53,6 +53,22 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return add
 
 
+question_options = _all(
+    click.option(
+        "--wrt",
+        multiple=True,
+        metavar="NAMES",
+        help="What to differentiate by; '' for nothing.  [every input]",
+    ),
+    click.option(
+        "--of",
+        multiple=True,
+        metavar="NAMES",
+        help="What to give out.  [the last statement's value]",
+    ),
+)
+"""`--wrt` and `--of`."""
+
 program_options = _all(
     click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
     click.option(
@@ -69,20 +85,9 @@ program_options = _all(
         metavar="FILE",
         help="Inputs from a JSON object; NAME=VALUE goes before it.",
     ),
-    click.option(
-        "--wrt",
-        multiple=True,
-        metavar="NAMES",
-        help="What to differentiate by; '' for nothing.  [every input]",
-    ),
-    click.option(
-        "--of",
-        multiple=True,
-        metavar="NAMES",
-        help="What to give out.  [the last statement's value]",
-    ),
+    question_options,
 )
-"""The program, its inputs, `--wrt` and `--of`."""
+"""The program, its inputs, and what it is asked for."""
 
 _cotangent = click.option(
     "--cotangent",
@@ -174,7 +179,7 @@ limit_options = _all(
         )
     )
 )
-"""Their defaults are those of `runtime.machine.Limits`."""
+"""Their defaults are those of `interpreter.machine.Limits`."""
 strict_option = click.option(
     "--strict", is_flag=True, help="A nan or inf is an error, of status 4."
 )
@@ -184,19 +189,16 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 # ── a call ────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(slots=True)
+@record
 class Job:
-    """A program that is ready to run, with what the command line says of it."""
+    """A program that is ready to run, with its inputs and the derivatives that are asked for."""
 
-    names: Names
+    program: Program
     inputs: dict[str, Any]
-    wrt: list[str] | None
-    of: list[str] | None
-    settings: Settings
     question: Question
 
 
-@dataclass(slots=True)
+@record
 class Call:
     """One call of a command, with its options."""
 
@@ -237,25 +239,18 @@ class Call:
             UsageError, ProgramError: as the command line or the program is wrong.
         """
         from autodiff_cli.commands.progress import progress
-        from autodiff_cli.runtime.interpreter import load
 
         options = self.options
-        wrt, of = split_names(options["wrt"]), split_names(options["of"])
-        if of == []:
-            raise UsageError(
-                "--of: got no name", help="leave it out for the last statement's value"
-            )
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
         with (
             time_limit(options["timeout"]),
             progress(f"{doing} {source.name}", options["color"]) as say,
         ):
-            settings = run_settings(options, say)
-            names = load(source, settings.limits)
+            program = prepared(source, options, say)
+            settings = program.settings
             inputs = read_inputs(input_words, options["inputs_file"], from_stdin, settings)
-            question = read_question(options, from_stdin, settings)
-            yield Job(names, inputs, wrt, of, settings, question)
+            yield Job(program, inputs, read_question(options, from_stdin, settings))
 
     @property
     def color(self) -> bool:
@@ -268,6 +263,20 @@ class Call:
             # A file's name that is no UTF-8 may stand in a warning.
             content = content.encode(errors="backslashreplace")
         deliver([content], self.options["output"])
+
+
+def prepared(
+    source: Source, options: Mapping[str, Any], on_print: Callable[[str], None]
+) -> Program:
+    """The program of a text, as the options say."""
+    from autodiff_cli.api.program import Program
+
+    of = split_names(options["of"])
+    if of == []:
+        raise UsageError("--of: got no name", help="leave it out for the last statement's value")
+    settings = run_settings(options, on_print)
+    strict = bool(options.get("strict"))
+    return Program(source, split_names(options["wrt"]), of, settings, strict)
 
 
 def takes_call(function: Callable[[Call], None]) -> Command:

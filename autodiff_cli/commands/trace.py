@@ -24,15 +24,15 @@ from autodiff_cli.commands.running import (
     takes_call,
 )
 from autodiff_cli.commands.screen import deliver, is_terminal, page
-from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.commands.warnings import warn
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from autodiff_cli.explain.tracing import Trace
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.view import Choice, View
-    from autodiff_cli.runtime.tracing import Trace
 
 FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
 """Each is the function `text` of the module of its name in `report.trace`."""
@@ -104,19 +104,16 @@ def command(call: Call) -> None:
     form = _format(call)
     choice = _choice(options)
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.interpreter import no_garbage_collection
-    from autodiff_cli.runtime.tracing import trace
 
     with call.opened("tracing") as job:
-        traces = trace(job.names, job.inputs, job.wrt, job.of, job.settings, job.question)
+        traces = job.program.traces(job.inputs, job.question)
         _refuse_several(traces, form)
-        with no_garbage_collection():
+        with traces[0].outcome.machine.open():
             views = [View(each, choice) for each in traces]
             for view in views:
                 view.sweep()
         evaluations = [each.evaluation for each in traces]
-        if options["strict"]:
-            refuse_non_finite(evaluations)
+        job.program.refuse(evaluations)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     _deliver(views, form, call)
@@ -202,9 +199,7 @@ def _deliver(views: list[View], form: str, call: Call) -> None:
 def _written(
     views: list[View], write: Callable[[View, Style], Iterator[str]], style: Style, form: str
 ) -> Iterator[str]:
-    from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy
-
-    with no_garbage_collection(), quiet_numpy():
+    with views[0].trace.outcome.machine.open():
         for position, view in enumerate(views):
             if position and form in FOR_A_SCREEN:
                 yield "\n"

@@ -39,10 +39,8 @@ EXAMPLES = (
 def command(call: Call) -> None:
     """Explain a gradient: why it is nan or inf, why it is zero, or which paths make it up."""
     form = call.form(FORMATS)
-    from autodiff_cli.runtime.reasons import explain
-
     with call.opened("explaining") as job:
-        found = explain(job.names, job.inputs, job.wrt, job.of, job.settings, job.question)
+        found = job.program.explanations(job.inputs, job.question)
     digits = call.options["digits"]
     if form == "json":
         from autodiff_cli.report.why import as_json

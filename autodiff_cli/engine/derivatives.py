@@ -12,6 +12,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.engine.primitives.shapes import reshape
+from autodiff_cli.engine.rules import unit_arrays
 from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
 from autodiff_cli.engine.sweeps import (
     Kinks,
@@ -23,7 +24,7 @@ from autodiff_cli.engine.sweeps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 
@@ -230,11 +231,3 @@ def _unit_rows(output: Node, rows: slice) -> Any:
     shape = shape_of(output.value)
     units = np.eye(rows.stop - rows.start, prod(shape), rows.start, np.result_type(output.value))
     return units.reshape(-1, *shape)
-
-
-def unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
-    """The arrays of a shape that are 1 in one place and else 0, in order of the place."""
-    for place in np.ndindex(shape):
-        unit = np.zeros(shape)
-        unit[place] = 1.0
-        yield unit

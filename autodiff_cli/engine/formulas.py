@@ -49,7 +49,7 @@ def partial_formulas(primitive: Primitive) -> dict[str, str]:
     symbols = [Symbol(name) for name in primitive.operands]
     result = Symbol("out" if "y" in primitive.operands else "y")
     return {
-        name: formula(rule(result, *symbols) if callable(rule) else rule)
+        name: formula(at_point(rule(result, *symbols), {}) if callable(rule) else rule)
         for name, rule in zip(primitive.operands, primitive.partials, strict=True)
     }
 
@@ -57,11 +57,13 @@ def partial_formulas(primitive: Primitive) -> dict[str, str]:
 def at_point(expression: Any, values: Mapping[str, float]) -> Any:
     """The expression with each `where` that `values` decide as the branch that it takes.
 
-    Beside a point a derivative is one branch's formula, and so it is easier to read. Powers
-    and factors of 1 that come to light are left out.
+    Beside a point a derivative is one branch's formula, and so it is easier to read. What can
+    be said plainly is, and powers and factors of 1 that come to light are left out.
     """
     if not isinstance(expression, Symbol) or expression.primitive is None:
         return expression
+    if expression.primitive.plainly is not None:
+        return at_point(expression.primitive.plainly(*expression.args), values)
     name = expression.primitive.name
     args = [at_point(arg, values) for arg in expression.args]
     if name == "where":

@@ -7,7 +7,8 @@ the list is a topological order and nothing ever recurses over the graph.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
@@ -42,6 +43,11 @@ class Node(Operand):
         """The operands that were recorded."""
         return [arg for arg in self.args if isinstance(arg, Node)]
 
+    @property
+    def positions(self) -> list[int]:
+        """Where among the arguments the parents stand."""
+        return [place for place, arg in enumerate(self.args) if isinstance(arg, Node)]
+
 
 class Scalar(Node):
     """A node whose value is a Python float: the fast case, told from others by its type."""
@@ -54,30 +60,38 @@ class Graph:
 
     Attributes:
         nodes: in the order of evaluation, leaves included.
-        kinks: those that were evaluated exactly at a kink of their primitive.
-        flats: those of primitives whose derivative is 0, where they are at no kink.
+        leaves: how many of them are leaves.
         single: floats are float32, not float64.
     """
 
-    _recording: ClassVar[list[Graph]] = []
+    __slots__ = ("leaves", "nodes", "single")
 
     def __init__(self, single: bool = False) -> None:
         self.nodes: list[Node] = []
-        self.kinks: list[Node] = []
-        self.flats: list[Node] = []
+        self.leaves = 0
         self.single = single
+
+    @property
+    def kinks(self) -> list[Node]:
+        """Those that were evaluated exactly at a kink of their primitive."""
+        return [node for node in self.nodes if at_kink(node)]
+
+    @property
+    def flats(self) -> list[Node]:
+        """Those of primitives whose derivative is 0, where they are at no kink."""
+        return [
+            node
+            for node in self.nodes
+            if node.primitive is not None and node.primitive.flat and not at_kink(node)
+        ]
 
     def cast(self, value: Any) -> Any:
         """A float, or an array of floats, in the precision of this graph."""
-        if self.single:
-            if type(value) is float:
-                return np.float32(value)
-            if getattr(value, "dtype", None) == np.float64:
-                return value.astype(np.float32)
-        return value
+        return cast(value, self.single)
 
     def leaf(self, value: Any, name: Any) -> Node:
         """A new node that depends on nothing: what derivatives are taken by."""
+        self.leaves += 1
         return self.record(None, (), value, name)
 
     def record(
@@ -105,32 +119,57 @@ class Graph:
             last -= 1
         return self.nodes if last == len(self.nodes) - 1 else self.nodes[: last + 1]
 
-    @property
-    def leaves(self) -> int:
-        return sum(node.primitive is None for node in self.nodes)
-
     @contextmanager
     def recording(self) -> Iterator[None]:
         """While it is open, a primitive that is called on nodes records into this graph."""
-        self._recording.append(self)
+        before = _RECORDING.set(self)
         try:
             yield
         finally:
-            self._recording.pop()
+            _RECORDING.reset(before)
 
-    @classmethod
-    def current(cls) -> Graph:
-        return cls._recording[-1]
+    @staticmethod
+    def current() -> Graph:
+        return _RECORDING.get()
 
 
-def below(output: Node) -> list[Node]:
-    """All that `output` was computed from, itself last, operands before what is made of them.
+_RECORDING: ContextVar[Graph] = ContextVar("recording")
+"""The graph that a primitive called on nodes records into, in this thread."""
 
-    It costs what is below the output, however long the graph that it is part of.
+
+def cast(value: Any, single: bool) -> Any:
+    """A float, or an array of floats, in single precision or as it is."""
+    if single:
+        if type(value) is float:
+            return np.float32(value)
+        if getattr(value, "dtype", None) == np.float64:
+            return value.astype(np.float32)
+    return value
+
+
+def at_kink(node: Node) -> bool:
+    """Whether a node was evaluated exactly at a kink of its primitive, by an operand recorded."""
+    kink = None if node.primitive is None else node.primitive.kink
+    if kink is None:
+        return False
+    values = [value_of(arg) for arg in node.args]
+    kinks = [kink] if callable(kink) else [kink[position] for position in node.positions]
+    return any(_holds_anywhere(one(*values)) for one in kinks if one is not None)
+
+
+def _holds_anywhere(condition: Any) -> bool:
+    return condition if isinstance(condition, bool) else bool(condition.any())
+
+
+def below(*outputs: Node) -> list[Node]:
+    """All that `outputs` were computed from, and they, operands before what is made of them.
+
+    It costs what is below the outputs, however long the graph that they are part of. A single
+    output is the last.
     """
     order: list[Node] = []
     done: set[Node] = set()
-    pending: list[tuple[Node, bool]] = [(output, False)]
+    pending: list[tuple[Node, bool]] = [(output, False) for output in outputs]
     while pending:
         node, expanded = pending.pop()
         if expanded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +16,48 @@ class LazyModule:
 
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(import_module(self._name), attribute)
+        waiting = _WAITING.get()
+        if waiting is not None:
+            waiting.quieten()
         setattr(self, attribute, value)
         return value
 
 
-__all__ = ["LazyModule", "np", "special"]
+class quiet_numpy:  # noqa: N801
+    """While it is open, NumPy warns of nothing in this thread, and elsewhere as ever.
+
+    Arithmetic is IEEE: what is nan or inf is reported at the end, by us. NumPy may be loaded
+    while it is open.
+    """
+
+    __slots__ = ("_before", "_state")
+
+    def __init__(self) -> None:
+        self._state: Any = None
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        if hasattr(sys.modules.get("numpy"), "errstate"):
+            self.quieten()
+        else:
+            self._before = _WAITING.set(self)
+
+    def quieten(self) -> None:
+        if self._state is None:
+            self._state = sys.modules["numpy"].errstate(all="ignore")
+            self._state.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _WAITING.reset(self._before)
+        if self._state is not None:
+            self._state.__exit__()
+
+
+_WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)
+"""Who wants NumPy to be quiet as soon as it is there."""
+
+__all__ = ["LazyModule", "np", "quiet_numpy", "special"]
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import LimitError
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 LARGEST = 1e300
-
-_largest: float = float("inf")
-
-
-def set_largest(size: float) -> None:
-    """Sets how many bytes one array may take."""
-    global _largest
-    _largest = size
 
 
 def reserve(size: float, what: str) -> None:
@@ -23,9 +16,10 @@ def reserve(size: float, what: str) -> None:
     Raises:
         LimitError: that is more than is allowed.
     """
-    if size > _largest:
+    largest = CURRENT.get().largest
+    if size > largest:
         raise LimitError(
-            f"{what} would take {in_words(size)}, and --max-memory allows {in_words(_largest)}",
+            f"{what} would take {in_words(size)}, and --max-memory allows {in_words(largest)}",
             help="give --max-memory a larger size if that much is meant",
         )
 

@@ -74,19 +74,35 @@ class Primitive:
         partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
         weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
             reduced `out` as an array that broadcasts against x.
+        remainder: `remainder(weight, axes)`, what rounding took from the weight, None where that is
+            nothing to speak of: `logsumexp(x) - x[0]` is made of no more.
         vjps: for each operand, `rule(g, out, *args)`, the cotangent that it gets; None
             where it has no derivative. A variadic one has a single `rule(i, g, out, *args)`.
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
             where the primitive is linear in that operand. A variadic one has a single
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
+        pullback: in place of `vjps` and `jvps`, `pullback(g, out, *args)`: the cotangents of all
+            operands at once, as a rule of the program's own gives them.
         derivative: of reductions and structural primitives, the derivative as a formula.
-        kink: `kink(*operands)`, true where the derivative is a convention.
+        chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of
+            a cotangent that is inf or nan either.
+        plainly: the same in terms that are better known, for formulas that people read.
+        kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
+            or None, where it depends on what the derivative is by.
+        rests: `rests(g, *args)`, whether at a kink a cotangent of the result goes by the
+            convention; left out where each does that is not 0. It may have axes before its own.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
         example: an expression that shows it.
+        precise: the value with many digits, `precise(mp, *args)` for a context `mp` of mpmath:
+            of an elementwise entry on its numbers, of others on arrays of them. It shares no
+            code with `scalar`, `array` and the rules, whose referee it is.
         sample: for each operand the interval from which tests may draw, or the `range` of
             whole numbers that it takes, by which there is no derivative.
+        special: for each operand the numbers at which a formula of it switches, meets a pole or
+            a kink, or the end of its domain; tests try all that they make together, with 0 and
+            ±1, and its page lists them.
     """
 
     name: str
@@ -105,14 +121,33 @@ class Primitive:
     exact: bool = False
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
+    remainder: Callable[[Any, tuple[int, ...]], Any] | None = None
     vjps: Any = ()
     jvps: Any = ()
+    pullback: Callable[..., Sequence[Any]] | None = None
     derivative: str = ""
-    kink: Callable[..., Any] | None = None
+    chooses: bool = False
+    plainly: Callable[..., Any] | None = None
+    kink: Any = None
+    rests: Callable[..., bool] | None = None
     convention: str = ""
     domain: str = "all reals"
+    precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
-    _scalar_pull: Callable[[Scalar, float], None] | None = None
+    special: Sequence[Sequence[float]] = ()
+    scalar_pull: Callable[[Scalar, float], None] | None = field(init=False, default=None)
+    """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats; of
+    elementwise primitives."""
+    flat: bool = field(init=False)
+    """The derivative is 0 wherever there is one: a gradient ends here."""
+    has_edges: bool = field(init=False)
+    """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
+
+    def __post_init__(self) -> None:
+        self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
+        self.has_edges = self.flat or self.kink is not None
+        if self.kind == "elementwise":
+            self.scalar_pull = self._first_pull
 
     @property
     def title(self) -> str:
@@ -140,11 +175,6 @@ class Primitive:
         """Operands and options in the order in which a caller gives them, with their defaults."""
         operands = {name: self.defaults.get(name, REQUIRED) for name in self.operands}
         return {**self.options, **operands} if self.options_first else {**operands, **self.options}
-
-    @property
-    def flat(self) -> bool:
-        """Whether the derivative is 0 wherever there is one: a gradient ends here."""
-        return bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
 
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
@@ -204,12 +234,10 @@ class Primitive:
             return float(out)
         return out
 
-    @property
-    def scalar_pull(self) -> Callable[[Scalar, float], None]:
-        """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats."""
-        if self._scalar_pull is None:
-            self._scalar_pull = _compile_pull(self)
-        return self._scalar_pull
+    def _first_pull(self, node: Scalar, g: float) -> None:
+        """Stands for `scalar_pull` until it is needed: few of the table's primitives ever are."""
+        self.scalar_pull = _compile_pull(self)
+        self.scalar_pull(node, g)
 
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""
@@ -231,16 +259,7 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
         return graph.cast(out)
     # What depends on a float is one, also where the integer 0 was chosen by `where`.
     out = graph.cast(float(out) if type(out) in (int, bool) else out)
-    node = graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
-    if primitive.kink is not None and holds_anywhere(primitive.kink(*values)):
-        graph.kinks.append(node)
-    elif primitive.flat:
-        graph.flats.append(node)
-    return node
-
-
-def holds_anywhere(condition: Any) -> bool:
-    return condition if isinstance(condition, bool) else bool(condition.any())
+    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
 
 
 def plain(value: Any) -> Any:
@@ -313,7 +332,11 @@ def _compile_pull(primitive: Primitive) -> Callable[[Scalar, float], None]:
         product = {1: "g", -1: "-g"}.get(formula) if not isinstance(formula, Symbol) else None
         if product is None:
             product = f"g * {python_source(formula, used)}"
-        lines.append(f"    if type(_{name}) is Scalar:\n        _{name}.adjoint += {product}\n")
+        lines.append(f"    if type(_{name}) is Scalar:\n")
+        if primitive.chooses:
+            lines.append(f"        if partial := {python_source(formula, used)}:\n    ")
+            product = "g * partial"
+        lines.append(f"        _{name}.adjoint += {product}\n")
     body = "".join(lines)
     nodes = ", ".join(f"_{name}" for name in names)
     source = f"def pull(node, g):\n    {nodes}, = node.args\n"

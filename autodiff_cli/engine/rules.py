@@ -6,16 +6,18 @@ computes, and on nodes it records: a recorded sweep can itself be differentiated
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import Primitive, counted, shape_of
 from autodiff_cli.engine.primitives.arguments import axes_of
 from autodiff_cli.engine.primitives.arithmetic import gated
 from autodiff_cli.engine.primitives.reductions import kept_shape, sum_
 from autodiff_cli.engine.primitives.shapes import broadcast_to, reshape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
@@ -36,33 +38,74 @@ def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
     return arguments
 
 
-def cotangent(primitive: Primitive, position: int, g: Any, out: Any, args: list[Any]) -> Any:
-    """What operand number `position` gets of the cotangent `g` of `out`; None where nothing.
+def cotangents(
+    primitive: Primitive,
+    positions: Sequence[int],
+    g: Any,
+    out: Any,
+    args: list[Any],
+    remainders: list[Any] | None = None,
+) -> list[Any]:
+    """What the operands at `positions` get of the cotangent `g` of `out`; None where nothing.
 
     Shape: that of the operand broadcast as the primitive broadcast it; `fit` undoes it.
+
+    Args:
+        remainders: takes what rounding took from the first operand's, where that may come to
+            light when others' contributions cancel the rest.
     """
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
-        return _by_partial(primitive.partials[position], g, out, args)
+        return [_by_partial(primitive, position, g, out, args) for position in positions]
     if primitive.kind == "reduction":
-        weight, shape, _ = _weight(primitive, out, args)
-        return _times(reshape(g, shape), weight)
+        weight, shape, axis = _weight(primitive, out, args)
+        if remainders is not None and primitive.remainder is not None:
+            rest = primitive.remainder(value_of(weight), axes_of(axis, shape))
+            remainders += [] if rest is None else [reshape(g, shape) * rest]
+        return [_times(reshape(g, shape), weight, primitive.chooses) for _ in positions]
+    if primitive.pullback is not None:
+        every = primitive.pullback(g, out, *args)
+        return [every[position] for position in positions]
     if primitive.variadic:
-        return primitive.vjps(position, g, out, *args)
-    rule = primitive.vjps[position]
-    return None if rule is None else rule(g, out, *args)
+        return [primitive.vjps(position, g, out, *args) for position in positions]
+    rules = [primitive.vjps[position] for position in positions]
+    return [None if rule is None else rule(g, out, *args) for rule in rules]
 
 
-def tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[Any]) -> Any:
-    """What the tangent `t` of operand number `position` adds to that of `out`; None if nothing."""
+def tangents(primitive: Primitive, given: Mapping[int, Any], out: Any, args: list[Any]) -> Any:
+    """The tangent of `out` for those `given` of operands by position; None where it is none."""
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
+    if primitive.pullback is None:
+        parts = [_tangent(primitive, position, t, out, args) for position, t in given.items()]
+    else:
+        # J·t from the rows of J, which are the cotangents of unit cotangents.
+        parts = []
+        for unit in unit_arrays(shape_of(value_of(out))):
+            rows = primitive.pullback(unit, out, *args)
+            parts += [unit * sum_(rows[i] * t, None, False) for i, t in given.items()]
+    total = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total
+
+
+def unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
+    """The arrays of a shape that are 1 in one place and else 0, in order of the place."""
+    for place in np.ndindex(shape):
+        unit = np.zeros(shape)
+        unit[place] = 1.0
+        yield unit
+
+
+def _tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[Any]) -> Any:
     if primitive.kind == "elementwise":
-        return _by_partial(primitive.partials[position], t, out, args)
+        return _by_partial(primitive, position, t, out, args)
     if primitive.kind == "reduction":
         weight, _, axis = _weight(primitive, out, args)
-        product = _times(t, weight)
+        product = _times(t, weight, primitive.chooses)
         axes = axes_of(axis, shape_of(value_of(args[0])))
         return sum_(product, axes, bool(args[-1]))
     if primitive.variadic and primitive.jvps:
@@ -87,26 +130,25 @@ def _weight(primitive: Primitive, out: Any, args: list[Any]) -> tuple[Any, tuple
     return primitive.weight(reshape(out, shape), x, *head, axis), shape, axis
 
 
-def _by_partial(rule: Any, g: Any, out: Any, args: list[Any]) -> Any:
+def _by_partial(primitive: Primitive, position: int, g: Any, out: Any, args: list[Any]) -> Any:
     """g times an elementwise partial, in either direction; None where that is 0 everywhere."""
+    rule = primitive.partials[position]
     if callable(rule):
-        return _times(g, rule(out, *args))
+        return _times(g, rule(out, *args), primitive.chooses)
     if rule == 0:
         return None
     return g if rule == 1 else g * rule
 
 
-def _times(g: Any, partial: Any) -> Any:
-    """g·partial, where a g of zero gives zero even beside an inf or a nan."""
-    if isinstance(g, Operand) or isinstance(partial, Operand):
-        product = g * partial
-        if np.isfinite(value_of(product)).all():
-            return product
-        return gated(g, partial)
+def _times(g: Any, partial: Any, chooses: bool) -> Any:
+    """g·partial, where a g of zero gives zero even beside an inf or a nan.
+
+    So does a partial of zero where it `chooses`, and then is never inf or nan itself.
+    """
     product = g * partial
-    if not np.isfinite(product).all():
-        product = np.where(np.equal(g, 0), 0, product)
-    return product
+    if np.isfinite(value_of(product)).all():
+        return product
+    return gated(partial, g) if chooses else gated(g, partial)
 
 
 def fit(contribution: Any, shape: tuple[int, ...]) -> Any:

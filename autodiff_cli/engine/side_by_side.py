@@ -9,16 +9,16 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, index, scatter
-from autodiff_cli.engine.rules import cotangent, fit, rule_arguments
+from autodiff_cli.engine.rules import cotangents, fit, rule_arguments
 from autodiff_cli.engine.sweeps import dense
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from autodiff_cli.engine.graph import Node
     from autodiff_cli.engine.sweeps import Kinks
 
 ENTRIES = 2**22
@@ -52,16 +52,14 @@ def reverse_sweeps(
             adjoints[node] = g
         if node.primitive is None:
             continue
-        if kinks and node in kinks:
+        if kinks is not None and node.primitive.has_edges:
             arrived = _arrived(g)
             g = g.copy()
             g[arrived] = kinks.meet(node, g[arrived])
         args = rule_arguments(node)
-        for position, operand in enumerate(node.args):
-            if isinstance(operand, Node):
-                contribution = _contribution(node, position, g, args)
-                if contribution is not None:
-                    sums.add(operand, contribution)
+        for operand, contribution in zip(node.parents, _contributions(node, g, args), strict=True):
+            if contribution is not None:
+                sums.add(operand, contribution)
     return adjoints
 
 
@@ -70,24 +68,26 @@ def _arrived(g: Any) -> Any:
     return np.flatnonzero(g.reshape(len(g), -1).any(axis=1))
 
 
-def _contribution(node: Node, position: int, g: Any, args: list[Any]) -> Any:
-    """What an operand gets of `g`: all rows at once, or one by one where the rule has axes."""
+def _contributions(node: Node, g: Any, args: list[Any]) -> list[Any]:
+    """What the operands get of `g`: all rows at once, or one by one where the rule has axes."""
     primitive = node.primitive
     assert primitive is not None
     if primitive.kind == "elementwise":
-        return cotangent(primitive, position, g, node.value, args)
+        return cotangents(primitive, node.positions, g, node.value, args)
     if primitive is index or primitive is scatter:
         key = args[1]
         if not any(isinstance(part, np.ndarray) for part in key):
             key = (slice(None), *key)
-            return Scatter(g, key) if primitive is index else g[key]
-    shape = shape_of(node.args[position].value)
-    rows = np.zeros((len(g), *shape), g.dtype)
+            return [Scatter(g, key) if primitive is index else g[key]]
+    rows: list[Any] = [None for _ in node.parents]
     for row in _arrived(g):
-        contribution = cotangent(primitive, position, g[row], node.value, args)
-        if contribution is None:
-            return None
-        rows[row] = dense(contribution, shape)
+        parts = cotangents(primitive, node.positions, g[row], node.value, args)
+        for place, (operand, part) in enumerate(zip(node.parents, parts, strict=True)):
+            if part is not None:
+                shape = shape_of(operand.value)
+                if rows[place] is None:
+                    rows[place] = np.zeros((len(g), *shape), g.dtype)
+                rows[place][row] = dense(part, shape)
     return rows
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar
+from autodiff_cli.engine.graph import Node, Scalar, at_kink, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
-from autodiff_cli.engine.rules import cotangent, fit, rule_arguments, tangent
+from autodiff_cli.engine.rules import cotangents, fit, rule_arguments, tangents
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
@@ -31,33 +31,39 @@ class Kinks:
         met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
     """
 
-    def __init__(self, graph: Graph, at_kink: AtKink = "subgradient") -> None:
-        self._kinks = set(graph.kinks)
-        self._noticed = self._kinks.union(graph.flats)
+    def __init__(self, at_kink: AtKink = "subgradient") -> None:
         self._at_kink = at_kink
+        self._known: dict[Node, bool] = {}
         self.met: dict[Node, None] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._noticed)
-
-    def __contains__(self, node: Node) -> bool:
-        return node in self._noticed
-
     def is_kink(self, node: Node) -> bool:
-        return node in self._kinks
+        known = self._known.get(node)
+        if known is None:
+            known = self._known[node] = at_kink(node)
+        return known
 
-    def meet(self, node: Node, derivative: Any) -> Any:
-        """What goes on of a derivative that is not zero and arrives at `node`.
+    def meet(self, node: Node, derivative: Any, backwards: bool = True) -> Any:
+        """What goes on of a derivative that is not zero and arrives at `node`, as a cotangent of
+        it where it comes `backwards`, as a tangent of an operand where not.
 
         Raises:
             DomainError: it is a kink, and kinks are errors.
         """
+        assert node.primitive is not None
+        if not node.primitive.has_edges:
+            return derivative
+        if not self.is_kink(node):
+            if node.primitive.flat:
+                self.met[node] = None
+            return derivative
+        rests = node.primitive.rests if backwards else None
+        if rests is not None and not rests(value_of(derivative), *map(value_of, node.args)):
+            return derivative
         self.met[node] = None
-        if node not in self._kinks or self._at_kink == "subgradient":
+        if self._at_kink == "subgradient":
             return derivative
         if self._at_kink == "nan":
             return derivative * math.nan
-        assert node.primitive is not None
         raise DomainError(
             f"`{node.primitive.title}` is evaluated at a kink, where it has no derivative",
             node.span,
@@ -83,10 +89,39 @@ def reverse_sweep(
     Raises:
         DomainError: a kink was met, and kinks are errors.
     """
-    sums = _Sums()
-    wanted = set(targets)
     adjoints: dict[Node, Any] = {}
     nodes[-1].adjoint = seed
+    try:
+        remainders = _pull_back(nodes, set(targets), adjoints, kinks, watch)
+        if remainders and watch is None:
+            # On their own way back, so that what they are added to has cancelled by then.
+            sums = _Sums()
+            for operand, rest in remainders:
+                sums.add(operand, rest)
+            small: dict[Node, Any] = {}
+            _pull_back(nodes, set(targets), small, None, None)
+            for target, rest in small.items():
+                adjoints[target] = adjoints[target] + rest if target in adjoints else rest
+    except BaseException:
+        for node in nodes:
+            node.adjoint = 0.0 if type(node) is Scalar else None
+        raise
+    return adjoints
+
+
+def _pull_back(
+    nodes: Sequence[Node],
+    wanted: set[Node],
+    adjoints: dict[Node, Any],
+    kinks: Kinks | None,
+    watch: Callable[[Node, Any, Node, Any], None] | None,
+) -> list[tuple[Node, Any]]:
+    """Takes every node's adjoint on to its operands, the last node's first.
+
+    Returns what rounding took from contributions, for their operands.
+    """
+    remainders: list[tuple[Node, Any]] = []
+    sums = _Sums()
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
@@ -106,22 +141,26 @@ def reverse_sweep(
         primitive = node.primitive
         if primitive is None:
             continue
-        if kinks and node in kinks:
+        if primitive.has_edges and kinks is not None:
             g = kinks.meet(node, g)
-        if watch is None and type(node) is Scalar and primitive.kind == "elementwise":
-            primitive.scalar_pull(node, g)
+        pull = primitive.scalar_pull
+        if pull is not None and watch is None and type(node) is Scalar:
+            pull(node, g)
             continue
-        for operand, contribution in contributions(node, g):
+        for operand, contribution in contributions(node, g, remainders):
             if watch is not None:
                 watch(node, g, operand, contribution)
             sums.add(operand, contribution)
-    return adjoints
+    return remainders
 
 
-def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
+def contributions(
+    node: Node, g: Any, remainders: list[tuple[Node, Any]] | None = None
+) -> Iterator[tuple[Node, Any]]:
     """Each operand of a node with what it gets of the node's adjoint `g`.
 
     Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
+    What rounding took from them is added to `remainders`.
     """
     primitive = node.primitive
     assert primitive is not None
@@ -132,12 +171,13 @@ def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
                 yield operand, g * partial
         return
-    args = rule_arguments(node)
-    for position, operand in enumerate(node.args):
-        if isinstance(operand, Node):
-            contribution = cotangent(primitive, position, g, node.value, args)
-            if contribution is not None:
-                yield operand, contribution
+    lost: list[Any] = []
+    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
+    for operand, contribution in zip(node.parents, parts, strict=True):
+        if contribution is not None:
+            yield operand, contribution
+    if remainders is not None:
+        remainders += [(node.parents[0], rest) for rest in lost]
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:
@@ -151,6 +191,7 @@ def scalar_partials(node: Node) -> Sequence[float] | None:
     probe = Scalar()
     probe.value = node.value
     probe.args = tuple([_double(arg) if type(arg) is Scalar else arg for arg in node.args])
+    assert primitive.scalar_pull is not None
     primitive.scalar_pull(probe, 1.0)
     return [arg.adjoint if type(arg) is Scalar else 0.0 for arg in probe.args]
 
@@ -181,30 +222,47 @@ def recorded_reverse_sweep(
 
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
-    adjoints: dict[Node, Any] = {nodes[-1]: seed}
     found: dict[Node, Any] = {}
-    wanted = set(targets)
     with graph.recording():
-        for node in reversed(nodes):
-            g = adjoints.pop(node, None)
-            if g is None:
-                continue
-            if node in wanted:
-                found[node] = g
-            if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
-                continue
-            if kinks and node in kinks:
-                g = kinks.meet(node, g)
-            args = rule_arguments(node, recorded=True)
-            for position, operand in enumerate(node.args):
-                if isinstance(operand, Node):
-                    contribution = cotangent(node.primitive, position, g, node, args)
-                    if contribution is None:
-                        continue
-                    contribution = dense(contribution, shape_of(operand.value))
-                    before = adjoints.get(operand)
-                    adjoints[operand] = contribution if before is None else before + contribution
+        remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
+        if remainders:
+            _record_back(nodes, remainders, set(targets), found, None)
     return found
+
+
+def _record_back(
+    nodes: Sequence[Node],
+    adjoints: dict[Node, Any],
+    wanted: set[Node],
+    found: dict[Node, Any],
+    kinks: Kinks | None,
+) -> dict[Node, Any]:
+    """As `_pull_back`, from any `adjoints`, recorded; adds to those that are `found`."""
+    remainders: dict[Node, Any] = {}
+
+    def add(sums: dict[Node, Any], node: Node, contribution: Any) -> None:
+        before = sums.get(node)
+        sums[node] = contribution if before is None else before + contribution
+
+    for node in reversed(nodes):
+        g = adjoints.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            add(found, node, g)
+        if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
+            continue
+        if kinks is not None:
+            g = kinks.meet(node, g)
+        lost: list[Any] = []
+        args = rule_arguments(node, recorded=True)
+        parts = cotangents(node.primitive, node.positions, g, node, args, lost)
+        for operand, contribution in zip(node.parents, parts, strict=True):
+            if contribution is not None:
+                add(adjoints, operand, dense(contribution, shape_of(operand.value)))
+        for rest in lost:
+            add(remainders, node.parents[0], dense(rest, shape_of(node.parents[0].value)))
+    return remainders
 
 
 def forward_sweep(
@@ -216,25 +274,20 @@ def forward_sweep(
         nodes: in an order in which operands come before what is computed from them.
         seeds: a tangent for each node that has one of its own, in its shape.
     """
-    tangents: dict[Node, Any] = dict(seeds)
+    found: dict[Node, Any] = dict(seeds)
     for node in nodes:
         if node.primitive is None or node in seeds:
             continue
-        args: list[Any] | None = None
-        total = None
-        for position, operand in enumerate(node.args):
-            t = tangents.get(operand) if isinstance(operand, Node) else None
-            if t is None or not np.any(t):
-                continue
-            if kinks and node in kinks:
-                t = kinks.meet(node, t)
-            args = args or rule_arguments(node)
-            part = tangent(node.primitive, position, t, node.value, args)
-            if part is not None:
-                total = part if total is None else total + part
-        if total is not None:
-            tangents[node] = fit(np.asarray(total), shape_of(node.value))
-    return tangents
+        given = {}
+        for position, operand in zip(node.positions, node.parents, strict=True):
+            t = found.get(operand)
+            if t is not None and np.any(t):
+                given[position] = t if kinks is None else kinks.meet(node, t, backwards=False)
+        if given:
+            total = tangents(node.primitive, given, node.value, rule_arguments(node))
+            if total is not None:
+                found[node] = fit(np.asarray(total), shape_of(node.value))
+    return found
 
 
 class _Sums:

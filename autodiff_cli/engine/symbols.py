@@ -37,7 +37,9 @@ INFIX = {
     "greater": "({} > {})",
     "greater_equal": "({} >= {})",
     "equal": "({} == {})",
+    "logical_and": "({} and {})",
     "where": "({1} if {0} else {2})",
+    "gated": "({0} * {1} if {0} else 0.0)",
 }
 """Primitives that Python's own operators compute on floats without ever raising."""
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.language.grammar import Tables
 
+    Callback = Callable[[Any, list[Any]], Any]
+
 END = "$END"
 
 
@@ -54,18 +56,22 @@ class Stuck(Exception):  # noqa: N818
 
 
 class Automaton:
-    """An LALR(1) parser over given tables, calling `builder`'s method of every rule's name."""
+    """An LALR(1) parser over given tables, calling the builder's method of every rule's name.
 
-    def __init__(self, tables: Tables, builder: Any) -> None:
+    Args:
+        builders: the class of the builders that it will be given.
+    """
+
+    def __init__(self, tables: Tables, builders: Any) -> None:
         self._tables = tables
         self._match = re.compile(tables.pattern).match
         self._ignored = frozenset(tables.ignored)
-        self._callbacks: list[Callable[[list[Any]], Any]] = [
-            self._callback(rule, builder) for rule in tables.rules
-        ]
+        self._callbacks = [self._callback(rule, builders) for rule in tables.rules]
 
-    def parse(self, text: str, layout: Callable[[Iterator[Token]], Iterator[Token]]) -> Any:
-        """What the builder makes of the whole text; `layout` goes between lexer and parser.
+    def parse(
+        self, text: str, layout: Callable[[Iterator[Token]], Iterator[Token]], builder: Any
+    ) -> Any:
+        """What `builder` makes of the whole text; `layout` goes between lexer and parser.
 
         Raises:
             Stuck: the text is not in the language.
@@ -74,9 +80,9 @@ class Automaton:
         values: list[Any] = []
         try:
             for token in layout(self._tokens(text)):
-                self._feed(states, values, token)
+                self._feed(states, values, token, builder)
             end = make_token(END, "", len(text))
-            self._feed(states, values, end)
+            self._feed(states, values, end, builder)
         except Stuck as stuck:
             stuck.stack = values
             stuck.accepted = {name for name in self._terminals(states) if self._fits(states, name)}
@@ -95,7 +101,7 @@ class Automaton:
                 piece = found.group()
                 yield make_token(keywords.get(piece) or str(kind), piece, start)
 
-    def _feed(self, states: list[int], values: list[Any], token: Token) -> None:
+    def _feed(self, states: list[int], values: list[Any], token: Token, builder: Any) -> None:
         """Reduces as long as `token` allows it, and takes it."""
         tables, callbacks = self._tables, self._callbacks
         actions, rules, kind = tables.actions, tables.rules, token.type
@@ -114,7 +120,7 @@ class Automaton:
                 del values[-rule.size :], states[-rule.size :]
             else:
                 children = []
-            values.append(callbacks[number](children))
+            values.append(callbacks[number](builder, children))
             states.append(actions[states[-1]][rule.origin])
             if kind == END and states[-1] == tables.end:
                 return
@@ -137,20 +143,22 @@ class Automaton:
                 return True
 
     @staticmethod
-    def _callback(rule: Any, builder: Any) -> Callable[[list[Any]], Any]:
-        build: Callable[[list[Any]], Any]
+    def _callback(rule: Any, builders: Any) -> Callback:
+        build: Callback
         if rule.origin.startswith("_"):
             build = _as_they_are
         else:
-            build = getattr(builder, rule.callback, _only_child)
+            build = getattr(builders, rule.callback, _only_child)
         if rule.single and build is not _only_child:
             several = build
-            build = lambda children: several(children) if len(children) > 1 else children[0]  # noqa: E731
+            build = lambda builder, children: (  # noqa: E731
+                several(builder, children) if len(children) > 1 else children[0]
+            )
         if rule.parts is None and not rule.absent:
             return build
         parts, absent = rule.parts or [[0, 0]] * rule.size, rule.absent
 
-        def arrange(children: list[Any]) -> Any:
+        def arrange(builder: Any, children: list[Any]) -> Any:
             arranged: list[Any] = []
             for child, (inline, before) in zip(children, parts, strict=True):
                 arranged += [None] * before
@@ -163,15 +171,15 @@ class Automaton:
                     arranged.append(child)
             if absent:
                 arranged += [None] * absent
-            return build(arranged)
+            return build(builder, arranged)
 
         return arrange
 
 
-def _as_they_are(children: list[Any]) -> list[Any]:
+def _as_they_are(_: Any, children: list[Any]) -> list[Any]:
     return children
 
 
-def _only_child(children: list[Any]) -> Any:
+def _only_child(_: Any, children: list[Any]) -> Any:
     (child,) = children
     return child

@@ -6,15 +6,15 @@ scope or of an enclosing one binds is built in, or else an input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
 from autodiff_cli.language import syntax
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from autodiff_cli.language.source import Span
 
@@ -65,7 +65,11 @@ DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 """Built-in functions that take a name to differentiate by, and which argument that is."""
 
 
-@dataclass(slots=True, frozen=True)
+HEAD = 3
+"""How many slots of a frame come before its variables: see `interpreter.values.Frame`."""
+
+
+@record
 class Variable:
     """Slot `slot` of the scope that is `depth` functions further out."""
 
@@ -73,29 +77,31 @@ class Variable:
     slot: int
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class BuiltIn:
     name: str
 
 
-@dataclass(slots=True, eq=False)
 class Scope:
     """The variables of a function, or of the program."""
 
-    function: syntax.Function | None
-    parent: Scope | None
-    slots: dict[str, int] = field(default_factory=dict)
-    bound_at: dict[str, Span] = field(default_factory=dict)
-    """Where each name is first bound; an undeclared input's is where it is first read."""
-    targets: dict[str, int] = field(default_factory=dict)
-    """The names that the program differentiates by, each with the slot of its node."""
+    def __init__(self, function: syntax.Function | None, parent: Scope | None) -> None:
+        self.function = function
+        self.parent = parent
+        self.slots: dict[str, int] = {}
+        self.bound_at: dict[str, Span] = {}
+        """Where each name is first bound; an undeclared input's is where it is first read."""
+        self.targets: dict[str, int] = {}
+        """The names that can be differentiated by, each with the slot of its node."""
+        self.differentiated: set[str] = set()
+        """Those that the program itself differentiates by: their first values are marked."""
 
     def bind(self, name: str, span: Span) -> None:
         if name not in self.slots:
             self.slots[name] = self.size
             self.bound_at[name] = span
 
-    def differentiate_by(self, name: str) -> None:
+    def make_target(self, name: str) -> None:
         if name not in self.targets:
             self.targets[name] = self.size
 
@@ -109,11 +115,11 @@ class Scope:
 
     @property
     def size(self) -> int:
-        """How many slots a frame has: the enclosing frame's, and one for each variable and node."""
-        return 1 + len(self.slots) + len(self.targets)
+        """How many slots a frame has: its head, and one for each variable and node."""
+        return HEAD + len(self.slots) + len(self.targets)
 
 
-@dataclass(slots=True)
+@record
 class InputName:
     """An input of the program: declared by `input`, or read and never bound."""
 
@@ -123,7 +129,7 @@ class InputName:
     span: Span
 
 
-@dataclass(slots=True)
+@record
 class Names:
     """What names mean in one program.
 
@@ -151,29 +157,37 @@ class Names:
         slot = self.top.slots[name]
         found = []
         for owner, nodes in self.nodes.items():
-            variable = Variable(len(self.scopes[owner].chain) - 1, slot)
-            reads = (node for node in nodes if isinstance(node, syntax.Name))
-            found += [read for read in reads if self.bindings.get(read) == variable]
+            depth = len(self.scopes[owner].chain) - 1
+            for node in nodes:
+                read = self.bindings.get(node) if isinstance(node, syntax.Name) else None
+                if isinstance(read, Variable) and (read.depth, read.slot) == (depth, slot):
+                    found.append(node)
         return found
 
 
-def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
+def resolve(
+    program: syntax.Program, built_in: Collection[str], session: Scope | None = None
+) -> Names:
     """Finds what every name refers to.
+
+    Args:
+        session: the variables of the statements before, to which this one adds its own; a name
+            that none of them binds is then no input.
 
     Raises:
         ProgramError: a function that is called is unknown, or a statement stands where it
             means nothing (`break` outside a loop).
     """
-    top = Scope(None, None)
+    top = session or Scope(None, None)
     names = Names(program, {program: top}, {}, {}, {}, result_names(program))
     owners: list[Any] = [program]
     bound: set[syntax.Name] = set()
     for owner in owners:
         scope, nodes = names.scopes[owner], list(walk(owner.body))
         names.nodes[owner] = nodes
-        if isinstance(owner, syntax.Function):
-            _check_parameters(owner)
-        for name in _bound(owner, nodes):
+        parameters = owner.parameters if isinstance(owner, syntax.Function) else ()
+        _check_parameters(parameters)
+        for name in [*parameters, *bound_in(nodes)]:
             scope.bind(name.name, name.span)
             bound.add(name)
         for node in nodes:
@@ -190,7 +204,7 @@ def resolve(program: syntax.Program, built_in: Collection[str]) -> Names:
         _check_placement(owner.body, scope.function is not None)
         for node in names.nodes[owner]:
             if isinstance(node, syntax.Name) and node not in bound:
-                names.bindings[node] = _lookup(node, scope, names, built_in)
+                names.bindings[node] = _lookup(node, scope, names, built_in, top is session)
             elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
                 raise _unknown_attribute(node, built_in)
             elif isinstance(node, syntax.Call):
@@ -234,7 +248,7 @@ def children(node: Any) -> list[Any]:
 @cache
 def _fields_of_nodes(kind: Any) -> tuple[str, ...]:
     """The fields of a kind of node that hold nodes, in order of the source."""
-    return tuple(field.name for field in fields(kind) if field.type not in syntax.PLAIN)
+    return tuple(name for name, type in kind.__annotations__.items() if type not in syntax.PLAIN)
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -247,9 +261,9 @@ def walk(node: Any) -> Iterator[Any]:
             pending.extend(reversed(children(node)))
 
 
-def _bound(owner: Any, nodes: Sequence[Any]) -> list[syntax.Name]:
-    """The names that the statements of a function or program bind, parameters first."""
-    bound = list(owner.parameters) if isinstance(owner, syntax.Function) else []
+def bound_in(nodes: Iterable[Any]) -> list[syntax.Name]:
+    """The names that statements bind, of all that `walk` finds in them."""
+    bound: list[syntax.Name] = []
     for node in nodes:
         if isinstance(node, syntax.Assign):
             bound.extend(target for target in node.targets if isinstance(target, syntax.Name))
@@ -262,7 +276,7 @@ def _bound(owner: Any, nodes: Sequence[Any]) -> list[syntax.Name]:
 
 
 def _lookup(
-    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str]
+    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str], in_session: bool
 ) -> Variable | BuiltIn:
     for depth, out in enumerate(scope.chain):
         if node.name in out.slots:
@@ -272,6 +286,15 @@ def _lookup(
     if node.name in PYTHON_CONSTANTS:
         raise ProgramError(
             f"unknown name `{node.name}`", node.span, help=PYTHON_CONSTANTS[node.name], kind="name"
+        )
+    if in_session:
+        raise ProgramError(
+            f"unknown name `{node.name}`",
+            node.span,
+            help=ELSEWHERE.get(node.name)
+            or did_you_mean(node.name, [*out.slots, *built_in])
+            or f"give it a value first: `{node.name} = …`",
+            kind="name",
         )
     out.bind(node.name, node.span)
     names.inputs[node.name] = InputName(node.name, False, False, node.span)
@@ -315,7 +338,7 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
     )
 
 
-def _find_targets(names: Names, nodes: Sequence[Any], scope: Scope) -> None:
+def _find_targets(names: Names, nodes: Iterable[Any], scope: Scope) -> None:
     """Marks the names that `grad(y, x)`, `x.grad` and their like differentiate by."""
     for node in nodes:
         target: Any = None
@@ -330,12 +353,14 @@ def _find_targets(names: Names, nodes: Sequence[Any], scope: Scope) -> None:
             continue
         binding = names.bindings.get(target) if isinstance(target, syntax.Name) else None
         if isinstance(binding, Variable):
-            scope.chain[binding.depth].differentiate_by(target.name)
+            out = scope.chain[binding.depth]
+            out.make_target(target.name)
+            out.differentiated.add(target.name)
 
 
-def _check_parameters(function: syntax.Function) -> None:
+def _check_parameters(parameters: Iterable[syntax.Name]) -> None:
     seen: set[str] = set()
-    for parameter in function.parameters:
+    for parameter in parameters:
         if parameter.name in seen:
             raise ProgramError(
                 f"two parameters are called `{parameter.name}`",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from autodiff_cli.language import syntax
 from autodiff_cli.language.automaton import Automaton, Stuck, Token
 from autodiff_cli.language.grammar import load_tables
 from autodiff_cli.language.source import Source, Span
+from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,11 +37,11 @@ def parse(source: Source) -> syntax.Program:
     Raises:
         ProgramError: the text is not a program; the message says where and what is wanted.
     """
-    automaton, builder = _parser()
-    builder.source = source
     newlines = Newlines()
     try:
-        program: syntax.Program = automaton.parse(source.text, newlines.process)
+        program: syntax.Program = _automaton().parse(
+            source.text, newlines.process, TreeBuilder(source)
+        )
     except Stuck as stuck:
         from autodiff_cli.language.syntax_errors import explain
 
@@ -55,9 +55,8 @@ def parse(source: Source) -> syntax.Program:
 
 
 @cache
-def _parser() -> tuple[Automaton, TreeBuilder]:
-    builder = TreeBuilder()
-    return Automaton(load_tables(), builder), builder
+def _automaton() -> Automaton:
+    return Automaton(load_tables(), TreeBuilder)
 
 
 class Newlines:
@@ -101,7 +100,8 @@ class TreeBuilder:
     Every callback gets all tokens of its rule, which is how spans take in brackets.
     """
 
-    source: Source
+    def __init__(self, source: Source) -> None:
+        self.source = source
 
     def span(self, children: Sequence[Any]) -> Span:
         first, last = children[0], children[-1]
@@ -224,7 +224,7 @@ class TreeBuilder:
         return syntax.String(self.span(children), _unescape(children[0][1:-1]))
 
     def parenthesised(self, children: list[Any]) -> Any:
-        return dataclasses.replace(children[1], span=self.span(children))
+        return replace(children[1], span=self.span(children))
 
     def array(self, children: list[Any]) -> syntax.ArrayLiteral:
         return syntax.ArrayLiteral(self.span(children), _nodes(children))
@@ -260,7 +260,7 @@ class TreeBuilder:
             *rest, _, otherwise = rest
         for branch in reversed(rest):
             span = self.span([branch, otherwise or branch])
-            inner = dataclasses.replace(branch, span=span, otherwise=otherwise)
+            inner = replace(branch, span=span, otherwise=otherwise)
             otherwise = syntax.Block(span, (syntax.Evaluate(span, inner),))
         return syntax.If(self.span(children), condition, then, otherwise)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.check.checking import FAILED
 from autodiff_cli.report.diagnostics import as_data
 from autodiff_cli.report.numbers import json_lines, json_value, number_text
-from autodiff_cli.runtime.checking import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.runtime.checking import Check, Comparison, Component, Verdict
-    from autodiff_cli.runtime.claims import Verified
+    from autodiff_cli.check.checking import Check, Comparison, Component, Verdict
+    from autodiff_cli.check.claims import Verified
 
 SCHEMA = "adiff.check/1"
 

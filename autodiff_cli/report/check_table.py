@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from autodiff_cli.check.checking import FAILED
 from autodiff_cli.report.check import Report, Row, error_text, other_text, rows, verdict_text
 from autodiff_cli.report.console import drawn, new_table
 from autodiff_cli.report.numbers import number_text
-from autodiff_cli.runtime.checking import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

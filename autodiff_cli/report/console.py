@@ -29,6 +29,7 @@ def drawn(
         width=width,
         file=StringIO(),
         force_terminal=color,
+        force_jupyter=False,  # it would show there what is only to be drawn
         color_system="standard" if color else None,
         no_color=not color,
         highlight=False,

@@ -10,7 +10,7 @@ from autodiff_cli.report.numbers import summary_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autodiff_cli.runtime.catalogue import Entry
+    from autodiff_cli.interpreter.catalogue import Entry
 
 LABEL = 12
 """Columns of the labels on a page."""
@@ -39,6 +39,7 @@ def as_page(entry: Entry, result: Any, width: int) -> str:
         *(("", line) for line in further),
         ("domain", entry.domain),
         ("at a kink", entry.convention),
+        ("tested at", entry.special),
         ("example", entry.example),
         ("result", summary_text(result)),
     ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 DIGITS = 6
 """Significant digits of an element, where nobody says: a matrix is to be looked over."""

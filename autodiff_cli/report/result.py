@@ -11,7 +11,7 @@ from autodiff_cli.report.numbers import json_lines, json_value, value_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 SCHEMA = "adiff.result/1"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 BETWEEN_COLUMNS = 3
 NARROWEST = 16

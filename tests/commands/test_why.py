@@ -22,8 +22,8 @@ from autodiff_cli.commands.examples import programs
 from autodiff_cli.commands.warnings import EXPLAINED
 from autodiff_cli.commands.why import command
 from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.explain import dependence, origins, reasons, zeros
 from autodiff_cli.report import why, why_text
-from autodiff_cli.runtime import dependence, origins, reasons, zeros
 from tests.commands.shell import SCHEMAS, adiff, terminal
 from tests.golden import agree, command_line
 

@@ -28,7 +28,7 @@ from autodiff_cli.engine.precise import REFUSED, mp
 from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import recorded_reverse_sweep, reverse_sweep
-from autodiff_cli.runtime.builtins import OF_DERIVATIVES
+from autodiff_cli.interpreter.builtins import OF_DERIVATIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,6 +128,8 @@ def points(entry: Primitive) -> list[Point]:
     if count == 1:
         candidates += [(x,) for x in hard]
         candidates += [(x,) for x in _near_zeros(entry) if abs(x) >= 1 / largest]
+    if entry.special:
+        candidates += itertools.product(*entry.special)
     for _ in range(RANDOM_POINTS):
         candidates.append(tuple(_within(rng, one) for one in entry.sample))
         candidates.append(

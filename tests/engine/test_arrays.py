@@ -14,8 +14,9 @@ from autodiff_cli.engine.graph import Graph, value_of
 from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, DomainError, ShapeError, TypeMismatch
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import load, run
 from tests.engine.test_primitives import check_derivatives
 
 if TYPE_CHECKING:

@@ -22,10 +22,11 @@ from autodiff_cli.engine.graph import Graph, Node, value_of
 from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, reverse_sweep
+from autodiff_cli.interpreter import machine
+from autodiff_cli.interpreter.builtins import INTERNAL
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime import machine
-from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.interpreter import load, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,13 @@ UNSPELLED: dict[str, Case] = {
     "broadcast_to": ([np.array([1.0, 2.0])], [(3, 2)]),
     "scatter": ([np.array([1.0, 2.0])], [(slice(1, 3),), (4,)]),
     "cofactor": ([np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 0.0, 1.0]])], []),
+    "others": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [None]),
+    "cumprod_tangent": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [0]),
+    "cumprod_adjoint": ([np.array([[2.0, 0.5], [-3.0, 0.3]]), np.ones((2, 2))], [1]),
+    "direction": ([np.array([[2.0, 0.5, 0.1], [-3.0, 0.3, 0.1]])], [2.0, 1]),
+    "centred": ([np.array([[2.0, 0.5], [-3.0, 0.3]])], [0]),
+    "eigh_of_spaces": ([np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 1.0]])], []),
+    "svd_of_spaces": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
     "svd": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
 }
 """Arguments for the structural entries that no program can spell, and so have no example."""
@@ -245,7 +253,7 @@ def mutants(entry: Primitive) -> Iterator[Primitive]:
             if differentiable(entry, i):
                 rules = [*entry.partials]
                 rules[i] = scaled(rule) if callable(rule) else rule * 1.001 or 0.001
-                yield replace(entry, partials=tuple(rules), _scalar_pull=None)
+                yield replace(entry, partials=tuple(rules))
     elif entry.kind == "reduction":
         yield replace(entry, weight=scaled(entry.weight))
     elif entry.variadic:

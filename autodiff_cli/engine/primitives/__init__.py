@@ -15,12 +15,16 @@ from autodiff_cli.engine.primitives import (
     logic,
     matrices,
     products,
+    quantiles,
     random,
     reductions,
     repeating,
+    running,
     sequences,
     shapes,
+    softmax,
     special,
+    spread,
 )
 
 TABLE: dict[str, Primitive] = {
@@ -31,6 +35,10 @@ TABLE: dict[str, Primitive] = {
         elementwise,
         special,
         reductions,
+        running,
+        spread,
+        softmax,
+        quantiles,
         products,
         matrices,
         linalg,

@@ -8,6 +8,7 @@ from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, describe, shape_of
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import number, reserve_shape, shape_argument, whole
 from autodiff_cli.errors import DomainError, ShapeError
 
@@ -121,6 +122,7 @@ full = Primitive(
     vjps=(lambda g, out, value, shape: g,),
     doc="one value in every place of a shape",
     example="full([2, 2], 7)",
+    precise=lambda mp, value, shape: np.full(high_precision.sizes(shape), value, dtype=object),
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.logic import equal, where
 
 if TYPE_CHECKING:
@@ -56,7 +57,14 @@ def _pole_at(pole: float) -> Callable[[float], float]:
 # ── exponentials and logarithms ───────────────────────────────────────────────────────
 
 exp = _function(
-    "exp", "e^x", math.exp, lambda x: np.exp(x), lambda out, x: out, beyond=lambda x: inf
+    "exp",
+    "e^x",
+    math.exp,
+    lambda x: np.exp(x),
+    lambda out, x: out,
+    beyond=lambda x: inf,
+    precise=lambda mp, x: mp.exp(x),
+    special=((-745.5, -1e300, 709.5, 710.0),),
 )
 expm1 = _function(
     "expm1",
@@ -65,6 +73,8 @@ expm1 = _function(
     lambda x: np.expm1(x),
     lambda out, x: exp(x),
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.expm1(x),
+    special=((1e-9, -40.0, -1e300, 709.5),),
 )
 exp2 = _function(
     "exp2",
@@ -73,6 +83,8 @@ exp2 = _function(
     lambda x: np.exp2(x),
     lambda out, x: out * LN_2,
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.power(2, x),
+    special=((-1075.5, 1023.5, 1027.0),),
 )
 log = _function(
     "log",
@@ -83,6 +95,8 @@ log = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x),
+    special=((1e-300, 1e300),),
 )
 log1p = _function(
     "log1p",
@@ -93,6 +107,8 @@ log1p = _function(
     beyond=_pole_at(-1),
     domain="x > -1",
     sample=((-0.9, 10),),
+    precise=lambda mp, x: mp.log1p(x),
+    special=((-1 + 2.0**-40, 1e-300, 1e-9, 1e300),),
 )
 log2 = _function(
     "log2",
@@ -103,6 +119,8 @@ log2 = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x) / mp.log(2),
+    special=((1e-300, 1e300),),
 )
 log10 = _function(
     "log10",
@@ -113,6 +131,8 @@ log10 = _function(
     beyond=_pole_at(0),
     domain="x > 0",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.log(x) / mp.log(10),
+    special=((1e-300, 1e300),),
 )
 
 
@@ -131,6 +151,8 @@ logaddexp = _function(
     convention="one half to each of two equal infinities",
     operands=("a", "b"),
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: a + high_precision.softplus(mp, b - a),
+    special=((40.0, -800.0), (40.0, -800.0)),
 )
 
 # ── roots ─────────────────────────────────────────────────────────────────────────────
@@ -143,6 +165,8 @@ sqrt = _function(
     lambda out, x: 0.5 / out,
     domain="x > 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.sqrt(x),
+    special=((1e-300, 1e300),),
 )
 cbrt = _function(
     "cbrt",
@@ -152,6 +176,8 @@ cbrt = _function(
     lambda out, x: 1.0 / (3.0 * out * out),
     domain="x ≠ 0; at 0 the derivative is inf",
     sample=((0.1, 10),),
+    precise=lambda mp, x: mp.sign(x) * mp.cbrt(builtins.abs(x)),
+    special=((1e-300, -1e-300, 1e300),),
 )
 hypot = _function(
     "hypot",
@@ -164,12 +190,30 @@ hypot = _function(
     kink=lambda a, b: (a == 0) & (b == 0),
     convention="0 at (0, 0), the least of its subgradients",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: mp.sqrt(a * a + b * b),
+    special=((1e-9, 1e160, -1e300, 1e-300), (1e-9, 1e160, -1e300, 1e-300)),
 )
 
 # ── trigonometry ──────────────────────────────────────────────────────────────────────
 
-sin = _function("sin", "the sine", math.sin, lambda x: np.sin(x), lambda out, x: cos(x))
-cos = _function("cos", "the cosine", math.cos, lambda x: np.cos(x), lambda out, x: -sin(x))
+sin = _function(
+    "sin",
+    "the sine",
+    math.sin,
+    lambda x: np.sin(x),
+    lambda out, x: cos(x),
+    precise=lambda mp, x: mp.sin(x),
+    special=((1e-9, math.pi, 1e16),),
+)
+cos = _function(
+    "cos",
+    "the cosine",
+    math.cos,
+    lambda x: np.cos(x),
+    lambda out, x: -sin(x),
+    precise=lambda mp, x: mp.cos(x),
+    special=((1e-9, math.pi / 2, 1e16),),
+)
 tan = _function(
     "tan",
     "the tangent",
@@ -178,6 +222,8 @@ tan = _function(
     lambda out, x: 1.0 + out * out,
     domain="x ≠ π/2 + kπ",
     sample=((-1.4, 1.4),),
+    precise=lambda mp, x: mp.tan(x),
+    special=((1e-9, math.pi / 2, 1.5707, 1e16),),
 )
 asin = _function(
     "asin",
@@ -187,6 +233,8 @@ asin = _function(
     lambda out, x: 1.0 / cosasin(x),
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.asin(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 acos = _function(
     "acos",
@@ -196,6 +244,8 @@ acos = _function(
     lambda out, x: -(1.0 / cosasin(x)),
     domain="-1 < x < 1; at ±1 the derivative is -inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.acos(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 cosasin = _function(
     "cosasin",
@@ -205,13 +255,18 @@ cosasin = _function(
     lambda out, x: -(x / out),
     domain="-1 < x < 1; at ±1 the derivative is ∓inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.sqrt((1 - x) * (1 + x)),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 atan = _function(
     "atan",
     "the inverse of tan, in (-π/2, π/2)",
     math.atan,
     lambda x: np.arctan(x),
-    lambda out, x: 1.0 / (1.0 + x * x),
+    # 1 / (1 + x²), but no x² that overflows.
+    lambda out, x: (1.0 / hypot(1.0, x)) ** 2.0,
+    precise=lambda mp, x: mp.atan(x),
+    special=((1e-9, 1e8, 1e160, -1e300),),
 )
 atan2 = _function(
     "atan2",
@@ -226,6 +281,8 @@ atan2 = _function(
     convention="0 at (0, 0), where the angle jumps",
     domain="(x, y) ≠ (0, 0)",
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, a, b: mp.atan2(a, b),
+    special=((1e-9, 1e160, 1e-300), (1e-9, 1e160, 1e-300)),
 )
 
 
@@ -249,13 +306,28 @@ cosatan2 = _function(
     lambda out, y, x: cosatan2(x, y) * (cosatan2(x, y) / hypot(y, x)),
     operands=("y", "x"),
     domain="(x, y) ≠ (0, 0)",
+    plainly=lambda y, x: x / hypot(y, x),
     sample=((-5, 5), (-5, 5)),
+    precise=lambda mp, y, x: x / mp.sqrt(x * x + y * y),
+    special=((1e-9, 1e160, 1e-300), (1e-9, 1e160, 1e-300)),
 )
 deg2rad = _function(
-    "deg2rad", "degrees to radians", math.radians, lambda x: np.deg2rad(x), math.pi / 180
+    "deg2rad",
+    "degrees to radians",
+    math.radians,
+    lambda x: np.deg2rad(x),
+    math.pi / 180,
+    precise=lambda mp, x: mp.radians(x),
+    special=((1e-300, 1e300),),
 )
 rad2deg = _function(
-    "rad2deg", "radians to degrees", math.degrees, lambda x: np.rad2deg(x), 180 / math.pi
+    "rad2deg",
+    "radians to degrees",
+    math.degrees,
+    lambda x: np.rad2deg(x),
+    180 / math.pi,
+    precise=lambda mp, x: mp.degrees(x),
+    special=((1e-300, 1e300),),
 )
 
 # ── hyperbolic functions ──────────────────────────────────────────────────────────────
@@ -267,6 +339,8 @@ sinh = _function(
     lambda x: np.sinh(x),
     lambda out, x: cosh(x),
     beyond=lambda x: copysign(inf, x),
+    precise=lambda mp, x: mp.sinh(x),
+    special=((1e-9, 40.0, 710.0),),
 )
 cosh = _function(
     "cosh",
@@ -275,6 +349,8 @@ cosh = _function(
     lambda x: np.cosh(x),
     lambda out, x: sinh(x),
     beyond=lambda x: inf,
+    precise=lambda mp, x: mp.cosh(x),
+    special=((1e-9, 40.0, 710.0),),
 )
 tanh = _function(
     "tanh",
@@ -282,6 +358,8 @@ tanh = _function(
     math.tanh,
     lambda x: np.tanh(x),
     lambda out, x: sech(x) ** 2.0,
+    precise=lambda mp, x: mp.tanh(x),
+    special=((1e-9, 20.0, -400.0, 1e160),),
 )
 
 
@@ -301,6 +379,8 @@ sech = _function(
     _sech,
     _sech_of_array,
     lambda out, x: -(out * tanh(x)),
+    precise=lambda mp, x: mp.sech(x),
+    special=((1e-9, 20.0, -400.0, 1e160),),
 )
 asinh = _function(
     "asinh",
@@ -308,6 +388,8 @@ asinh = _function(
     math.asinh,
     lambda x: np.arcsinh(x),
     lambda out, x: 1.0 / hypot(1.0, x),
+    precise=lambda mp, x: mp.asinh(x),
+    special=((1e-9, 1e8, 1e160, -1e300),),
 )
 acosh = _function(
     "acosh",
@@ -318,6 +400,8 @@ acosh = _function(
     domain="x > 1; at 1 the derivative is inf",
     sample=((1.1, 10),),
     example="acosh(1.5)",
+    precise=lambda mp, x: mp.acosh(x),
+    special=((1 + 2.0**-40, 1e8, 1e160),),
 )
 atanh = _function(
     "atanh",
@@ -328,6 +412,8 @@ atanh = _function(
     beyond=lambda x: copysign(inf, x) if x in (-1, 1) else nan,
     domain="-1 < x < 1",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.atanh(x),
+    special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
 )
 
 # ── steps and kinks ───────────────────────────────────────────────────────────────────
@@ -339,6 +425,7 @@ def _step(
     scalar: Callable[[float], int],
     array: Callable[..., Any],
     kink: Callable[[Any], Any],
+    precise: Callable[..., Any],
 ) -> Primitive:
     def compute(x: Any) -> Any:
         # An infinity has no integer beside it: Python raises, IEEE 754 returns it.
@@ -354,19 +441,35 @@ def _step(
         0.0,
         exact=True,
         kink=kink,
+        precise=precise,
         convention="0 at the steps, as between them",
         example=f"{name}(2.7)",
     )
 
 
-floor = _step("floor", "rounds down", math.floor, lambda x: np.floor(x), kink=lambda x: x % 1 == 0)
-ceil = _step("ceil", "rounds up", math.ceil, lambda x: np.ceil(x), kink=lambda x: x % 1 == 0)
+floor = _step(
+    "floor",
+    "rounds down",
+    math.floor,
+    lambda x: np.floor(x),
+    kink=lambda x: x % 1 == 0,
+    precise=lambda mp, x: mp.floor(x),
+)
+ceil = _step(
+    "ceil",
+    "rounds up",
+    math.ceil,
+    lambda x: np.ceil(x),
+    kink=lambda x: x % 1 == 0,
+    precise=lambda mp, x: mp.ceil(x),
+)
 round_ = _step(
     "round",
     "rounds to the nearest integer, halves to the even one",
     builtins.round,
     lambda x: np.round(x),
     kink=lambda x: x % 1 == 0.5,
+    precise=lambda mp, x: mp.nint(x),
 )
 trunc = _step(
     "trunc",
@@ -374,6 +477,7 @@ trunc = _step(
     math.trunc,
     lambda x: np.trunc(x),
     kink=lambda x: (x % 1 == 0) & (x != 0),
+    precise=lambda mp, x: mp.sign(x) * mp.floor(builtins.abs(x)),
 )
 
 
@@ -393,6 +497,7 @@ sign = _function(
     kink=lambda x: x == 0,
     convention="0 at 0",
     sample=((0.1, 5),),
+    precise=lambda mp, x: mp.sign(x),
 )
 abs_ = _function(
     "abs",
@@ -405,6 +510,8 @@ abs_ = _function(
     convention="0 at 0, the least of its subgradients",
     sample=((0.1, 5),),
     example="abs(-3)",
+    precise=lambda mp, x: builtins.abs(x),
+    special=((1e-300, -1e300),),
 )
 
 
@@ -420,8 +527,10 @@ def _choice(
         lambda out, a, b: where(equal(a, b), 0.5, where(first(a, b), 0.0, 1.0)),
         operands=("a", "b"),
         exact=True,
+        chooses=True,
         kink=lambda a, b: a == b,
         convention="one half to each of two that tie",
+        precise=lambda mp, a, b: pick(a, b),
         sample=((-5, 5), (-5, 5)),
         example=f"{name}(1, 2)",
     )
@@ -449,7 +558,9 @@ def _share(a: Any, b: Any) -> Any:
 
 
 def _clamp(x: Any, lo: Any, hi: Any) -> Any:
-    return x if x != x else builtins.min(builtins.max(x, lo), hi)
+    if x != x or lo != lo or hi != hi:
+        return x + lo + hi
+    return builtins.min(builtins.max(x, lo), hi)
 
 
 clamp = _function(
@@ -463,10 +574,13 @@ clamp = _function(
     operands=("x", "min", "max"),
     defaults={"min": -inf, "max": inf},
     exact=True,
+    chooses=True,
     kink=lambda x, lo, hi: (lo <= hi) & ((x == lo) | (x == hi)) | (lo == hi) & (x <= lo),
     convention="one half to each of two that tie, as minimum(maximum(x, min), max)",
     sample=((-5, 5), (-1, -0.5), (0.5, 1)),
     example="clamp([-2, 0.5, 2], -1, 1)",
+    precise=lambda mp, x, low, high: builtins.min(builtins.max(x, low), high),
+    special=((-0.75, 0.75, 1e300), (-0.75,), (0.75,)),
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────
@@ -501,13 +615,16 @@ def _sigmoid_of_array(x: Any) -> Any:
 relu = _function(
     "relu",
     "x where it is positive, else 0",
-    lambda x: x if x > 0 or x != x else x * 0,
+    lambda x: x if x > 0 or x != x else type(x)(0),
     lambda x: np.maximum(x, 0),
     lambda out, x: where(x > 0.0, 1.0, 0.0),
     exact=True,
+    chooses=True,
     kink=lambda x: x == 0,
     convention="0 at 0",
     sample=((0.1, 5),),
+    precise=lambda mp, x: builtins.max(x, mp.mpf(0)),
+    special=((1e-300, -1e300),),
 )
 leaky_relu = _function(
     "leaky_relu",
@@ -522,6 +639,8 @@ leaky_relu = _function(
     convention="the slope at 0",
     sample=((-5, -0.1), (0.01, 0.3)),
     example="leaky_relu(-2)",
+    precise=lambda mp, x, slope: x if x > 0 else slope * x,
+    special=((1e-300, -1e300), (0.5,)),
 )
 elu = _function(
     "elu",
@@ -536,6 +655,8 @@ elu = _function(
     convention="the scale at 0",
     sample=((-5, -0.1), (0.5, 2)),
     example="elu(-2)",
+    precise=lambda mp, x, scale: x if x > 0 else scale * mp.expm1(x),
+    special=((1e-9, -1e-9, -40.0, -800.0, 1e300), (0.5,)),
 )
 sigmoid = _function(
     "sigmoid",
@@ -544,6 +665,8 @@ sigmoid = _function(
     _sigmoid_of_array,
     # out·(1 - out) is 0 for large x, and its own derivative is noise for small x.
     lambda out, x: 0.25 * sech(0.5 * x) ** 2.0,
+    precise=high_precision.sigmoid,
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 logsigmoid = _function(
     "logsigmoid",
@@ -551,6 +674,8 @@ logsigmoid = _function(
     lambda x: -_logaddexp(0.0, -x),
     lambda x: -_softplus_of_array(-x),
     lambda out, x: sigmoid(-x),
+    precise=lambda mp, x: -high_precision.softplus(mp, -x),
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 softplus = _function(
     "softplus",
@@ -558,6 +683,8 @@ softplus = _function(
     lambda x: _logaddexp(0.0, x),
     lambda x: _softplus_of_array(x),
     lambda out, x: sigmoid(x),
+    precise=high_precision.softplus,
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )
 silu = _function(
     "silu",
@@ -565,4 +692,6 @@ silu = _function(
     lambda x: x * _sigmoid(x),
     lambda x: x * _sigmoid_of_array(x),
     lambda out, x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    precise=lambda mp, x: x * high_precision.sigmoid(mp, x),
+    special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, is_numeric, shape_of
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axis_of, reserve_shape, whole
 from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
+from autodiff_cli.records import record
 
 
-@dataclass(slots=True)
+@record
 class Scatter:
     """A cotangent that is zero but at `key`: the sweep adds it in place."""
 
@@ -141,6 +142,7 @@ index = Primitive(
     vjps=(lambda g, out, x, key: Scatter(g, key),),
     doc="x[key]",
     example="[5, 6, 7][1:]",
+    precise=lambda mp, x, key: x[key],
 )
 scatter = Primitive(
     name="scatter",
@@ -152,6 +154,7 @@ scatter = Primitive(
     vjps=(lambda g, out, x, key, shape: index(g, key),),
     doc="zeros of a shape, with x added at key",
     example="",
+    precise=high_precision.scatter,
 )
 
 
@@ -193,6 +196,7 @@ setindex: Primitive = Primitive(
     ),
     doc="x with value at key",
     example="x = [1, 2, 3]; x[1] = 9; x",
+    precise=high_precision.with_element,
 )
 
 

@@ -48,6 +48,7 @@ stack = Primitive(
     vjps=_one_slice,
     doc="arrays of one shape as the slices of a new axis; `[a, b]` is stack(a, b)",
     example="stack([1, 2], [3, 4])",
+    precise=lambda mp, *args: np.stack([np.asarray(x, object) for x in args[:-1]], int(args[-1])),
 )
 
 
@@ -85,6 +86,7 @@ concat = Primitive(
     vjps=_one_part,
     doc="arrays joined along an axis that they have",
     example="concat([1, 2], [3])",
+    precise=lambda mp, *args: np.concatenate(args[:-1], int(args[-1])),
 )
 
 

@@ -13,6 +13,7 @@ from autodiff_cli.engine.primitives.indexing import index, scatter
 from autodiff_cli.engine.primitives.matrices import per_matrix, square, where_finite
 from autodiff_cli.engine.primitives.products import swap
 from autodiff_cli.engine.primitives.reductions import sum_
+from autodiff_cli.engine.primitives.running import others as others_of
 from autodiff_cli.engine.primitives.shapes import reshape
 from autodiff_cli.errors import DomainError, ShapeError
 
@@ -112,7 +113,7 @@ def _cofactor(x: Any) -> Any:
     """
     x = square("cofactor", x)
     det = np.linalg.det(x)
-    usable = (det != 0) & np.isfinite(det)
+    usable = (np.abs(det) >= np.finfo(x.dtype).tiny) & np.isfinite(det)
     eye = np.eye(x.shape[-1])
     inverse = np.linalg.inv(np.where(usable[..., None, None], x, eye))
     out = det[..., None, None] * np.swapaxes(inverse, -1, -2)
@@ -123,7 +124,7 @@ def _cofactor(x: Any) -> Any:
 def _by_singular_values(x: Any) -> Any:
     def compute(x: Any) -> Any:
         u, s, vt = np.linalg.svd(x)
-        others = np.where(np.eye(x.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(-1)
+        others = others_of(s, -1)
         sign = np.linalg.det(u) * np.linalg.det(vt)
         return sign[..., None, None] * ((u * others[..., None, :]) @ vt)
 

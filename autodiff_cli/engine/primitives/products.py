@@ -133,6 +133,7 @@ matmul = Primitive(
     vjps=(_for_left, _for_right),
     doc="the matrix product a @ b, of vectors too, and of stacks of matrices",
     example="[[1, 2], [3, 4]] @ [5, 6]",
+    precise=lambda mp, a, b: np.matmul(a, b),
 )
 
 
@@ -155,6 +156,7 @@ dot = Primitive(
     vjps=(lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
     doc="the inner product Σ aᵢ bᵢ of two vectors",
     example="dot([1, 2], [3, 4])",
+    precise=lambda mp, a, b: np.dot(a, b),
 )
 
 
@@ -175,6 +177,7 @@ outer = Primitive(
     ),
     doc="the matrix aᵢ bⱼ of all products; what is no vector is flattened",
     example="outer([1, 2], [3, 4, 5])",
+    precise=lambda mp, a, b: np.outer(a, b),
 )
 
 

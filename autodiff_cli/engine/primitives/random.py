@@ -1,36 +1,20 @@
-"""Random numbers: constants of the run, drawn from a generator that `--seed` starts."""
+"""Random numbers: constants of the run, drawn from its generator, which `--seed` starts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive
 from autodiff_cli.engine.primitives.arguments import shape_argument, whole
+from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-_generator: Any = None
-
-
-def seed(value: int | Sequence[int] | None) -> None:
-    """Starts the generator anew, from entropy where `value` is None. NumPy is not loaded yet."""
-    global _generator
-    _generator = lambda: np.random.default_rng(value)  # noqa: E731
+    from collections.abc import Callable
 
 
 def _draw(method: str, *args: Any) -> Any:
-    global _generator
-    if callable(_generator):
-        _generator = _generator()
-    return getattr(_generator, method)(*args)
-
-
-def permutation(n: int) -> Any:
-    """The indices 0 … n - 1 in an order drawn at random, each order as likely as any."""
-    return _draw("permutation", n)
+    return CURRENT.get().randomness.draw(method, *args)
 
 
 def _random(

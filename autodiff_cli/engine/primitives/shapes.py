@@ -7,6 +7,7 @@ from typing import Any
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, shape_of
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, reserve_shape, whole_numbers
 from autodiff_cli.errors import ShapeError, TypeMismatch
 
@@ -39,6 +40,7 @@ reshape: Primitive = Primitive(
     vjps=(lambda g, out, x, shape: reshape(g, _shape(x)),),
     doc="the same elements in another shape; one size may be -1",
     example="reshape(range(6), [2, 3])",
+    precise=lambda mp, x, shape: np.reshape(np.asarray(x, object), high_precision.sizes(shape)),
 )
 flatten = Primitive(
     name="flatten",
@@ -49,6 +51,7 @@ flatten = Primitive(
     vjps=(lambda g, out, x: reshape(g, _shape(x)),),
     doc="all elements on one axis",
     example="flatten([[1, 2], [3, 4]])",
+    precise=lambda mp, x: np.ravel(np.asarray(x, object)),
 )
 
 
@@ -70,6 +73,7 @@ broadcast_to = Primitive(
     vjps=(lambda g, out, x, shape: g,),
     doc="x repeated to a shape",
     example="",
+    precise=lambda mp, x, shape: np.broadcast_to(np.asarray(x, object), shape),
 )
 
 
@@ -97,6 +101,9 @@ transpose: Primitive = Primitive(
     ),
     doc="the axes in reverse order, or in the order given; x.T is transpose(x)",
     example="transpose([[1, 2], [3, 4]])",
+    precise=lambda mp, x, axes: np.transpose(
+        x, None if axes is None else high_precision.sizes(axes)
+    ),
 )
 flip: Primitive = Primitive(
     name="flip",
@@ -108,6 +115,7 @@ flip: Primitive = Primitive(
     vjps=(lambda g, out, x, axis: flip(g, axis),),
     doc="the elements in reverse order, along an axis or along all",
     example="flip([1, 2, 3])",
+    precise=lambda mp, x, axis: np.flip(x, high_precision.whole_axis(axis)),
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np, special
 from autodiff_cli.engine.primitive import Primitive
+from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
 from autodiff_cli.engine.primitives.logic import equal, where
 
@@ -106,6 +107,7 @@ expmsq = _special(
     lambda x: _exp_of_square(x, -1.0),
     _in_double(lambda x: _exp_of_squares(x, -1.0)),
     lambda out, x: -2.0 * x * out,
+    precise=lambda mp, x: mp.exp(-x * x),
 )
 erf = _special(
     "erf",
@@ -113,6 +115,9 @@ erf = _special(
     math.erf,
     lambda x: special.erf(x),
     lambda out, x: TWO_OVER_ROOT_PI * expmsq(x),
+    precise=lambda mp, x: (
+        mp.erf(x) if abs(x) < 1 else mp.sign(x) * (1 - high_precision.erfc(mp, abs(x)))
+    ),
 )
 
 
@@ -130,6 +135,7 @@ erfc = _special(
     math.erfc,
     _in_double(_erfc),
     lambda out, x: -TWO_OVER_ROOT_PI * expmsq(x),
+    precise=high_precision.erfc,
 )
 erfinv = _special(
     "erfinv",
@@ -139,6 +145,7 @@ erfinv = _special(
     lambda out, x: HALF_ROOT_PI / expmsq(out),
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
+    precise=lambda mp, x: mp.erfinv(x),
 )
 normal_pdf = _special(
     "normal_pdf",
@@ -146,6 +153,7 @@ normal_pdf = _special(
     lambda x: DENSITY_AT_0 * _exp_of_square(x, -0.5),
     _in_double(lambda x: DENSITY_AT_0 * _exp_of_squares(x, -0.5)),
     lambda out, x: -(x * out),
+    precise=lambda mp, x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
 )
 
 
@@ -182,6 +190,7 @@ normal_cdf = _special(
     _normal_cdf,
     _in_double(_normal_cdfs),
     lambda out, x: normal_pdf(x),
+    precise=lambda mp, x: high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
 )
 gelu = _special(
     "gelu",
@@ -189,6 +198,7 @@ gelu = _special(
     lambda x: x * _normal_cdf(x),
     _in_double(lambda x: x * _normal_cdfs(x)),
     lambda out, x: normal_cdf(x) + x * normal_pdf(x),
+    precise=lambda mp, x: x * high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
 )
 
 # ── the gamma function and its relatives ──────────────────────────────────────────────
@@ -303,6 +313,7 @@ lgamma = _special(
     beyond=lambda x: inf,
     domain=NOT_AT_POLES,
     sample=((0.2, 10),),
+    precise=high_precision.lgamma,
 )
 digamma = _special(
     "digamma",
@@ -312,6 +323,7 @@ digamma = _special(
     lambda out, x: polygamma(1.0, x),
     domain=NOT_AT_POLES,
     sample=((0.2, 10),),
+    precise=lambda mp, x: high_precision.polygamma(mp, 0, x),
 )
 
 
@@ -344,6 +356,7 @@ polygamma = _special(
     domain=f"{NOT_AT_POLES}; n = 0, 1, 2, …",
     example="polygamma(1, 0.5)",
     sample=(range(1, 4), (0.2, 10)),
+    precise=high_precision.polygamma,
 )
 
 LANCZOS_G = 6.024680040776729583740234375
@@ -419,6 +432,7 @@ beta = _special(
     domain="a > 0 and b > 0",
     example="beta(2, 3)",
     sample=((0.2, 10), (0.2, 10)),
+    precise=high_precision.beta,
 )
 
 TAYLOR_RATIO = 0.1
@@ -464,6 +478,9 @@ polygamma_step = _special(
     domain="a > 0 and a + b > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
+    precise=lambda mp, n, a, b: (
+        high_precision.polygamma(mp, n, a + b) - high_precision.polygamma(mp, n, a)
+    ),
 )
 
 
@@ -510,6 +527,7 @@ gamma_pdf_by_a = _special(
     domain="a > 0 and x > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
+    precise=lambda mp, n, a, x: mp.diff(lambda t: high_precision.gamma_pdf(mp, t, x), a, int(n)),
 )
 
 NODES = 281
@@ -566,6 +584,7 @@ gammainc_by_a = _special(
     domain="a > 0 and x > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
+    precise=lambda mp, n, a, x: mp.diff(lambda t: high_precision.gammainc(mp, t, x), a, int(n)),
 )
 gammainc = _special(
     "gammainc",
@@ -578,6 +597,7 @@ gammainc = _special(
     domain="a > 0 and x > 0",
     example="gammainc(2, 0.5)",
     sample=((0.2, 10), (0.2, 10)),
+    precise=high_precision.gammainc,
 )
 
 # ── others ────────────────────────────────────────────────────────────────────────────
@@ -610,6 +630,7 @@ sinc = _special(
     _sinc,
     _in_double(_sincs),
     lambda out, x: sinc_derivative(1.0, x),
+    precise=lambda mp, x: high_precision.sinc_derivative(mp, 0, x),
 )
 
 
@@ -644,6 +665,7 @@ sinc_derivative = _special(
     domain="all reals; n = 0, 1, 2, …",
     example="",
     sample=(range(4), (-5, 5)),
+    precise=high_precision.sinc_derivative,
 )
 
 
@@ -663,4 +685,5 @@ xlogy = _special(
     domain="y > 0, or x = 0",
     example="xlogy(0, 0)",
     sample=((-5, 5), (0.1, 10)),
+    precise=lambda mp, x, y: x * mp.log(y) if x else mp.mpf(0),
 )

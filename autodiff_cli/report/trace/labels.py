@@ -18,8 +18,8 @@ from autodiff_cli.report.numbers import number_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from autodiff_cli.interpreter.run import Outcome
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.interpreter import Outcome
 
 LETTERS = ("v", "n", "w", "t", "node")
 """The first that begins no numbered name of the program is that of nodes without a name.

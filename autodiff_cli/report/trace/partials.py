@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.formulas import at_point, formula
 from autodiff_cli.engine.graph import Node, Scalar, value_of
 from autodiff_cli.engine.primitive import shape_of
-from autodiff_cli.engine.rules import cotangent, fit, rule_arguments
+from autodiff_cli.engine.rules import cotangents, fit, rule_arguments
 from autodiff_cli.engine.sweeps import dense, ones_of
 from autodiff_cli.engine.symbols import Symbol
 from autodiff_cli.report.trace.labels import MACRON, barred, operand_count
@@ -91,7 +91,7 @@ def _value(node: Node, position: int, operand: Node, args: list[Any]) -> Any:
     shape = shape_of(operand.value)
     if primitive.kind == "structural" and shape_of(node.value):
         return None
-    part = cotangent(primitive, position, ones_of(node), node.value, args)
+    (part,) = cotangents(primitive, [position], ones_of(node), node.value, args)
     if part is None:
         part = 0.0
     if primitive.kind != "elementwise":

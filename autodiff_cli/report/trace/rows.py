@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.labels import operand_count
 from autodiff_cli.report.trace.partials import partials
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from autodiff_cli.explain.tracing import Pass, Trace
+    from autodiff_cli.interpreter.journal import Cleared, Group
     from autodiff_cli.language.source import Span
     from autodiff_cli.report.trace.labels import Labels
     from autodiff_cli.report.trace.partials import Partial
-    from autodiff_cli.runtime.journal import Cleared, Group
-    from autodiff_cli.runtime.tracing import Pass, Trace
 
 
 class Shown(Protocol):

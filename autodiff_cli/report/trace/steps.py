@@ -19,12 +19,12 @@ from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_o
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.partials import Partial
     from autodiff_cli.report.trace.passes import ReversePass, Sum
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 INDENT = 2

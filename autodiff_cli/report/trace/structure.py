@@ -11,8 +11,8 @@ from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from autodiff_cli.interpreter.journal import Group
     from autodiff_cli.report.trace.rows import Row, Shown
-    from autodiff_cli.runtime.journal import Group
 
 EVERYTHING = 1_000_000
 """More levels than any program opens."""

@@ -15,11 +15,11 @@ from autodiff_cli.report.trace.wrapping import folded, painted, width_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.rows import ManyRow
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 LINE = 4

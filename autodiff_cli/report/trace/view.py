@@ -13,16 +13,16 @@ import numpy as np
 
 from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.errors import UsageError, did_you_mean
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.labels import Labels
 from autodiff_cli.report.trace.rows import ManyRow, NodeRow
 from autodiff_cli.report.trace.structure import EVERYTHING, ROWS, deepest, rows
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass, Trace
     from autodiff_cli.report.trace.rows import Row
-    from autodiff_cli.runtime.tracing import Pass, Trace
 
 
 @dataclass(slots=True)

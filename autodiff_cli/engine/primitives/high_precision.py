@@ -1,0 +1,224 @@
+"""How entries are computed with many digits, where that takes more than a line.
+
+`mp` is a context of mpmath. Elementwise functions take its numbers; the others take NumPy's
+arrays of them. Nothing here is used by the rules, nor the rules here: it is their referee.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.primitives.arguments import axes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OUTSIDE = "outside of the domain"
+
+# ── numbers ───────────────────────────────────────────────────────────────────────────
+
+
+def power(mp: Any, a: Any, b: Any) -> Any:
+    return a ** int(b) if mp.isint(b) and abs(b) < 2**53 else mp.power(a, b)
+
+
+def sigmoid(mp: Any, x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def softplus(mp: Any, x: Any) -> Any:
+    return mp.log1p(mp.exp(-abs(x))) + max(x, 0)
+
+
+def erfc(mp: Any, x: Any) -> Any:
+    # mpmath fails to see at once that the tails are flat.
+    return mp.erfc(x) if abs(x) < 1000 else 1 - mp.sign(x)
+
+
+def lgamma(mp: Any, x: Any) -> Any:
+    # Beside the pole at 0 mpmath takes its time.
+    return mp.re(mp.loggamma(x)) if abs(x) > 1e-3 else mp.loggamma(x + 1) - mp.log(abs(x))
+
+
+def polygamma(mp: Any, n: Any, x: Any) -> Any:
+    n = int(n)
+    if abs(x) > 1e-3:
+        return mp.psi(n, x)
+    return mp.psi(n, x + 1) - (-1) ** n * mp.factorial(n) / x ** (n + 1)
+
+
+def beta(mp: Any, a: Any, b: Any) -> Any:
+    if min(a, b) <= 0:
+        raise ValueError(OUTSIDE)
+    return mp.exp(lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b))
+
+
+def gammainc(mp: Any, a: Any, x: Any) -> Any:
+    if a <= 0 or x < 0:
+        raise ValueError(OUTSIDE)
+    return mp.gammainc(a, 0, x, regularized=True)
+
+
+def gamma_pdf(mp: Any, a: Any, x: Any) -> Any:
+    if a <= 0 or x <= 0:
+        raise ValueError(OUTSIDE)
+    return mp.exp((a - 1) * mp.log(x) - x - lgamma(mp, a))
+
+
+def sinc_derivative(mp: Any, n: Any, x: Any) -> Any:
+    """By parts, of ∫₀¹ sⁿ cos(πxs + nπ/2) ds, with more digits for what cancels."""
+    n, z = int(n), mp.pi * x
+    if not x:
+        return mp.cospi(mp.mpf(n) / 2) * mp.pi**n / (n + 1)
+    lost = (n + 1) * max(0, -int(mp.log10(abs(z))))
+    with mp.workdps(mp.dps + lost + 10):
+        z = mp.pi * x
+        value = mp.sin(z) / z
+        for k in range(1, n + 1):
+            value = (mp.sin(z + k * mp.pi / 2) - k * value) / z
+        return mp.pi**n * value
+
+
+# ── arrays ────────────────────────────────────────────────────────────────────────────
+
+
+def on_elements(function: Callable[..., Any], operands: int = 1) -> Callable[..., Any]:
+    """A function of numbers as one of arrays of them."""
+    universal = np.frompyfunc(function, operands, 1)
+    return lambda *args: universal(*args)
+
+
+def axes(x: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
+    return {"axis": axes_of(axis, x.shape), "keepdims": bool(keepdims)}
+
+
+def whole_axis(axis: Any) -> Any:
+    return None if axis is None else int(axis)
+
+
+def sizes(shape: Any) -> tuple[int, ...]:
+    return tuple(int(size) for size in np.atleast_1d(shape))
+
+
+def norm(mp: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    return on_elements(mp.sqrt)((x * x).sum(**axes(x, axis, keepdims)))
+
+
+def var(mp: Any, x: Any, ddof: Any, axis: Any, keepdims: Any) -> Any:
+    reduced = axes_of(axis, x.shape)
+    count = int(np.prod([x.shape[i] for i in reduced]))
+    deviation = x - x.mean(axis=reduced, keepdims=True)
+    return (deviation * deviation).sum(**axes(x, axis, keepdims)) / (count - ddof)
+
+
+def direction(mp: Any, x: Any, over: Any, axis: Any) -> Any:
+    return x / norm(mp, x, axis, True) * mp.sqrt(over)
+
+
+def softmax(mp: Any, x: Any, axis: Any) -> Any:
+    exps = on_elements(mp.exp)(x)
+    return exps / exps.sum(axis=axes_of(axis, x.shape), keepdims=True)
+
+
+def _on_slices(function: Callable[..., Any], axes: Any, *arrays: Any) -> Any:
+    """A function of lists of numbers that gives one, as one of arrays along axes."""
+    shape = np.shape(arrays[0])
+    reduced = axes_of(axes, shape)
+    out = np.empty(shape, dtype=object)
+    for place in np.ndindex(*(1 if i in reduced else size for i, size in enumerate(shape))):
+        key = tuple(slice(None) if i in reduced else one for i, one in enumerate(place))
+        part = out[key]
+        part[...] = np.reshape(
+            np.array(function(*(np.asarray(x, object)[key].ravel() for x in arrays)), object),
+            np.shape(part),
+        )
+    return out
+
+
+def _truncated(a: Any, b: Any) -> Any:
+    """The product of polynomials in εₛ with εₛ² = 0, by their coefficients at sets in bits."""
+    out = [a[0] * 0] * len(a)
+    for s, t in np.ndindex(len(a), len(b)):
+        if not s & t:
+            out[s | t] = out[s | t] + a[s] * b[t]
+    return out
+
+
+def _elements(x: Any, tangents: Any) -> Any:
+    """Every x with its tangents as a polynomial, and the polynomial 1."""
+    size = 2 ** len(tangents)
+    rows = [[0 * one] * size for one in x]
+    for i, row in enumerate(rows):
+        row[0] = x[i]
+        for s, tangent in enumerate(tangents):
+            row[2**s] = tangent[i]
+    return rows, [1, *[0] * (size - 1)]
+
+
+def others(mp: Any, x: Any, *rest: Any) -> Any:
+    def compute(x: Any, *tangents: Any) -> Any:
+        rows, one = _elements(x, tangents)
+        out = []
+        for i in range(len(rows)):
+            product = one
+            for row in rows[:i] + rows[i + 1 :]:
+                product = _truncated(product, row)
+            out.append(product[-1])
+        return out
+
+    return _on_slices(compute, rest[-1], x, *rest[:-1])
+
+
+def cumprod_tangent(mp: Any, x: Any, *rest: Any) -> Any:
+    def compute(x: Any, *tangents: Any) -> Any:
+        rows, product = _elements(x, tangents)
+        out = []
+        for row in rows:
+            product = _truncated(product, row)
+            out.append(product[-1])
+        return out
+
+    return _on_slices(compute, rest[-1], x, *rest[:-1])
+
+
+def cumprod_adjoint(mp: Any, x: Any, g: Any, *rest: Any) -> Any:
+    def compute(x: Any, g: Any, *tangents: Any) -> Any:
+        rows, one = _elements(x, tangents)
+        out = []
+        for i in range(len(rows)):
+            product, total = one, 0
+            for k, row in enumerate(rows):
+                product = product if k == i else _truncated(product, row)
+                total = total + (g[k] * product[-1] if k >= i else 0)
+            out.append(total)
+        return out
+
+    return _on_slices(compute, rest[-1], x, g, *rest[:-1])
+
+
+def quantile(mp: Any, x: Any, q: Any, axis: Any, keepdims: Any) -> Any:
+    reduced = axes_of(axis, np.shape(x))
+    kept = [i for i in range(np.ndim(x)) if i not in reduced]
+    moved = np.transpose(x, [*kept, *reduced])
+    rows = np.sort(moved.reshape(*moved.shape[: len(kept)], -1), axis=-1)
+    out = []
+    for level in np.ravel(np.asarray(q, object)):
+        position = level * (rows.shape[-1] - 1)
+        low = min(int(mp.floor(position)), max(rows.shape[-1] - 2, 0))
+        high = min(low + 1, rows.shape[-1] - 1)
+        out.append(rows[..., low] + (rows[..., high] - rows[..., low]) * (position - low))
+    shape = [1 if i in reduced else n for i, n in enumerate(np.shape(x)) if keepdims or i in kept]
+    return np.reshape(np.array(out, object), (*np.shape(q), *shape))
+
+
+def with_element(mp: Any, x: Any, value: Any, key: Any) -> Any:
+    out = np.array(x, dtype=object)
+    out[key] = value
+    return out
+
+
+def scatter(mp: Any, x: Any, key: Any, shape: Any) -> Any:
+    out = np.full(shape, mp.mpf(0), dtype=object)
+    np.add.at(out, key, x)
+    return out

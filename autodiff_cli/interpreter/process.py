@@ -1,0 +1,50 @@
+"""What of the process a run changes while it lasts: each way in has a way out."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from threading import Lock
+
+PYTHON_FRAMES = 10_000_000
+"""Closures call closures: Python's own limit would come long before --max-depth. Python to
+Python calls take no C stack (3.11 and later), so that the limit guards nothing here."""
+
+
+class deep_recursion:  # noqa: N801
+    """While one is open, in whichever thread, Python's own limit of recursion is out of the way."""
+
+    __slots__ = ()
+
+    _lock = Lock()
+    _open = 0
+    _before = 0
+
+    def __enter__(self) -> None:
+        kind = deep_recursion
+        with kind._lock:
+            if not kind._open:
+                kind._before = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(kind._before, PYTHON_FRAMES))
+            kind._open += 1
+
+    def __exit__(self, *_: object) -> None:
+        kind = deep_recursion
+        with kind._lock:
+            kind._open -= 1
+            if not kind._open:
+                sys.setrecursionlimit(kind._before)
+
+
+class no_garbage_collection:  # noqa: N801
+    """Nodes form no cycles, and looking for some doubles the time of recording them."""
+
+    __slots__ = ("_enabled",)
+
+    def __enter__(self) -> None:
+        self._enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._enabled:
+            gc.enable()
