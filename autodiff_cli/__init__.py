@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         TypeMismatch,
         UsageError,
     )
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.interpreter.machine import Limits, Settings
 
     AtKink = Literal["subgradient", "nan", "error"]
 
@@ -45,6 +47,9 @@ _HOMES = {
     "Program": "api.program",
     "AdiffWarning": "api.results",
     "Result": "api.results",
+    "Question": "explain.evaluation",
+    "Limits": "interpreter.machine",
+    "Settings": "interpreter.machine",
     "Trace": "api.traces",
     "Session": "api.session",
     "Reply": "api.session",
@@ -69,14 +74,17 @@ __all__ = [
     "DomainError",
     "Finding",
     "LimitError",
+    "Limits",
     "NonFiniteError",
     "Packed",
     "Program",
     "ProgramError",
+    "Question",
     "Reply",
     "Result",
     "RunError",
     "Session",
+    "Settings",
     "ShapeError",
     "Trace",
     "TypeMismatch",

@@ -8,12 +8,14 @@ else: what no name can reach any more is gone.
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.api.notebook import annotate
+from autodiff_cli.api.results import Result
 from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.primitive import plain
 from autodiff_cli.engine.surroundings import Randomness
-from autodiff_cli.errors import LimitError, UsageError, did_you_mean
+from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
 from autodiff_cli.explain.evaluation import Question, answer, asked
 from autodiff_cli.interpreter.machine import Machine, Settings
 from autodiff_cli.interpreter.program import load
@@ -23,12 +25,12 @@ from autodiff_cli.interpreter.values import NOTHING, RECORD, RUN, UNSET, Frame, 
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.errors import Finding
-    from autodiff_cli.explain.evaluation import Evaluation
     from autodiff_cli.interpreter.program import Program
 
 
@@ -36,18 +38,18 @@ FEW = 2_000
 """Nodes that are not worth looking through for what can be dropped."""
 
 
-@dataclass(slots=True)
+@record
 class Reply:
     """What a text of a session has given.
 
     Attributes:
         values: what its last statement is worth, by the names that it binds, or as `result`;
             empty where it is worth nothing. A function's is a function.
-        findings: what there is to tell of the derivatives that it took on its way.
+        warnings: what there is to tell of the derivatives that it took on its way.
     """
 
-    values: dict[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    values: dict[str, Any]
+    warnings: list[Finding]
 
 
 class Session:
@@ -57,10 +59,13 @@ class Session:
     other names, a node of its own: `x = 3`, `y = x^2`, and then the gradient of `y` by `x`. A
     whole number that is bound counts and indexes as before; one that a float does not hold
     exactly stays a whole number, and is not differentiated by.
+
+    `settings` are precision, seed, where `print` goes (to Python's own, if they are left out),
+    and limits, which each text has for itself.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings()
+        self._settings = settings or Settings(on_print=print)
         self._scope = Scope(None, None)
         self._frame: Frame = [None] * HEAD
         self._randomness = Randomness(self._settings.seed)
@@ -83,12 +88,9 @@ class Session:
             program = self._load(text)
             with self._machine() as machine:
                 return self._run(program, machine, change)
-        except MemoryError:
+        except BaseException as error:
             change.undo()
-            raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
-        except BaseException:
-            change.undo()
-            raise
+            raise _told(error) from None
 
     def define(self, name: str, value: Any) -> None:
         """Binds a name to a number or an array, as `name = …` does.
@@ -109,16 +111,16 @@ class Session:
                     value if boolean else machine.as_float(value, name)
                 )
                 self._mark(machine, [name], change)
-        except BaseException:
+        except BaseException as error:
             change.undo()
-            raise
+            raise _told(error) from None
 
     def evaluate(
         self,
         output: str,
         wrt: Sequence[str] | None = None,
         question: Question | None = None,
-    ) -> Evaluation:
+    ) -> Result:
         """The value and the derivatives of an expression, which changes nothing.
 
         Args:
@@ -141,7 +143,9 @@ class Session:
                 name = " ".join(output.split())
                 outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
                 (evaluation,) = answer(outcome, question)
-                return evaluation
+                return Result(evaluation)
+        except BaseException as error:
+            raise _told(error) from None
         finally:
             change.undo()
 
@@ -150,7 +154,7 @@ class Session:
         value = self._frame[self._scope.slots[name]]
         if value is UNSET:
             raise KeyError(name)
-        return value_of(value)
+        return plain(value_of(value))
 
     def __contains__(self, name: object) -> bool:
         return name in self._scope.slots and (
@@ -200,9 +204,9 @@ class Session:
         if isinstance(last, syntax.Assign):
             for target in last.targets:
                 name = assigned_name(target).name
-                values[name] = value_of(self._frame[self._scope.slots[name]])
+                values[name] = plain(value_of(self._frame[self._scope.slots[name]]))
         elif value is not NOTHING:
-            values["result"] = value_of(value)
+            values["result"] = plain(value_of(value))
         self._keep(machine)
         self._new += len(machine.graph.nodes)
         if self._new > max(FEW, self._kept):
@@ -391,6 +395,15 @@ class _Change:
             if total is not None:
                 session._accumulated[node] = total
         session._randomness.restore()
+
+
+def _told(error: BaseException) -> BaseException:
+    """An error as a session raises it."""
+    if isinstance(error, MemoryError):
+        return LimitError("there is no memory left", help="--max-memory sets a limit")
+    if isinstance(error, AdiffError):
+        annotate(error)
+    return error
 
 
 def _is_differentiable(value: Any) -> bool:

@@ -48,10 +48,13 @@ class quiet_numpy:  # noqa: N801
             self._state.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            _WAITING.reset(self._before)
         if self._state is not None:
             self._state.__exit__()
+        if self._before is not None:
+            _WAITING.reset(self._before)
+            around = _WAITING.get()
+            if around is not None and self._state is not None:
+                around.quieten()
 
 
 _WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)

@@ -121,7 +121,7 @@ def _pull_back(
     Returns what rounding took from contributions, for their operands.
     """
     remainders: list[tuple[Node, Any]] = []
-    sums = _Sums()
+    sums: _Sums | None = None
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
@@ -147,6 +147,7 @@ def _pull_back(
         if pull is not None and watch is None and type(node) is Scalar:
             pull(node, g)
             continue
+        sums = sums or _Sums()
         for operand, contribution in contributions(node, g, remainders):
             if watch is not None:
                 watch(node, g, operand, contribution)

@@ -277,7 +277,7 @@ def bound_targets(outcome: Outcome) -> dict[str, Node]:
 def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
     """Raises a `ShapeError` where an output is no single number."""
     shape = shape_of(value_of(output))
-    if all(size == 1 for size in shape):
+    if not shape or all(size == 1 for size in shape):
         return
     last = outcome.names.program.body.statements[-1].span
     what = "the result" if name == "result" else f"output `{name}`"

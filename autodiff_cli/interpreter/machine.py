@@ -308,27 +308,29 @@ class Machine(Surroundings):
 class Open:
     """While it is open, a run is that of its thread, and what a run needs is out of its way."""
 
-    __slots__ = ("_collection", "_numpy", "_recursion", "_run", "_token")
+    __slots__ = ("_collection", "_numpy", "_run", "_token")
+
+    _token: Token[Surroundings]
 
     def __init__(self, run: Machine) -> None:
         self._run = run
-        self._recursion = deep_recursion()
         self._collection = no_garbage_collection()
         self._numpy = quiet_numpy()
-        self._token: Token[Surroundings] | None = None
 
     def __enter__(self) -> None:
         self._token = CURRENT.set(self._run)
-        self._recursion.__enter__()
+        DEEP_RECURSION.__enter__()
         self._collection.__enter__()
         self._numpy.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        assert self._token is not None
         self._numpy.__exit__()
         self._collection.__exit__()
-        self._recursion.__exit__()
+        DEEP_RECURSION.__exit__()
         CURRENT.reset(self._token)
+
+
+DEEP_RECURSION = deep_recursion()
 
 
 def arity_error(

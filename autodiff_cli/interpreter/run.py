@@ -92,7 +92,7 @@ def run_in(
     """Runs a program in a machine that is new, and open; else as `run`."""
     names = program.names
     check_inputs(names, inputs)
-    by = tuple(floating_inputs(names, inputs) if wrt is None else wrt)
+    by = floating_inputs(names, inputs) if wrt is None else tuple(wrt)
     prepared = program.prepared(
         by, wrt is None, None if of is None else tuple(of), machine.graph.single, logged
     )
@@ -109,15 +109,17 @@ def run_in(
     machine.check_nodes()
     assert not isinstance(result, Returned)
     outputs = {output.name: _value(output, frame, result) for output in prepared.outputs}
-    targets = machine.targets
-    if wrt is None:
-        by = tuple([name for name in by if name in targets])
-    return Outcome(program, outputs, {name: targets.get(name) for name in by}, machine)
+    targets: dict[str, Node | None] = {}
+    for name in by:
+        node = machine.targets.get(name)
+        if node is not None or wrt is not None:
+            targets[name] = node
+    return Outcome(program, outputs, targets, machine)
 
 
-def floating_inputs(names: Names, inputs: Mapping[str, Any]) -> list[str]:
+def floating_inputs(names: Names, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """What is differentiated by where nobody says: all inputs but the booleans."""
-    return [name for name in names.inputs if not is_boolean(inputs.get(name))]
+    return tuple([name for name in names.inputs if not is_boolean(inputs.get(name))])
 
 
 def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
@@ -144,6 +146,8 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
 
 
 def check_inputs(names: Names, inputs: Mapping[str, Any]) -> None:
+    if inputs.keys() == names.inputs.keys():
+        return
     for name in inputs:
         if name not in names.inputs:
             raise unknown_input(names, name)

@@ -90,6 +90,8 @@ class BuiltInFunction:
 
 def is_boolean(value: Any) -> bool:
     """Whether a value is true or false, or an array of those: carried, and not differentiated."""
+    if type(value) is float:
+        return False
     return isinstance(value, bool) or getattr(value, "dtype", "") == "bool"
 
 

@@ -6,6 +6,7 @@ arrays of them. Nothing here is used by the rules, nor the rules here: it is the
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
@@ -42,10 +43,15 @@ def lgamma(mp: Any, x: Any) -> Any:
 
 
 def polygamma(mp: Any, n: Any, x: Any) -> Any:
+    """ψₙ, whose reflection has the period 1: below 0, far from it, mpmath adds up term by term."""
     n = int(n)
-    if abs(x) > 1e-3:
+    if abs(x) <= 1e-3:
+        return mp.psi(n, x + 1) - (-1) ** n * mp.factorial(n) / x ** (n + 1)
+    if x > -1000:
         return mp.psi(n, x)
-    return mp.psi(n, x + 1) - (-1) ** n * mp.factorial(n) / x ** (n + 1)
+    rest = x - mp.floor(x)
+    at_rest, opposite = polygamma(mp, n, rest), polygamma(mp, n, 1 - rest)
+    return at_rest - (-1) ** n * (opposite - mp.psi(n, 1 - x))
 
 
 def beta(mp: Any, a: Any, b: Any) -> Any:
@@ -54,16 +60,66 @@ def beta(mp: Any, a: Any, b: Any) -> Any:
     return mp.exp(lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b))
 
 
+def beta_derivative(mp: Any, n: Any, m: Any, a: Any, b: Any) -> Any:
+    """By the product rule from ∂B/∂a = B·(ψ(a) - ψ(a + b)), with more digits for what cancels."""
+    n, m = int(n), int(m)
+    if not n:
+        return beta_derivative(mp, m, n, b, a) if m else beta(mp, a, b)
+    with mp.workdps(mp.dps + (n + m + 1) * _decades(mp, min(a, b))):
+        return sum(
+            mp.binomial(n - 1, i)
+            * mp.binomial(m, j)
+            * ((0 if j else polygamma(mp, i, a)) - polygamma(mp, i + j, a + b))
+            * beta_derivative(mp, n - 1 - i, m - j, a, b)
+            for i, j in itertools.product(range(n), range(m + 1))
+        )
+
+
+def polygamma_step(mp: Any, n: Any, a: Any, b: Any) -> Any:
+    with mp.workdps(mp.dps + _decades(mp, b / a)):
+        return polygamma(mp, n, a + b) - polygamma(mp, n, a)
+
+
 def gammainc(mp: Any, a: Any, x: Any) -> Any:
+    """By Σ x^(a+k)·e^-x / Γ(a+k+1), or far out by the asymptotic series of the rest."""
     if a <= 0 or x < 0:
         raise ValueError(OUTSIDE)
-    return mp.gammainc(a, 0, x, regularized=True)
+    if not x:
+        return mp.mpf(0)
+    far = x > max(10_000, 2 * a)
+    first = mp.exp((a - far) * mp.log(x) - x - lgamma(mp, a + 1 - far))
+    # In whole numbers, where there may be a million terms.
+    bits = mp.prec + 30
+    one, a, x = 1 << bits, a.to_fixed(bits), x.to_fixed(bits)
+    term, total = one, one
+    while abs(term) > 1:
+        a += -one if far else one
+        term = term * a // x if far else term * x // a
+        total += term
+    total = first * mp.ldexp(total, -bits)
+    return 1 - total if far else total
 
 
-def gamma_pdf(mp: Any, a: Any, x: Any) -> Any:
+def gammainc_by_a(mp: Any, n: Any, a: Any, x: Any) -> Any:
+    return mp.diff(lambda s: gammainc(mp, a * (1 + s), x), 0, int(n)) / a ** int(n)
+
+
+def gamma_pdf_derivative(mp: Any, n: Any, m: Any, a: Any, x: Any) -> Any:
+    """By differences of Leibniz' sum for m derivatives of x^(a-1)·e^-x."""
+
+    def by_x(a: Any) -> Any:
+        terms = ((-1) ** k * mp.binomial(m, k) * mp.rgamma(a - m + k) * x**k for k in range(m + 1))
+        return mp.fsum(terms) * mp.exp((a - 1 - m) * mp.log(x) - x)
+
     if a <= 0 or x <= 0:
         raise ValueError(OUTSIDE)
-    return mp.exp((a - 1) * mp.log(x) - x - lgamma(mp, a))
+    n, m = int(n), int(m)
+    return mp.diff(lambda s: by_x(a * (1 + s)), 0, n) / a**n
+
+
+def _decades(mp: Any, x: Any) -> int:
+    """How far below 1 it is."""
+    return max(0, -int(mp.log10(abs(x)))) if x else 0
 
 
 def sinc_derivative(mp: Any, n: Any, x: Any) -> Any:
@@ -71,8 +127,7 @@ def sinc_derivative(mp: Any, n: Any, x: Any) -> Any:
     n, z = int(n), mp.pi * x
     if not x:
         return mp.cospi(mp.mpf(n) / 2) * mp.pi**n / (n + 1)
-    lost = (n + 1) * max(0, -int(mp.log10(abs(z))))
-    with mp.workdps(mp.dps + lost + 10):
+    with mp.workdps(mp.dps + (n + 1) * _decades(mp, z) + 10):
         z = mp.pi * x
         value = mp.sin(z) / z
         for k in range(1, n + 1):

@@ -13,7 +13,6 @@ from autodiff_cli.engine.primitives.indexing import index, scatter
 from autodiff_cli.engine.primitives.matrices import per_matrix, square, where_finite
 from autodiff_cli.engine.primitives.products import swap
 from autodiff_cli.engine.primitives.reductions import sum_
-from autodiff_cli.engine.primitives.running import others as others_of
 from autodiff_cli.engine.primitives.shapes import reshape
 from autodiff_cli.errors import DomainError, ShapeError
 
@@ -122,11 +121,15 @@ def _cofactor(x: Any) -> Any:
 
 
 def _by_singular_values(x: Any) -> Any:
+    """The same, of rows that are scaled by powers of two, so that no product leaves the range."""
+
     def compute(x: Any) -> Any:
-        u, s, vt = np.linalg.svd(x)
-        others = others_of(s, -1)
+        exponent = np.frexp(np.abs(x).max(axis=-1, keepdims=True))[1]
+        u, s, vt = np.linalg.svd(np.ldexp(x, -exponent))
+        others = np.where(np.eye(x.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(-1)
         sign = np.linalg.det(u) * np.linalg.det(vt)
-        return sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+        scaled = sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+        return np.ldexp(scaled, exponent.sum(axis=-2, keepdims=True) - exponent)
 
     return where_finite(compute, x)
 

@@ -12,7 +12,7 @@ from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of
 from autodiff_cli.engine.primitives.elementwise import exp
 from autodiff_cli.engine.primitives.logic import where
-from autodiff_cli.engine.primitives.projection import projected
+from autodiff_cli.engine.primitives.projection import deviation, projected
 from autodiff_cli.engine.primitives.reductions import along, reduction, share_of_ties
 
 NEARLY_ALL = 1 - 1e-4
@@ -97,7 +97,7 @@ def _softmax(x: Any, axes: tuple[int, ...]) -> Any:
 
 
 def _softmax_rule(g: Any, out: Any, x: Any, axis: Any) -> Any:
-    return out * projected(g, 1.0, out, value_of(out), axes_of(axis, shape_of(value_of(x))))
+    return out * deviation(g, out, axes_of(axis, shape_of(value_of(x))))
 
 
 softmax = along(
@@ -120,13 +120,11 @@ def _log_softmax(x: Any, axes: tuple[int, ...]) -> Any:
 
 
 def _log_softmax_vjp(g: Any, out: Any, x: Any, axis: Any) -> Any:
-    shares = exp(out)
-    return projected(g, shares, 1.0, value_of(shares), axes_of(axis, shape_of(value_of(x))))
+    return projected(g, exp(out), 1.0, axes_of(axis, shape_of(value_of(x))))
 
 
 def _log_softmax_jvp(t: Any, out: Any, x: Any, axis: Any) -> Any:
-    shares = exp(out)
-    return projected(t, 1.0, shares, value_of(shares), axes_of(axis, shape_of(value_of(x))))
+    return deviation(t, exp(out), axes_of(axis, shape_of(value_of(x))))
 
 
 log_softmax = along(

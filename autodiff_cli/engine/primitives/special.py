@@ -2,12 +2,14 @@
 
 Where the library loses digits (in tails, beside poles, where two large numbers cancel) the
 function is put together here from parts that do not. Families that are closed under
-differentiation (`polygamma`, `sinc_derivative`, …) count the derivative in a whole number n.
+differentiation (`polygamma`, `sinc_derivative`, …) count the derivatives in whole numbers n, m.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from functools import partial
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,8 @@ ROOT_HALF_REST = -4.833646656726457e-17
 DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 LOG_SMALLEST = -745.2
 """e to this power is 0."""
+FLAT_FROM = 40.0
+"""From here on e^(-x²/2) is 0."""
 
 
 def _special(
@@ -61,20 +65,21 @@ def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
         single = any(getattr(arg, "dtype", None) == np.float32 for arg in args)
         precision = np.result_type(np.float32 if single else np.float64, *args)
         arrays = np.broadcast_arrays(*(np.asarray(arg, np.float64) for arg in args))
-        return function(*arrays).astype(precision)
+        return function(*arrays).astype(precision, copy=False)
 
     return compute
 
 
-def _by_order(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(n, *arrays)` for an integer n ≥ 0, where n may be an array of them too."""
+def _by_order(function: Callable[..., Any], orders: int = 1) -> Callable[..., Any]:
+    """`function(n, …, *arrays)` for integers n ≥ 0, `orders` of them, which may be arrays too."""
 
-    def compute(n: Array, *arrays: Array) -> Array:
-        out = np.full(n.shape, nan)
-        for order in np.unique(n):
-            if order >= 0 and order == order // 1:
-                at = n == order
-                out[at] = function(int(order), *(array[at] for array in arrays))
+    def compute(*args: Array) -> Array:
+        counts, arrays = args[:orders], args[orders:]
+        out = np.full(args[0].shape, nan)
+        for given in itertools.product(*map(np.unique, counts)):
+            at = np.all([count == n for count, n in zip(counts, given, strict=True)], axis=0)
+            if at.any() and all(n >= 0 and n == n // 1 for n in given):
+                out[at] = function(*map(int, given), *(array[at] for array in arrays))
         return out
 
     return _in_double(compute)
@@ -95,10 +100,18 @@ def _exp_of_square(x: float, factor: float) -> float:
 
 
 def _exp_of_squares(x: Array, factor: float) -> Array:
-    x = np.clip(x, -40, 40)
+    x = np.clip(x, -FLAT_FROM, FLAT_FROM)
     high = np.round(x * 65536) / 65536
     power: Array = np.exp(factor * high * high) * np.exp(factor * (x - high) * (x + high))
     return power
+
+
+def _not_flat(x: Any) -> Any:
+    """x as a factor of e^-x²: 0 where that has long been 0, so that 0 remains 0 times it.
+
+    Else x·x would overflow before it met the 0, and ∞·0 is no number.
+    """
+    return where(x * x < FLAT_FROM * FLAT_FROM, x, 0.0)
 
 
 expmsq = _special(
@@ -106,7 +119,7 @@ expmsq = _special(
     "e^-x², exact in its tails",
     lambda x: _exp_of_square(x, -1.0),
     _in_double(lambda x: _exp_of_squares(x, -1.0)),
-    lambda out, x: -2.0 * x * out,
+    lambda out, x: -2.0 * _not_flat(x) * out,
     precise=lambda mp, x: mp.exp(-x * x),
 )
 erf = _special(
@@ -152,7 +165,7 @@ normal_pdf = _special(
     "the density e^(-x²/2) / √(2π) of the standard normal distribution",
     lambda x: DENSITY_AT_0 * _exp_of_square(x, -0.5),
     _in_double(lambda x: DENSITY_AT_0 * _exp_of_squares(x, -0.5)),
-    lambda out, x: -(x * out),
+    lambda out, x: -(_not_flat(x) * out),
     precise=lambda mp, x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
 )
 
@@ -166,7 +179,7 @@ def _product_error(a: float, b: float, product: float) -> float:
 
 
 def _normal_cdf(x: float) -> float:
-    if not -40 < x < -1:
+    if not -FLAT_FROM < x < -1:
         return 0.5 * math.erfc(-x * ROOT_HALF)
     # In the tail erfc multiplies the rounding error of x/√2 by x²: put right to first order.
     scaled = -x * ROOT_HALF
@@ -195,9 +208,9 @@ normal_cdf = _special(
 gelu = _special(
     "gelu",
     "x·Φ(x), with Φ the normal distribution",
-    lambda x: x * _normal_cdf(x),
-    _in_double(lambda x: x * _normal_cdfs(x)),
-    lambda out, x: normal_cdf(x) + x * normal_pdf(x),
+    lambda x: -0.0 if x < -FLAT_FROM else x * _normal_cdf(x),
+    _in_double(lambda x: np.maximum(x, -FLAT_FROM) * _normal_cdfs(x)),
+    lambda out, x: normal_cdf(x) + _not_flat(x) * normal_pdf(x),
     precise=lambda mp, x: x * high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
 )
 
@@ -255,19 +268,21 @@ def _lgamma_beside_2(z: Any) -> Any:
     return ONE_LESS_EULER * z + z * z * _polynomial(LGAMMA_AT_2, z)
 
 
-def _lgamma_rest(x: Any) -> Any:
-    """What Stirling's formula leaves of lgamma(x) - (x - ½)(log x - 1)."""
-    return HALF_LOG_TWO_PI - 0.5 + _polynomial(STIRLING, 1 / (x * x)) / x
+def _stirling(x: Any) -> Any:
+    """What Stirling's formula √(2π)·x^(x-½)·e^-x leaves of lgamma(x)."""
+    return _polynomial(STIRLING, 1 / (x * x)) / x
 
 
 def _lgamma(x: float) -> Any:
     """SciPy's and Python's own lose digits where the result is small, from 0.5 to 3."""
-    if not 0 < x < inf:
+    if not -inf < x < inf:
         return float(special.gammaln(x))
     if x >= STIRLING_FROM:
-        return (x - 0.5) * (math.log(x) - 1) + _lgamma_rest(x)
+        return (x - 0.5) * (math.log(x) - 1) + (HALF_LOG_TWO_PI - 0.5 + _stirling(x))
+    if x <= -0.5:
+        return -math.log(abs(x * _sinc(x) * x)) - _lgamma(-x)
     if x < 0.5:
-        return _lgamma_beside_2(x) - math.log1p(x) - math.log(x)
+        return _lgamma_beside_2(x) - math.log1p(x) - math.log(abs(x))
     if x < 1.4:
         return _lgamma_beside_2(x - 1) - math.log1p(x - 1)
     product = 1.0
@@ -288,19 +303,22 @@ def _lgammas_of_positive(x: Array) -> Array:
     return np.select(
         [x < 0.5, x < 1.4, x < STIRLING_FROM],
         [
-            _lgamma_beside_2(tiny) - np.log1p(tiny) - np.log(tiny),
+            _lgamma_beside_2(tiny) - np.log1p(tiny) - np.log(np.abs(tiny)),
             _lgamma_beside_2(small) - np.log1p(small),
             _lgamma_beside_2(shifted - 2) + np.log(product),
         ],
-        (large - 0.5) * (np.log(large) - 1) + _lgamma_rest(large),
+        (large - 0.5) * (np.log(large) - 1) + (HALF_LOG_TWO_PI - 0.5 + _stirling(large)),
     )
 
 
 def _lgammas(x: Array) -> Array:
-    inside = (x > 0) & (x < inf)
     out = np.empty(x.shape)
-    out[inside] = _lgammas_of_positive(x[inside])
-    out[~inside] = special.gammaln(x[~inside])
+    left, right = x <= -0.5, x > -0.5
+    out[right] = _lgammas_of_positive(x[right])
+    y = x[left]
+    out[left] = -np.log(np.abs(y * _sincs(y) * y)) - _lgammas_of_positive(-y)
+    ends = ~np.isfinite(x)
+    out[ends] = special.gammaln(x[ends])
     return out
 
 
@@ -315,36 +333,44 @@ lgamma = _special(
     sample=((0.2, 10),),
     precise=high_precision.lgamma,
 )
-digamma = _special(
-    "digamma",
-    "the derivative of lgamma",
-    None,
-    lambda x: special.digamma(x),
-    lambda out, x: polygamma(1.0, x),
-    domain=NOT_AT_POLES,
-    sample=((0.2, 10),),
-    precise=lambda mp, x: high_precision.polygamma(mp, 0, x),
-)
 
 
 def _polygamma(n: int, x: Array) -> Array:
-    if n == 0:
-        digamma_: Array = special.digamma(x)
-        return digamma_
-    # The zeta function is that of positive numbers; below 0 it is reflected.
+    # What the library has is good for positive numbers; below 0 it is reflected.
     y = np.where(x < 0, 1 - x, x)
-    factor = math.gamma(n + 1) if n <= LARGEST_FACTORIAL else inf
-    right = (factor if n % 2 else -factor) * special.zeta(float(n + 1), y)
+    if n == 0:
+        right: Array = special.digamma(y)
+    else:
+        factor = math.gamma(n + 1) if n <= LARGEST_FACTORIAL else inf
+        right = (factor if n % 2 else -factor) * special.zeta(float(n + 1), y)
     if n > LARGEST_FACTORIAL or not (x < 0).any():
         return np.where(x < 0, nan, right)
     sine, cosine = _sine_and_cosine_of_pi(x)
     cotangent = np.polynomial.Polynomial([0.0, 1.0])
     for _ in range(n):
         cotangent = -np.polynomial.Polynomial([1.0, 0.0, 1.0]) * cotangent.deriv()
-    left: Array = (-right if n % 2 else right) - math.pi ** (n + 1) * cotangent(cosine / sine)
+    left = (-right if n % 2 else right) - math.pi ** (n + 1) * cotangent(cosine / sine)
+    left = np.where(sine == 0, inf if n % 2 else nan, left)
     return np.where(x < 0, left, right)
 
 
+_digammas_below_0 = _in_double(lambda x: _polygamma(0, x))
+
+
+def _digamma(x: Any) -> Any:
+    return _digammas_below_0(x) if np.less(x, 0).any() else special.digamma(x)
+
+
+digamma = _special(
+    "digamma",
+    "the derivative of lgamma",
+    lambda x: float(_digammas_below_0(x) if x < 0 else special.digamma(x)),
+    _digamma,
+    lambda out, x: polygamma(1.0, x),
+    domain=NOT_AT_POLES,
+    sample=((0.2, 10),),
+    precise=lambda mp, x: high_precision.polygamma(mp, 0, x),
+)
 polygamma = _special(
     "polygamma",
     "the n-th derivative of digamma",
@@ -410,30 +436,29 @@ def _lanczos(x: Array) -> Array:
     return quotient
 
 
+NEXT_TO_NOTHING = 1e-20
+"""As an argument of beta: what is left of 1/a + 1/b is of no account."""
+
+
 def _beta(a: Array, b: Array) -> Array:
     """Γ(a)Γ(b)/Γ(a + b) of positive numbers, with the powers of nearly equal bases put together."""
     a, b = np.maximum(a, b), np.minimum(a, b)
     at_a, at_b, at_sum = (x + (LANCZOS_G - 0.5) for x in (a, b, a + b))
-    constants = _lanczos(a) * _lanczos(b) / _lanczos(a + b) / math.exp(LANCZOS_G - 0.5)
+    constants = _lanczos(a) / _lanczos(a + b) / math.exp(LANCZOS_G - 0.5) * _lanczos(b)
     shared = np.exp((a - 0.5 - b) * np.log1p(-b / at_sum))
     out: Array = constants * shared * ((at_a / at_sum) * (at_b / at_sum)) ** b / np.sqrt(at_b)
-    positive = np.where(b > 0, out, np.where(b == 0, inf, nan))
-    return np.where(b < 0, special.beta(a, b), positive)
+    return np.select(
+        [b < 0, b == 0, b < NEXT_TO_NOTHING], [special.beta(a, b), inf, 1 / a + 1 / b], out
+    )
 
 
-beta = _special(
-    "beta",
-    "Γ(a)·Γ(b) / Γ(a + b)",
-    None,
-    _in_double(_beta),
-    lambda out, a, b: -(out * polygamma_step(0.0, a, b)),
-    lambda out, a, b: -(out * polygamma_step(0.0, b, a)),
-    operands=("a", "b"),
-    domain="a > 0 and b > 0",
-    example="beta(2, 3)",
-    sample=((0.2, 10), (0.2, 10)),
-    precise=high_precision.beta,
-)
+def _bells(terms: Sequence[Array]) -> list[Any]:
+    """The complete Bell polynomials B₀, B₁, … of these derivatives of log f: f⁽ⁿ⁾ = f·Bₙ."""
+    values: list[Any] = [1.0]
+    for m in range(len(terms)):
+        values.append(sum(math.comb(m, i) * values[m - i] * terms[i] for i in range(m + 1)))
+    return values
+
 
 TAYLOR_RATIO = 0.1
 TAYLOR_TERMS = 18
@@ -441,21 +466,24 @@ ASYMPTOTIC_FROM = 20.0
 
 
 def _polygamma_step(n: int, a: Array, b: Array) -> Array:
-    """ψₙ(a + b) - ψₙ(a): a Taylor series where that would cancel."""
-    near = np.abs(b) < TAYLOR_RATIO * a
+    """ψₙ(a + b) - ψₙ(a), from that of a + 1, which lacks the pole at 0."""
+    x = a + 1
+    powers = sum(a**-k * (a + b) ** (k - n) for k in range(n + 1))
+    pole = (-1) ** n * math.gamma(n + 1) * (b / (a + b) / a) * powers
+    near = np.abs(b) < TAYLOR_RATIO * x
     out = np.empty(a.shape)
-    x, step = a[near], b[near]
-    total, power = np.zeros(x.shape), np.ones(x.shape)
+    total, power = np.zeros(x[near].shape), np.ones(x[near].shape)
     for k in range(1, TAYLOR_TERMS):
-        power = power * step / k
-        total = total + power * _polygamma(n + k, x)
+        power = power * b[near] / k
+        slope = _polygamma(n + k, x[near])
+        total = total + np.where(slope == 0, 0, power * slope)
     out[near] = total
-    far = ~near
-    out[far] = _polygamma(n, a[far] + b[far]) - _polygamma(n, a[far])
+    out[~near] = _polygamma(n, x[~near] + b[~near]) - _polygamma(n, x[~near])
     if n == 0:
-        large = far & (a > ASYMPTOTIC_FROM) & (b > 0)
-        x, y = a[large], b[large]
+        large = ~near & (x > ASYMPTOTIC_FROM) & (b > 0)
+        x, y = x[large], b[large]
         out[large] = np.log1p(y / x) + (_digamma_less_log(x + y) - _digamma_less_log(x))
+    out += pole
     return out
 
 
@@ -464,6 +492,74 @@ def _digamma_less_log(x: Array) -> Array:
     z = 1 / (x * x)
     rest: Array = -0.5 / x - z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z / 132))))
     return rest
+
+
+def _beta_derivative(n: int, m: int, a: Array, b: Array) -> Array:
+    if n > 0 and m > 0:
+        return _in_pieces(lambda a, b: _beta_by_both(n, m, a, b), a, b)
+    if m:
+        n, a, b = m, b, a
+    out: Array = _beta(a, b) * _bells([-_polygamma_step(k, a, b) for k in range(n)])[n]
+    return out
+
+
+STEP_OF_BETA = 0.25
+
+
+def _beta_by_both(n: int, m: int, a: Array, b: Array) -> Array:
+    """∫₀¹ t^(a-1)·(1-t)^(b-1)·logⁿ t·logᵐ(1-t) dt, whose integrand has one sign.
+
+    By the trapezoidal rule in v, for t = 1/(1 + e^-v): all falls off exponentially on both sides,
+    for small a and b too.
+    """
+    left, right = a + m, b + n
+    width = np.sqrt(1 / left + 1 / right)
+    v = np.log(left / right) + width * np.arange(-55, 55, STEP_OF_BETA)[:, None]
+    log_t, log_rest = -np.logaddexp(0, -v), -np.logaddexp(0, v)
+    integrand = np.exp(a * log_t + b * log_rest) * log_t**n * log_rest**m
+    out: Array = np.where((a > 0) & (b > 0), width * STEP_OF_BETA * integrand.sum(axis=0), nan)
+    return out
+
+
+# Both branches are the same function. Products of a logarithm's derivatives cancel to that of
+# beta by both, where a or b is small; derivatives of beta itself cancel along a line on which
+# it changes little, where both are large.
+beta = _special(
+    "beta",
+    "Γ(a)·Γ(b) / Γ(a + b)",
+    None,
+    _in_double(_beta),
+    lambda out, a, b: where(
+        1.0 / a + 1.0 / b > 1.0,
+        beta_derivative(1.0, 0.0, a, b),
+        -(out * polygamma_step(0.0, a, b)),
+    ),
+    lambda out, a, b: where(
+        1.0 / a + 1.0 / b > 1.0,
+        beta_derivative(0.0, 1.0, a, b),
+        -(out * polygamma_step(0.0, b, a)),
+    ),
+    operands=("a", "b"),
+    domain="a > 0 and b > 0",
+    example="beta(2, 3)",
+    sample=((0.2, 10), (0.2, 10)),
+    precise=high_precision.beta,
+)
+beta_derivative = _special(
+    "beta_derivative",
+    "the derivative of beta(a, b), n times by a and m times by b",
+    None,
+    _by_order(_beta_derivative, 2),
+    0.0,
+    0.0,
+    lambda out, n, m, a, b: beta_derivative(n + 1.0, m, a, b),
+    lambda out, n, m, a, b: beta_derivative(n, m + 1.0, a, b),
+    operands=("n", "m", "a", "b"),
+    domain="a > 0 and b > 0; n, m = 0, 1, 2, …",
+    example="",
+    sample=(range(2), range(2), (0.2, 10), (0.2, 10)),
+    precise=high_precision.beta_derivative,
+)
 
 
 polygamma_step = _special(
@@ -478,95 +574,160 @@ polygamma_step = _special(
     domain="a > 0 and a + b > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
-    precise=lambda mp, n, a, b: (
-        high_precision.polygamma(mp, n, a + b) - high_precision.polygamma(mp, n, a)
-    ),
+    precise=high_precision.polygamma_step,
 )
 
 
-def _bell(n: int, first: Array, a: Array) -> Array:
-    """The complete Bell polynomial Bₙ(first, -ψ₁(a), -ψ₂(a), …).
-
-    It is what n derivatives by a make of t^a / Γ(a), over that, for first = log t - ψ(a).
-    """
-    terms = [first, *(-_polygamma(k, a) for k in range(1, n))]
-    values = [np.ones(np.shape(first))]
-    for m in range(n):
-        values.append(sum(math.comb(m, i) * values[m - i] * terms[i] for i in range(m + 1)))
-    return values[n]
+def _log_slopes(n: int, a: Array, x: Array) -> list[Array]:
+    """The first n derivatives by a of log x^a/Γ(a + 1), which lacks the pole at 0 of Γ(a)."""
+    large, near = a > ASYMPTOTIC_FROM, np.abs(x - a) < a / 2
+    log_ratio = np.where(near, np.log1p((x - a) / a), np.log(x) - np.log(a))
+    first = np.where(
+        large, log_ratio - 1 / a - _digamma_less_log(a), np.log(x) - special.digamma(a + 1)
+    )
+    return [first, *(-_polygamma(k, a + 1) for k in range(1, n))][:n]
 
 
-def _gamma_pdf_by_a(n: int, a: Array, x: Array) -> Array:
-    inside = (a > 0) & (x > 0) & np.isfinite(x)
-    out = np.where((a > 0) & (x >= 0), 0.0, nan)
+RECURRENT_FROM = 10.0
+
+
+def _gamma_weighted(factor: Any, power: int, a: Array, x: Array) -> Array:
+    """factor·x^(a + power)·e^-x / Γ(a + 1)."""
+    # In halves, so that none overflows or vanishes before it meets its counterpart.
+    low = np.minimum(x, 2000)
+    half = low ** ((a + power) / 2) * np.exp(-low / 2)
+    large = np.maximum(a, LARGEST_FACTORIAL)
+    ratio = (x - large) / large
+    log_ratio = np.where(np.abs(ratio) < 0.5, np.log1p(ratio), np.log(x / large))
+    size = np.exp(large * (log_ratio - ratio) - _stirling(large)) / np.sqrt(2 * math.pi * large)
+    left, right = np.where(
+        a < LARGEST_FACTORIAL, [half * special.rgamma(a + 1), half], [size, x**power]
+    )
+    return np.where((factor == 0) | (left == 0), 0, left * factor * right)
+
+
+def _gamma_pdf_by_terms(n: int, m: int, a: Array, x: Array, bells: list[Any]) -> Array:
+    """By Leibniz' rule: one term for each power of x, exact where x is small or a is."""
+    total, zero = np.zeros(a.shape), np.zeros(a.shape)
+    factorial = [a, zero + 1, *[zero] * n]  # a·(a-1)···(a-j), and its derivatives by a
+    for j in range(m + 1):
+        factor = (-1) ** (m - j) * math.comb(m, j) * _leibniz(n, factorial, bells)
+        total = total + _gamma_weighted(factor, -1 - j, a, x)
+        factorial = [(a - 1 - j) * factorial[i] + i * factorial[i - 1] for i in range(n + 1)]
+    return total
+
+
+def _gamma_pdf_by_recurrence(n: int, m: int, a: Array, x: Array, bells: list[Any]) -> Array:
+    """By that of Laguerre's polynomials, stable where the terms of the sum would cancel."""
+    zero = np.zeros(a.shape)
+    before, now = [zero] * (n + 1), [a, zero + 1, *[zero] * n]
+    for j in range(m):
+        before, now = (
+            now,
+            [(a - 1 - j - x) * now[i] + i * now[i - 1] - j * x * before[i] for i in range(n + 1)],
+        )
+    return _gamma_weighted(_leibniz(n, now, bells), -1 - m, a, x)
+
+
+def _leibniz(n: int, one: list[Any], other: list[Any]) -> Any:
+    """The n-th derivative of a product, of the derivatives of its factors."""
+    return sum(math.comb(n, i) * one[i] * other[n - i] for i in range(n + 1))
+
+
+def _gamma_pdf_at_0(n: int, m: int, a: Array) -> Array:
+    """The limit on the right, of x^(a-1-m) times as many logarithms as derivatives by a leave."""
+    whole, below = a == np.round(a), np.floor(a) - 1
+    limit = np.where((-1.0) ** (m - 1 - below + n - whole) > 0, inf, -inf)
     if n == 0:
-        out = np.where((x == 0) & (a == 1), 1.0, np.where((x == 0) & (a < 1), inf, out))
-    elif n > 0:
-        out = np.where((x == 0) & (a <= 1), nan, out)
-    a, x = a[inside], x[inside]
-    base = a + (LANCZOS_G - 0.5)
-    ratio = (x - base) / base
-    size = np.exp(a * (np.log1p(ratio) - ratio) - (LANCZOS_G - 0.5) * ratio)
-    density = size * np.sqrt(base) / _lanczos(a) / x
-    out[inside] = density * _bell(n, np.log(x) - special.digamma(a), a)
+        finite = special.binom(m, below) * (-1.0) ** (m - below)
+        limit = np.where(whole, finite, limit)
+    return np.where(a - 1 > m, 0.0, limit)
+
+
+def _gamma_pdf_derivative(n: int, m: int, a: Array, x: Array) -> Array:
+    out = np.where((a > 0) & (x >= 0), 0.0, nan)
+    edge = (a > 0) & (x == 0)
+    out[edge] = _gamma_pdf_at_0(n, m, a[edge])
+    inside = (a > 0) & (x > 0) & np.isfinite(x)
+    recurrent = inside & (a > RECURRENT_FROM) & (x > TAYLOR_RATIO * a)
+    for at, method in (
+        (recurrent, _gamma_pdf_by_recurrence),
+        (inside & ~recurrent, _gamma_pdf_by_terms),
+    ):
+        shape, y = a[at], x[at]
+        out[at] = method(n, m, shape, y, _bells(_log_slopes(n, shape, y)))
     return out
 
 
-gamma_pdf_by_a = _special(
-    "gamma_pdf_by_a",
-    "the n-th derivative by a of x^(a-1)·e^-x / Γ(a), the density of the gamma distribution",
+gamma_pdf_derivative = _special(
+    "gamma_pdf_derivative",
+    "the derivative of x^(a-1)·e^-x / Γ(a), the density of the gamma distribution, "
+    "n times by a and m times by x",
     None,
-    _by_order(_gamma_pdf_by_a),
+    _by_order(_gamma_pdf_derivative, 2),
     0.0,
-    lambda out, n, a, x: gamma_pdf_by_a(n + 1.0, a, x),
-    lambda out, n, a, x: (
-        ((a - 1.0) / x - 1.0) * out
-        + where(equal(n, 0.0), 0.0, n / x * gamma_pdf_by_a(where(n > 1.0, n - 1.0, 0.0), a, x))
-    ),
-    operands=("n", "a", "x"),
-    domain="a > 0 and x > 0; n = 0, 1, 2, …",
+    0.0,
+    lambda out, n, m, a, x: gamma_pdf_derivative(n + 1.0, m, a, x),
+    lambda out, n, m, a, x: gamma_pdf_derivative(n, m + 1.0, a, x),
+    operands=("n", "m", "a", "x"),
+    domain="a > 0 and x > 0; n, m = 0, 1, 2, …",
     example="",
-    sample=(range(3), (0.2, 10), (0.2, 10)),
-    precise=lambda mp, n, a, x: mp.diff(lambda t: high_precision.gamma_pdf(mp, t, x), a, int(n)),
+    sample=(range(2), range(2), (0.2, 10), (0.2, 10)),
+    precise=high_precision.gamma_pdf_derivative,
 )
 
+SERIES_BELOW = 0.5
+SERIES_TERMS = 18
 NODES = 281
 """Of the quadrature behind `gammainc_by_a`: double exponential, from e^-43 to e^16 of its scale."""
 AT_ONCE = 4096
 """So many elements are integrated together, which bounds the memory that it takes."""
 
 
+def _in_pieces(function: Callable[..., Array], a: Array, x: Array) -> Array:
+    pieces = [slice(start, start + AT_ONCE) for start in range(0, a.size, AT_ONCE)]
+    return np.concatenate([function(a[i], x[i]) for i in pieces] or [a])
+
+
 def _gammainc_by_a(n: int, a: Array, x: Array) -> Array:
+    if n == 0:
+        value: Array = special.gammainc(a, x)
+        return value
+    inside = (a > 0) & (x > 0) & np.isfinite(x)
+    out = np.where((a > 0) & (x >= 0), 0.0, nan)
+    for at, method in (
+        (inside & (x < SERIES_BELOW), _by_series),
+        (inside & (x >= SERIES_BELOW), _by_quadrature),
+    ):
+        out[at] = _in_pieces(partial(method, n), a[at], x[at])
+    return out
+
+
+def _by_series(n: int, a: Array, x: Array) -> Array:
+    """By n derivatives of the terms of Σ x^(a+k)·e^-x / Γ(a+k+1)."""
+    total, factor = np.zeros(a.shape), np.ones(a.shape)
+    for k in range(SERIES_TERMS):
+        total = total + factor * _bells(_log_slopes(n, a + k, x))[n]
+        factor = factor * x / (a + k + 1)
+    return _gamma_weighted(total, 0, a, x)
+
+
+def _by_quadrature(n: int, a: Array, x: Array) -> Array:
     """The mean of what n derivatives make of the integrand t^(a-1)·e^-t / Γ(a).
 
     It is taken over (0, x) where that lies below the middle of the distribution, else over
     (x, ∞), with t = x·e^∓u: the logarithm of t then has one sign there, less its mean, and the
     first derivative, all of whose parts have one sign too, loses no digits.
     """
-    if n == 0:
-        value: Array = special.gammainc(a, x)
-        return value
-    inside = (a > 0) & (x > 0) & np.isfinite(x)
-    out = np.where((a > 0) & (x >= 0), 0.0, nan)
-    a, x = a[inside], x[inside]
-    pieces = [slice(start, start + AT_ONCE) for start in range(0, a.size, AT_ONCE)]
-    out[inside] = np.concatenate([_by_quadrature(n, a[i], x[i]) for i in pieces] or [a])
-    return out
-
-
-def _by_quadrature(n: int, a: Array, x: Array) -> Array:
-    mean_log = special.digamma(a)
-    low = np.log(x) <= mean_log
-    scale = np.where(
-        low,
-        1 / (np.maximum(a - x, 0) + np.sqrt(x)),
-        np.minimum(1 / (np.maximum(x - a, 0) + np.sqrt(x)), 1 + np.log1p(1 / x)),
-    )
+    low = np.log(x) <= special.digamma(a)
+    sign = np.where(low, -1.0, 1.0)
+    scale = 1 / (np.maximum(sign * (x - a), 0) + np.sqrt(x))
     steps = np.linspace(-4, 3, NODES)[:, None]
     u = scale * np.exp(math.pi / 2 * np.sinh(steps))
-    sign = np.where(low, -1.0, 1.0)
     weight = np.exp(sign * a * u - x * np.expm1(sign * u)) * u * np.cosh(steps)
-    integrand = _bell(n, np.log(x) - mean_log + sign * u, a)
+    first, *others = _log_slopes(n, a, x)
+    *_, before, last = _bells([first + sign * u, *others])
+    integrand = last + n / a * before  # of the product with the a of 1/Γ(a) = a/Γ(a + 1)
     mean = (np.where(weight > 0, integrand, 0) * weight).sum(axis=0) / weight.sum(axis=0)
     out: Array = mean * np.where(low, special.gammainc(a, x), -special.gammaincc(a, x))
     return out
@@ -579,12 +740,12 @@ gammainc_by_a = _special(
     _by_order(_gammainc_by_a),
     0.0,
     lambda out, n, a, x: gammainc_by_a(n + 1.0, a, x),
-    lambda out, n, a, x: gamma_pdf_by_a(n, a, x),
+    lambda out, n, a, x: gamma_pdf_derivative(n, 0.0, a, x),
     operands=("n", "a", "x"),
     domain="a > 0 and x > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
-    precise=lambda mp, n, a, x: mp.diff(lambda t: high_precision.gammainc(mp, t, x), a, int(n)),
+    precise=high_precision.gammainc_by_a,
 )
 gammainc = _special(
     "gammainc",
@@ -592,7 +753,7 @@ gammainc = _special(
     None,
     lambda a, x: special.gammainc(a, x),
     lambda out, a, x: gammainc_by_a(1.0, a, x),
-    lambda out, a, x: gamma_pdf_by_a(0.0, a, x),
+    lambda out, a, x: gamma_pdf_derivative(0.0, 0.0, a, x),
     operands=("a", "x"),
     domain="a > 0 and x > 0",
     example="gammainc(2, 0.5)",
@@ -679,7 +840,7 @@ xlogy = _special(
     _xlogy,
     _in_double(lambda x, y: np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y))),
     lambda out, x, y: log(y),
-    lambda out, x, y: where(equal(x, 0.0), 0.0, x / y),
+    lambda out, x, y: where(equal(y, 0.0), where(equal(x, 0.0), 0.0, x / y), x / y),
     operands=("x", "y"),
     beyond=lambda x, y: x * -inf if y == 0 else nan,
     domain="y > 0, or x = 0",

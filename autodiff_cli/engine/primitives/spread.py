@@ -52,8 +52,7 @@ def _scaled(x: Any, over: Any, axis: Any) -> Any:
 
 def _across(g: Any, out: Any, x: Any, over: Any, axis: Any) -> Any:
     """g without its part along x, over the length of x."""
-    share = np.square(value_of(out)) / over
-    across = projected(g, out, out / over, share, _axes(x, axis))
+    across = projected(g, out, out / over, _axes(x, axis))
     return _over_length(across, norm(x, axis, True) / over**0.5)
 
 
