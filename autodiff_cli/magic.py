@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autodiff_cli.api.notebook import annotate
-from autodiff_cli.api.program import Program
 from autodiff_cli.api.results import Result
 from autodiff_cli.api.traces import Trace
-from autodiff_cli.commands.derivatives import derivative_options, read_question
-from autodiff_cli.commands.inputs import INPUT, read_inputs, split_names
-from autodiff_cli.commands.limits import limit_options, run_settings
-from autodiff_cli.commands.running import number_options, question_options, strict_option
+from autodiff_cli.commands.derivatives import read_question
+from autodiff_cli.commands.inputs import INPUT, read_inputs
+from autodiff_cli.commands.running import (
+    derivative_options,
+    limit_options,
+    number_options,
+    prepared,
+    question_options,
+    strict_option,
+)
 from autodiff_cli.errors import AdiffError, UsageError
 from autodiff_cli.language.source import Source
 
@@ -59,16 +64,9 @@ def run(line: str, cell: str, variables: Mapping[str, Any]) -> tuple[Result | Tr
     """What a cell gives, and the name that it is to be kept under."""
     try:
         options = _options(line)
-        settings = run_settings(options, print)
-        program = Program(
-            Source("<cell>", cell),
-            split_names(options["wrt"]),
-            split_names(options["of"]),
-            settings,
-            options["strict"],
-        )
-        question = read_question(options, False, settings)
-        given = read_inputs(_inputs(options["words"]), None, False, settings)
+        program = prepared(Source("<cell>", cell), options, print)
+        question = read_question(options, False, program.settings)
+        given = read_inputs(_inputs(options["words"]), None, False, program.settings)
         known = {name: variables[name] for name in program.inputs if name in variables}
         values = program.values({**known, **given})
         found: Sequence[Any]

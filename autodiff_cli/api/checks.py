@@ -22,9 +22,10 @@ from autodiff_cli.report.check import Report
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from autodiff_cli.api.program import Program
     from autodiff_cli.check.claims import Box
     from autodiff_cli.data.values import Value
+    from autodiff_cli.interpreter.machine import Settings
+    from autodiff_cli.interpreter.program import Program
     from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Source
 
@@ -35,8 +36,11 @@ Recorded = dict[str | None, dict[str, "Value"]]
 
 
 def check(
-    program: Program,
+    prepared: Program,
     inputs: Mapping[str, Any],
+    by: Sequence[str] | None,
+    of: Sequence[str] | None,
+    settings: Settings,
     claims: Claims,
     samples: int,
     box: Box,
@@ -47,6 +51,8 @@ def check(
     """Checks the gradient of each output.
 
     Args:
+        by: top-level names to differentiate by; every floating input where it is None.
+        of: top-level names to give out; the program's result where it is None.
         claims: texts with a derivative worked out by hand on each line, `x = 2*x`.
         samples: random points at which to check claims, too; where they are is in `box`.
         recorded: gradients as numbers, which `file` holds.
@@ -55,13 +61,10 @@ def check(
     Raises:
         UsageError: there is nothing to differentiate by, or a name that the program has not.
     """
-    if program.settings.seed is None:
+    if settings.seed is None:
         from secrets import randbits  # brings hashing along, which help does without
 
-        settings = replace(program.settings, seed=randbits(32))
-    else:
-        settings = program.settings
-    prepared, of = program.prepared, program.of
+        settings = replace(settings, seed=randbits(32))
     names = prepared.names
     recorded = recorded or {}
     with _as_usage():
@@ -69,7 +72,6 @@ def check(
         extended = with_claims(prepared, claimed)
     if of is None and recorded and None not in recorded:
         of = [output for output in recorded if output is not None]
-    by = program.wrt
     if by is None:
         # Every floating input, which takes a run to find out.
         silent = replace(settings, on_print=lambda text: None)
@@ -115,14 +117,7 @@ def _as_usage() -> Iterator[None]:
     try:
         yield
     except ProgramError as error:
-        raise UsageError(
-            error.what,
-            error.where,
-            label=error.label,
-            notes=error.notes,
-            help=error.help,
-            kind=error.kind,
-        ) from None
+        raise UsageError.of(error, error.kind) from None
 
 
 def require_names(names: Names, given: Sequence[str], what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,21 @@ import numpy as np
 from autodiff_cli.errors import ShapeError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from autodiff_cli.api.program import Program
-
     Vector = NDArray[np.float64]
+    Shapes = dict[str, tuple[int, ...] | None]
 
 
 class Packed:
     """A function of a vector; `value, gradient = g(vector)`.
+
+    Args:
+        function: gives the value, and the gradient by each name that the vector holds.
+        inputs: all others.
+        values: what the names were given with.
 
     Attributes:
         shapes: of each name that the vector holds, in order; None for the whole vector as it is.
@@ -30,16 +33,15 @@ class Packed:
 
     def __init__(
         self,
-        program: Program,
-        shapes: Mapping[str, tuple[int, ...] | None],
+        function: Callable[[Mapping[str, Any]], tuple[Any, dict[str, Any]]],
+        shapes: Shapes,
         inputs: Mapping[str, Any],
-        start: Vector | None,
+        values: Mapping[str, Any],
     ) -> None:
         self.shapes = shapes
-        self.start = start
+        self.start = self.pack(values) if len(values) == len(shapes) else None
         self._inputs = dict(inputs)
-        self._program = copy(program)
-        self._program.wrt = list(shapes)
+        self._function = function
 
     def __call__(self, vector: Any) -> tuple[float, Vector]:
         """The value, and the gradient as a vector; what there is to tell as Python's warnings.
@@ -47,7 +49,7 @@ class Packed:
         Raises:
             ShapeError: the vector is of another length, or the output no single number.
         """
-        value, gradient = self._program.value_and_gradient({**self._inputs, **self.unpack(vector)})
+        value, gradient = self._function({**self._inputs, **self.unpack(vector)})
         parts = [np.ravel(gradient[name]) for name in self.shapes]
         return float(np.asarray(value).item()), np.concatenate([*parts, np.zeros(0)])
 
@@ -75,11 +77,19 @@ class Packed:
         )
 
 
-def pack(
-    program: Program, names: Sequence[str | Mapping[str, Any]], inputs: Mapping[str, Any]
-) -> Packed:
-    """See `Program.as_function`."""
-    shapes: dict[str, tuple[int, ...] | None] = {}
+def vector_of(
+    names: Sequence[str | Mapping[str, Any]], inputs: Sequence[str]
+) -> tuple[Shapes, dict[str, Any]]:
+    """The shapes of the names that a vector is to hold, and the values that they are given with.
+
+    Args:
+        names: as for `Program.as_function`.
+        inputs: of the program; a vector holds nothing else.
+
+    Raises:
+        UsageError: there is no name, or one that is no input.
+    """
+    shapes: Shapes = {}
     values: dict[str, Any] = {}
     for given in names:
         if isinstance(given, str):
@@ -90,13 +100,10 @@ def pack(
     if not shapes:
         raise UsageError("got no name to pack into a vector", help='as in `f.as_function("w")`')
     for name in shapes:
-        if name not in program.inputs:
+        if name not in inputs:
             raise UsageError(
                 f"`{name}` is no input of the program, and a vector holds inputs",
-                help=f"its inputs are: {', '.join(program.inputs) or 'none'}",
+                help=f"its inputs are: {', '.join(inputs) or 'none'}",
                 kind="input",
             )
-    packed = Packed(program, shapes, inputs, None)
-    if len(values) == len(shapes):
-        packed.start = packed.pack(values)
-    return packed
+    return shapes, values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.api.results import Result, refuse_non_finite
@@ -165,9 +166,12 @@ class Program:
         several, each is a single number; and a mapping of names to values gives their shapes,
         and with `.start` the vector to begin at. All other inputs stay as they are given here.
         """
-        from autodiff_cli.api.packing import pack
+        from autodiff_cli.api.packing import Packed, vector_of
 
-        return pack(self, names, _values(inputs, {}))
+        shapes, values = vector_of(names, self.inputs)
+        program = copy(self)
+        program.wrt = list(shapes)
+        return Packed(program.value_and_gradient, shapes, _values(inputs, {}), values)
 
     # ── as the commands ask ───────────────────────────────────────────────────────────
 
@@ -218,7 +222,19 @@ class Program:
         from autodiff_cli.api.checks import check
 
         try:
-            return check(self, inputs, claims, samples, box or {}, recorded, tolerance, file)
+            return check(
+                self.prepared,
+                inputs,
+                self.wrt,
+                self.of,
+                self.settings,
+                claims,
+                samples,
+                box or {},
+                recorded,
+                tolerance,
+                file,
+            )
         except AdiffError as error:
             _tell(error)
 

@@ -115,10 +115,4 @@ def refuse_non_finite(evaluations: Sequence[Evaluation]) -> None:
     for evaluation in evaluations:
         if is_non_finite(evaluation):
             finding = next(f for f in evaluation.findings if f.kind == "non-finite")
-            raise NonFiniteError(
-                finding.what,
-                finding.where,
-                label=finding.label,
-                notes=finding.notes,
-                help=finding.help,
-            )
+            raise NonFiniteError.of(finding)

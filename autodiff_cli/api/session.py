@@ -23,7 +23,7 @@ from autodiff_cli.interpreter.run import Outcome
 from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.interpreter.values import NOTHING, RECORD, RUN, UNSET, Frame, is_boolean
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in
+from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
 from autodiff_cli.records import record
 
@@ -227,7 +227,7 @@ class Session:
         return lowering.expression(statement.value)(self._frame)
 
     def _bound(self, part: Any) -> list[str]:
-        return list(dict.fromkeys(name.name for name in bound_in(part)))
+        return list(dict.fromkeys(name.name for name in bound_in(walk(part))))
 
     def _targets(self, value: Any, wrt: Sequence[str] | None) -> dict[str, Node]:
         """The node of each name to differentiate by."""

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import FILE, program_options
-from autodiff_cli.commands.limits import limit_options
+from autodiff_cli.commands.inputs import FILE
 from autodiff_cli.commands.running import (
-    chosen_format,
+    Call,
     format_options,
-    opened,
-    question_options,
+    limit_options,
+    program_options,
     quiet_option,
     seed_option,
-    shows_help_instead,
+    takes_call,
 )
-from autodiff_cli.commands.screen import deliver, show_text, wants_color
+from autodiff_cli.commands.warnings import show_findings
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
 
+FORMATS = ("table", "plain", "json")
 MISMATCH = 5
 """The exit status of a check that was not passed."""
 SAMPLES = 20
@@ -49,7 +48,6 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
 
 @click.command("check", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
-@question_options
 @click.option(
     "--claim",
     "claims",
@@ -84,38 +82,37 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
     show_default=True,
     help="A relative difference that passes in any case.",
 )
-@format_options(("table", "plain", "json"), "a table on a terminal, else plain.")
+@format_options(FORMATS, "a table on a terminal, else plain.")
 @seed_option
 @limit_options
 @quiet_option
-@click.pass_context
-def command(
-    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
-) -> None:
+@takes_call
+def command(call: Call) -> None:
     """Check a program's gradient: against a forward sweep, differences, and 80 digits.
 
     The error is given in units of what is achievable at the point. The exit status is 5 where
     a derivative is wrong, or there is none.
     """
-    if shows_help_instead(context, words):
-        return
+    options = call.options
     if not options["claims"] and (options["samples"] is not None or options["boxes"]):
         raise UsageError(
             "got --samples or --box without a --claim",
             help="the gradient itself is checked at the given point only",
         )
-    form = chosen_format(options, "table", {".json": "json", ".jsonl": "json"})
+    form = call.form(FORMATS)
     if options["seed"] is None:
         from secrets import randbits  # brings hashing along, which help does without
 
         options["seed"] = randbits(32)
-    with opened("checking", words, expressions, options) as job:
+    with call.opened("checking") as job:
         reports = _check(job, options)
     if form != "json" and not options["quiet"]:
-        _warn(reports, options["color"])
-    _deliver(reports, form, options)
+        show_findings(
+            [one for report in reports for one in report.check.findings], options["color"]
+        )
+    call.deliver(_written(reports, form, call))
     if not all(report.passed for report in reports):
-        context.exit(MISMATCH)
+        call.context.exit(MISMATCH)
 
 
 def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
@@ -188,22 +185,12 @@ def _recorded(file: str | None) -> Recorded:
     return read_gradients(file)
 
 
-def _warn(reports: Sequence[Report], color: str) -> None:
-    from autodiff_cli.report import diagnostics
-
-    for report in reports:
-        for one in report.check.findings:
-            show_text(diagnostics.as_text(one, wants_color(sys.stderr, color)))
-
-
-def _deliver(reports: Sequence[Report], form: str, options: Mapping[str, Any]) -> None:
+def _written(reports: Sequence[Report], form: str, call: Call) -> str:
     from autodiff_cli.report import check
 
-    path, digits = options["output"], options["digits"]
+    digits = call.options["digits"]
     if form == "table":
         from autodiff_cli.report.check_table import as_table
 
-        text = as_table(reports, path is None and wants_color(sys.stdout, options["color"]), digits)
-    else:
-        text = (check.as_json if form == "json" else check.as_plain)(reports, digits)
-    deliver([text.encode(errors="backslashreplace")], path)
+        return as_table(reports, call.color, digits)
+    return (check.as_json if form == "json" else check.as_plain)(reports, digits)

@@ -11,7 +11,7 @@ import click
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.source import Source
@@ -23,29 +23,6 @@ LONGEST_SHOWN = 60
 FILE = click.Path(readable=False)
 """A name that the shell completes as a file's; whether it can be read, `data` finds out."""
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-def program_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what every command takes that runs a program: the program, and its inputs."""
-    for add in (
-        click.option(
-            "--inputs",
-            "inputs_file",
-            type=FILE,
-            metavar="FILE",
-            help="Inputs from a JSON object; NAME=VALUE goes before it.",
-        ),
-        click.option(
-            "-e",
-            "expressions",
-            multiple=True,
-            metavar="TEXT",
-            help="The program; several are its lines.",
-        ),
-        click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
-    ):
-        function = add(function)
-    return function
 
 
 def read_source(words: Sequence[str], expressions: Sequence[str]) -> tuple[Source, list[str]]:

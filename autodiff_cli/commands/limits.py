@@ -1,4 +1,4 @@
-"""The options that bound a run."""
+"""What bounds a run, by the options that say so."""
 
 from __future__ import annotations
 
@@ -40,21 +40,6 @@ def seconds(text: str) -> float:
     if not value > 0:
         raise click.BadParameter(f"got {text!r}, want a number of seconds above 0")
     return value
-
-
-def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--max-steps` and its kin, whose defaults are those of `interpreter.machine.Limits`."""
-    count = click.IntRange(min=1)
-    options = (
-        ("--max-steps", count, "N", "Loop iterations and calls, together.  [10 million]"),
-        ("--max-nodes", count, "N", "Nodes recorded.  [10 million]"),
-        ("--max-depth", count, "N", "Calls inside calls.  [10 thousand]"),
-        ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
-        ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
-    )
-    for name, kind, metavar, text in reversed(options):
-        function = click.option(name, type=kind, metavar=metavar, help=text)(function)
-    return function
 
 
 def run_settings(options: Mapping[str, Any], on_print: Callable[[str], None]) -> Settings:

@@ -13,21 +13,25 @@ EXPLAINED = frozenset(("non-finite", "overflow", "lost-gradient", "no-dependence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Evaluation
 
 
 def warn(evaluations: Sequence[Evaluation], color: str) -> None:
     """Writes what there is to tell of them to standard error."""
-    if not any(evaluation.findings for evaluation in evaluations):
+    findings = [finding for evaluation in evaluations for finding in evaluation.findings]
+    show_findings(findings, color)
+    if not EXPLAINED.isdisjoint(finding.kind for finding in findings):
+        show_text(f"`{_why(evaluations)}` tells more\n")
+
+
+def show_findings(findings: Sequence[Finding], color: str) -> None:
+    if not findings:
         return
     from autodiff_cli.report import diagnostics
 
-    for evaluation in evaluations:
-        for finding in evaluation.findings:
-            show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
-    kinds = {finding.kind for evaluation in evaluations for finding in evaluation.findings}
-    if not kinds.isdisjoint(EXPLAINED):
-        show_text(f"`{_why(evaluations)}` tells more\n")
+    for finding in findings:
+        show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
 
 
 def _why(evaluations: Sequence[Evaluation]) -> str:

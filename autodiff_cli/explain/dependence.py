@@ -10,7 +10,7 @@ from autodiff_cli.engine.primitive import describe
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.explain.reading import Reading
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import BuiltIn, children, walk
+from autodiff_cli.language.names import BuiltIn, children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -193,16 +193,17 @@ def _ends(outcome: Outcome, by: str, target: Node) -> list[str]:
             reached.add(node)
             used.update(parents)
     ends = {id(node.span) for node in reached - used if node is not target}
+    statements = outcome.names.nodes[outcome.names.program]
     names = {
         statement.targets[0].name: statement.span.line
-        for statement in walk(outcome.names.program.body)
+        for statement in statements
         if isinstance(statement, syntax.Assign)
         and isinstance(statement.targets[0], syntax.Name)
         and id(statement.values[0].span) in ends
     }
     again = [
         statement.span.line
-        for statement in walk(outcome.names.program.body)
+        for statement in statements
         if isinstance(statement, syntax.Assign)
         and any(isinstance(t, syntax.Name) and t.name == by for t in statement.targets)
         and statement.targets[0].span is not outcome.names.top.bound_at[by]

@@ -14,7 +14,7 @@ from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_
 from autodiff_cli.interpreter import calculus
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
 from autodiff_cli.interpreter.values import NOTHING, describe_value
-from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names, walk
+from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names
 from autodiff_cli.language.syntax import Call, Name
 from autodiff_cli.records import record
 
@@ -323,8 +323,8 @@ def check_calls(names: Names) -> None:
         ProgramError: arguments that a built-in function doesn't take, or names of arguments
             for a function of the program.
     """
-    for owner in names.scopes:
-        for node in walk(owner.body):
+    for nodes in names.nodes.values():
+        for node in nodes:
             if not isinstance(node, Call):
                 continue
             if isinstance(node.function, Name):

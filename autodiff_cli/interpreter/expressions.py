@@ -32,7 +32,7 @@ from autodiff_cli.language.names import DIFFERENTIATED, HEAD, BuiltIn, Scope, Va
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autodiff_cli.interpreter.program import Program
+    from autodiff_cli.interpreter.facts import Facts
 
     Closure = Callable[[Frame], Any]
 
@@ -46,9 +46,9 @@ class ExpressionLowering:
     What blocks of statements need is the subclass's.
     """
 
-    def __init__(self, program: Program, scope: Scope, single: bool) -> None:
-        self.program = program
-        self.names = program.names
+    def __init__(self, facts: Facts, scope: Scope, single: bool) -> None:
+        self.facts = facts
+        self.names = facts.names
         self.scope = scope
         self.single = single
         self._literals: dict[syntax.ArrayLiteral, list[Any] | None] = {}
@@ -60,7 +60,7 @@ class ExpressionLowering:
         raise NotImplementedError
 
     def in_scope(self, scope: Scope) -> ExpressionLowering:
-        return type(self)(self.program, scope, self.single)
+        return type(self)(self.facts, scope, self.single)
 
     def expression(self, node: Any) -> Closure:
         constant = self.constant(node)
@@ -173,7 +173,7 @@ class ExpressionLowering:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
             primitive = TABLE[OPERATORS[node.operators[0]]]
-            note = self.program.notes.get(node)
+            note = self.facts.notes.get(node)
             return operators.comparison(primitive, left, right, node.span, note)
         span = node.span
         primitives = [TABLE[OPERATORS[operator]] for operator in node.operators]

@@ -29,7 +29,7 @@ class LoggedLowering(StatementLowering):
 
     def expression(self, node: Any) -> Closure:
         closure = super().expression(node)
-        conditions, operands = self.program.conditions
+        conditions, operands = self.facts.conditions
         if node in conditions:
             closure = _deciding(closure, node)
         if node in operands and self.constant(node) is None:
@@ -38,7 +38,7 @@ class LoggedLowering(StatementLowering):
 
     def block(self, node: syntax.Block) -> Closure:
         run = super().block(node)
-        return _round(run, node) if node in self.program.loop_bodies else _running(run, node)
+        return _round(run, node) if node in self.facts.loop_bodies else _running(run, node)
 
     def tail(self, block: syntax.Block) -> Closure:
         return _running(super().tail(block), block)

@@ -1,4 +1,4 @@
-"""A program, prepared once: read, resolved and checked, with what is derived from its tree.
+"""A program, prepared once: read, resolved, checked and lowered.
 
 It holds no values. Lowered code is kept by what it depends on; all that is of one run comes to
 it through the frame, so that a program can run many times, in many threads.
@@ -6,25 +6,23 @@ it through the frame, so that a program can run many times, in many threads.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.memory import in_words
 from autodiff_cli.errors import LimitError, ProgramError, UsageError, did_you_mean
 from autodiff_cli.interpreter.builtins import NAMES, check_calls
-from autodiff_cli.interpreter.comparisons import notes
+from autodiff_cli.interpreter.facts import Facts
 from autodiff_cli.interpreter.machine import Limits
 from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import children, resolve, walk
+from autodiff_cli.language.names import resolve
 from autodiff_cli.language.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.interpreter.expressions import Closure
-    from autodiff_cli.interpreter.machine import Note
     from autodiff_cli.language.names import Names, Scope
     from autodiff_cli.language.source import Source, Span
 
@@ -32,15 +30,11 @@ BYTES_OF_A_CHARACTER = 700
 """What a long program takes, parsed and lowered, for each character of a dense text."""
 
 
-class Program:
-    """A text that is ready to run. Nothing about it changes, but for what it keeps.
-
-    Attributes:
-        names: its tree, with what its names refer to.
-    """
+class Program(Facts):
+    """A text that is ready to run. Nothing about it changes, but for what it keeps."""
 
     def __init__(self, names: Names) -> None:
-        self.names = names
+        super().__init__(names)
         self._prepared: dict[Any, Prepared] = {}
 
     def prepared(
@@ -88,39 +82,6 @@ class Program:
             body = lowering.tail(self.names.program.body)
         return Prepared(by, body, outputs, self.names.top.size)
 
-    # ── facts of the tree ─────────────────────────────────────────────────────────────
-
-    @cached_property
-    def notes(self) -> dict[syntax.Comparison, Note]:
-        """What to note of each comparison, should it meet a node."""
-        return notes(self.names.program)
-
-    @cached_property
-    def conditions(self) -> tuple[set[Any], set[Any]]:
-        """The conditions of branches and loops, and the operands that they compare."""
-        conditions: set[Any] = set()
-        for node in self._nodes():
-            if isinstance(node, (syntax.If, syntax.While)):
-                conditions.add(node.condition)
-        operands = {
-            operand
-            for condition in conditions
-            if isinstance(condition, syntax.Comparison)
-            for operand in condition.operands
-        }
-        return conditions, operands
-
-    @cached_property
-    def loop_bodies(self) -> set[syntax.Block]:
-        return {node.body for node in self._nodes() if isinstance(node, (syntax.While, syntax.For))}
-
-    def _nodes(self) -> list[Any]:
-        """The whole tree, functions too."""
-        nodes: list[Any] = [self.names.program]
-        for node in nodes:
-            nodes.extend(children(node))
-        return nodes
-
     # ── what is asked of it ───────────────────────────────────────────────────────────
 
     def _wanted(self, of: Sequence[str] | None) -> Sequence[str]:
@@ -164,7 +125,7 @@ class Program:
             span = top.bound_at[name]
             if any(
                 isinstance(node, syntax.FunctionDefinition) and node.name.span is span
-                for node in walk(self.names.program.body)
+                for node in self.names.nodes[self.names.program]
             ):
                 raise UsageError(
                     f"--wrt {name}: got a function, want a number or an array",

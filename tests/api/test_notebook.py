@@ -26,6 +26,7 @@ CELLS = {
     "found": "found.gradient['x']",
     "syntax": "%%adiff\nx = = 2",
     "option": "%%adiff --colour\nx",
+    "none": "%%adiff --of ''\nx",
     "word": "%%adiff program.ad\nx",
     "after": "1 + 1",
 }
@@ -97,6 +98,7 @@ def test_a_cell_is_a_program(outputs: dict[str, list[Any]]) -> None:
     [
         ("syntax", "<cell>:1:5"),
         ("option", "%%adiff: no such option"),
+        ("none", "--of: got no name"),
         ("word", "%%adiff: got 'program.ad', want NAME=VALUE"),
     ],
 )
