@@ -37,6 +37,7 @@ INFIX = {
     "greater": "({} > {})",
     "greater_equal": "({} >= {})",
     "equal": "({} == {})",
+    "logical_and": "({} and {})",
     "where": "({1} if {0} else {2})",
 }
 """Primitives that Python's own operators compute on floats without ever raising."""
