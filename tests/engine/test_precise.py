@@ -148,3 +148,22 @@ def test_what_80_digits_do_not_hold_is_not_claimed() -> None:
     (output,) = outcome.outputs.values()
     got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
     assert got is None or abs(got.value - 1) <= got.error
+
+
+@pytest.mark.parametrize(("name", "x"), [("lgamma", -1.0), ("digamma", -2.0), ("digamma", 0.0)])
+def test_at_a_pole_there_is_nothing(name: str, x: float) -> None:
+    graph = Graph()
+    leaf = graph.leaf(x, "x")
+    out = apply(graph, TABLE[name], (leaf,), None)
+    assert isinstance(out, Node)
+    assert precise.derivative(below(out), out, leaf, 1.0) is None
+
+
+@pytest.mark.parametrize(("program", "slope"), [("1 / x", -1e200), ("1 + sin(x)", 1.0)])
+def test_the_step_is_small_beside_a_tiny_number(program: str, slope: float) -> None:
+    """No step reaches over the pole, and no digit is lacking."""
+    outcome = run(load(Source("<test>", program)), {"x": 1e-100})
+    (output,) = outcome.outputs.values()
+    got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
+    assert got is not None
+    assert got.value == pytest.approx(slope, rel=1e-12)

@@ -7,9 +7,10 @@ differentiation (`polygamma`, `sinc_derivative`, …) count the derivatives in w
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from functools import partial
+import operator
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from autodiff_cli.engine.lazy import np, special
 from autodiff_cli.engine.primitive import Primitive
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
-from autodiff_cli.engine.primitives.logic import equal, where
+from autodiff_cli.engine.primitives.logic import equal, logical_and, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
         single = any(getattr(arg, "dtype", None) == np.float32 for arg in args)
         precision = np.result_type(np.float32 if single else np.float64, *args)
         arrays = np.broadcast_arrays(*(np.asarray(arg, np.float64) for arg in args))
-        return function(*arrays).astype(precision, copy=False)
+        return function(*arrays).astype(precision)
 
     return compute
 
@@ -73,16 +74,23 @@ def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
 def _by_order(function: Callable[..., Any], orders: int = 1) -> Callable[..., Any]:
     """`function(n, …, *arrays)` for integers n ≥ 0, `orders` of them, which may be arrays too."""
 
-    def compute(*args: Array) -> Array:
-        counts, arrays = args[:orders], args[orders:]
-        out = np.full(args[0].shape, nan)
-        for given in itertools.product(*map(np.unique, counts)):
-            at = np.all([count == n for count, n in zip(counts, given, strict=True)], axis=0)
-            if at.any() and all(n >= 0 and n == n // 1 for n in given):
-                out[at] = function(*map(int, given), *(array[at] for array in arrays))
-        return out
+    def compute(*args: Any) -> Any:
+        whole = [
+            [int(n) for n in set(np.ravel(arg).tolist()) if n >= 0 and n == n // 1]
+            for arg in args[:orders]
+        ]
 
-    return _in_double(compute)
+        def on_arrays(*args: Array) -> Array:
+            counts, arrays = args[:orders], args[orders:]
+            out = np.full(args[0].shape, nan)
+            for given in itertools.product(*whole):
+                at = functools.reduce(operator.and_, map(operator.eq, counts, given))
+                out[at] = function(*given, *(array[at] for array in arrays))
+            return out
+
+        return _in_double(on_arrays)(*args)
+
+    return compute
 
 
 # ── the normal distribution and its relatives ─────────────────────────────────────────
@@ -120,6 +128,7 @@ expmsq = _special(
     lambda x: _exp_of_square(x, -1.0),
     _in_double(lambda x: _exp_of_squares(x, -1.0)),
     lambda out, x: -2.0 * _not_flat(x) * out,
+    special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x),
 )
 erf = _special(
@@ -128,6 +137,7 @@ erf = _special(
     math.erf,
     lambda x: special.erf(x),
     lambda out, x: TWO_OVER_ROOT_PI * expmsq(x),
+    special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: (
         mp.erf(x) if abs(x) < 1 else mp.sign(x) * (1 - high_precision.erfc(mp, abs(x)))
     ),
@@ -148,6 +158,7 @@ erfc = _special(
     math.erfc,
     _in_double(_erfc),
     lambda out, x: -TWO_OVER_ROOT_PI * expmsq(x),
+    special=((-FLAT_FROM, 0.5, FLAT_FROM),),
     precise=high_precision.erfc,
 )
 erfinv = _special(
@@ -158,6 +169,7 @@ erfinv = _special(
     lambda out, x: HALF_ROOT_PI / expmsq(out),
     domain="-1 < x < 1; at ±1 the derivative is inf",
     sample=((-0.9, 0.9),),
+    special=((-1.0, 1.0),),
     precise=lambda mp, x: mp.erfinv(x),
 )
 normal_pdf = _special(
@@ -166,6 +178,7 @@ normal_pdf = _special(
     lambda x: DENSITY_AT_0 * _exp_of_square(x, -0.5),
     _in_double(lambda x: DENSITY_AT_0 * _exp_of_squares(x, -0.5)),
     lambda out, x: -(_not_flat(x) * out),
+    special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
 )
 
@@ -203,14 +216,24 @@ normal_cdf = _special(
     _normal_cdf,
     _in_double(_normal_cdfs),
     lambda out, x: normal_pdf(x),
+    special=((-FLAT_FROM, -1.0, FLAT_FROM),),
     precise=lambda mp, x: high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
 )
+
+
+def _gelus(x: Array) -> Array:
+    out: Array = x * _normal_cdfs(x)
+    at_the_end = x == -inf
+    return np.where(at_the_end, 0.0, out) if at_the_end.any() else out
+
+
 gelu = _special(
     "gelu",
     "x·Φ(x), with Φ the normal distribution",
-    lambda x: -0.0 if x < -FLAT_FROM else x * _normal_cdf(x),
-    _in_double(lambda x: np.maximum(x, -FLAT_FROM) * _normal_cdfs(x)),
+    lambda x: 0.0 if x == -inf else x * _normal_cdf(x),
+    _in_double(_gelus),
     lambda out, x: normal_cdf(x) + _not_flat(x) * normal_pdf(x),
+    special=((-FLAT_FROM, -1.0, FLAT_FROM),),
     precise=lambda mp, x: x * high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
 )
 
@@ -276,11 +299,11 @@ def _stirling(x: Any) -> Any:
 def _lgamma(x: float) -> Any:
     """SciPy's and Python's own lose digits where the result is small, from 0.5 to 3."""
     if not -inf < x < inf:
+        return abs(x)
+    if x <= -0.5:
         return float(special.gammaln(x))
     if x >= STIRLING_FROM:
         return (x - 0.5) * (math.log(x) - 1) + (HALF_LOG_TWO_PI - 0.5 + _stirling(x))
-    if x <= -0.5:
-        return -math.log(abs(x * _sinc(x) * x)) - _lgamma(-x)
     if x < 0.5:
         return _lgamma_beside_2(x) - math.log1p(x) - math.log(abs(x))
     if x < 1.4:
@@ -292,7 +315,7 @@ def _lgamma(x: float) -> Any:
     return _lgamma_beside_2(x - 2) + math.log(product)
 
 
-def _lgammas_of_positive(x: Array) -> Array:
+def _lgammas_near_0_and_above(x: Array) -> Array:
     large = np.where(x >= STIRLING_FROM, x, STIRLING_FROM)
     shifted = np.clip(x, 1.4, STIRLING_FROM)
     product = np.ones(x.shape)
@@ -312,13 +335,10 @@ def _lgammas_of_positive(x: Array) -> Array:
 
 
 def _lgammas(x: Array) -> Array:
+    inside = (x > -0.5) & (x < inf)
     out = np.empty(x.shape)
-    left, right = x <= -0.5, x > -0.5
-    out[right] = _lgammas_of_positive(x[right])
-    y = x[left]
-    out[left] = -np.log(np.abs(y * _sincs(y) * y)) - _lgammas_of_positive(-y)
-    ends = ~np.isfinite(x)
-    out[ends] = special.gammaln(x[ends])
+    out[inside] = _lgammas_near_0_and_above(x[inside])
+    out[~inside] = np.where(x[~inside] == -inf, inf, special.gammaln(x[~inside]))
     return out
 
 
@@ -331,6 +351,7 @@ lgamma = _special(
     beyond=lambda x: inf,
     domain=NOT_AT_POLES,
     sample=((0.2, 10),),
+    special=((-2.0, -1.0, -0.5, 0.0, 0.5, 1.4, 2.5, STIRLING_FROM),),
     precise=high_precision.lgamma,
 )
 
@@ -349,7 +370,8 @@ def _polygamma(n: int, x: Array) -> Array:
     cotangent = np.polynomial.Polynomial([0.0, 1.0])
     for _ in range(n):
         cotangent = -np.polynomial.Polynomial([1.0, 0.0, 1.0]) * cotangent.deriv()
-    left = (-right if n % 2 else right) - math.pi ** (n + 1) * cotangent(cosine / sine)
+    slope = math.pi ** (n + 1) * _polynomial(list(cotangent.coef), cosine / sine)
+    left = (-right if n % 2 else right) - slope
     left = np.where(sine == 0, inf if n % 2 else nan, left)
     return np.where(x < 0, left, right)
 
@@ -369,6 +391,7 @@ digamma = _special(
     lambda out, x: polygamma(1.0, x),
     domain=NOT_AT_POLES,
     sample=((0.2, 10),),
+    special=((-2.0, -1.0, 0.0),),
     precise=lambda mp, x: high_precision.polygamma(mp, 0, x),
 )
 polygamma = _special(
@@ -382,6 +405,7 @@ polygamma = _special(
     domain=f"{NOT_AT_POLES}; n = 0, 1, 2, …",
     example="polygamma(1, 0.5)",
     sample=(range(1, 4), (0.2, 10)),
+    special=((), (-2.0, -1.0, 0.0)),
     precise=high_precision.polygamma,
 )
 
@@ -543,6 +567,7 @@ beta = _special(
     domain="a > 0 and b > 0",
     example="beta(2, 3)",
     sample=((0.2, 10), (0.2, 10)),
+    special=((NEXT_TO_NOTHING, 2.0, ASYMPTOTIC_FROM - 1),) * 2,
     precise=high_precision.beta,
 )
 beta_derivative = _special(
@@ -558,6 +583,7 @@ beta_derivative = _special(
     domain="a > 0 and b > 0; n, m = 0, 1, 2, …",
     example="",
     sample=(range(2), range(2), (0.2, 10), (0.2, 10)),
+    special=((), (), (NEXT_TO_NOTHING, 2.0), (NEXT_TO_NOTHING, 2.0)),
     precise=high_precision.beta_derivative,
 )
 
@@ -574,6 +600,7 @@ polygamma_step = _special(
     domain="a > 0 and a + b > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
+    special=((), (ASYMPTOTIC_FROM - 1,), (TAYLOR_RATIO * ASYMPTOTIC_FROM,)),
     precise=high_precision.polygamma_step,
 )
 
@@ -673,6 +700,7 @@ gamma_pdf_derivative = _special(
     domain="a > 0 and x > 0; n, m = 0, 1, 2, …",
     example="",
     sample=(range(2), range(2), (0.2, 10), (0.2, 10)),
+    special=((), (), (1.0, 2.0, RECURRENT_FROM, LARGEST_FACTORIAL), (0.0, 1.0)),
     precise=high_precision.gamma_pdf_derivative,
 )
 
@@ -699,7 +727,7 @@ def _gammainc_by_a(n: int, a: Array, x: Array) -> Array:
         (inside & (x < SERIES_BELOW), _by_series),
         (inside & (x >= SERIES_BELOW), _by_quadrature),
     ):
-        out[at] = _in_pieces(partial(method, n), a[at], x[at])
+        out[at] = _in_pieces(functools.partial(method, n), a[at], x[at])
     return out
 
 
@@ -745,6 +773,7 @@ gammainc_by_a = _special(
     domain="a > 0 and x > 0; n = 0, 1, 2, …",
     example="",
     sample=(range(3), (0.2, 10), (0.2, 10)),
+    special=((), (1.0, ASYMPTOTIC_FROM), (0.0, SERIES_BELOW)),
     precise=high_precision.gammainc_by_a,
 )
 gammainc = _special(
@@ -758,6 +787,7 @@ gammainc = _special(
     domain="a > 0 and x > 0",
     example="gammainc(2, 0.5)",
     sample=((0.2, 10), (0.2, 10)),
+    special=((1.0, 2.0, RECURRENT_FROM, LARGEST_FACTORIAL), (0.0, SERIES_BELOW, 1.0)),
     precise=high_precision.gammainc,
 )
 
@@ -791,6 +821,7 @@ sinc = _special(
     _sinc,
     _in_double(_sincs),
     lambda out, x: sinc_derivative(1.0, x),
+    special=((1.0, 2.0),),
     precise=lambda mp, x: high_precision.sinc_derivative(mp, 0, x),
 )
 
@@ -826,6 +857,7 @@ sinc_derivative = _special(
     domain="all reals; n = 0, 1, 2, …",
     example="",
     sample=(range(4), (-5, 5)),
+    special=((), (1 / math.pi, 2 / math.pi, 3 / math.pi)),
     precise=high_precision.sinc_derivative,
 )
 
@@ -840,11 +872,12 @@ xlogy = _special(
     _xlogy,
     _in_double(lambda x, y: np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y))),
     lambda out, x, y: log(y),
-    lambda out, x, y: where(equal(y, 0.0), where(equal(x, 0.0), 0.0, x / y), x / y),
+    lambda out, x, y: where(logical_and(equal(x, 0.0), equal(y, 0.0)), 0.0, x / y),
     operands=("x", "y"),
     beyond=lambda x, y: x * -inf if y == 0 else nan,
     domain="y > 0, or x = 0",
     example="xlogy(0, 0)",
     sample=((-5, 5), (0.1, 10)),
+    special=((0.0,), (0.0,)),
     precise=lambda mp, x, y: x * mp.log(y) if x else mp.mpf(0),
 )
