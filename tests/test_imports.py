@@ -46,14 +46,6 @@ OWNERS = {
 OPAQUE = ("errors.py", "autodiff_cli.language.source")
 """An error names the type of the span that it hands on, and knows nothing of it."""
 
-CIRCLES = {
-    ("engine/graph.py", "autodiff_cli.engine.primitive"),
-    ("engine/operand.py", "autodiff_cli.engine.primitive"),
-    ("engine/symbols.py", "autodiff_cli.engine.primitive"),
-    ("interpreter/own_rules.py", "autodiff_cli.interpreter.machine"),
-}
-"""Imports that close a circle, until each is gone."""
-
 HELP_LOADS = {"autodiff_cli", "click"}
 SCALARS_LOAD = {"autodiff_cli", "click", "lark"}
 LARK_TAKES = {"atomicwrites", "interegular", "regex"}
@@ -117,17 +109,7 @@ def test_imports_run_down(module):
 
 
 def test_no_file_knows_a_file_that_knows_it():
-    known = {module: files_known(module) for module in MODULES}
-    without = {
-        module: {file for file, name in found if (module, name) not in CIRCLES}
-        for module, found in known.items()
-    }
-    assert circle(without) is None
-    # An exception that is not needed any more is to go.
-    for module, name in CIRCLES:
-        files = {file for file, imported in known[module] if imported == name}
-        assert files, f"{module} imports no {name}"
-        assert circle({**without, module: without[module] | files}), (module, name)
+    assert circle({module: files_known(module) for module in MODULES}) is None
 
 
 def test_a_circle_is_seen():
@@ -195,18 +177,14 @@ def file_of(name: str) -> str | None:
     return next((file for file in files if file in MODULES), None) if root == OURS else None
 
 
-def files_known(module: str) -> set[tuple[str, str]]:
-    """The files of the package that a file of it imports from, each with the module's name.
+def files_known(module: str) -> set[str]:
+    """The files of the package that a file of it imports from.
 
     Where an import stands makes no difference, nor whether it is for types alone: a file that
     names a type of another is not to be read without it.
     """
-    found = set()
-    for name in imports((PACKAGE / module).read_text("utf-8")):
-        file = file_of(name)
-        if file is not None and file != module:
-            found.add((file, name))
-    return found
+    files = {file_of(name) for name in imports((PACKAGE / module).read_text("utf-8"))}
+    return {file for file in files if file is not None and file != module}
 
 
 def circle(known: dict[str, set[str]]) -> list[str] | None:

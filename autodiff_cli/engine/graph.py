@@ -43,6 +43,9 @@ class Node(Operand):
         """The operands that were recorded."""
         return [arg for arg in self.args if isinstance(arg, Node)]
 
+    def taken_by(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return apply(Graph.current(), primitive, args, None)
+
     @property
     def positions(self) -> list[int]:
         """Where among the arguments the parents stand."""
@@ -145,6 +148,24 @@ def cast(value: Any, single: bool) -> Any:
         if getattr(value, "dtype", None) == np.float64:
             return value.astype(np.float32)
     return value
+
+
+def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
+    """Evaluates a primitive on nodes and plain values, and records it where a node is one."""
+    operands = len(args) - len(primitive.options)
+    active = False
+    values = []
+    for position, arg in enumerate(args):
+        if isinstance(arg, Operand):
+            active = active or position < operands
+            arg = value_of(arg)
+        values.append(arg)
+    out = primitive.evaluate(*values)
+    if not active or primitive.kind == "constant":
+        return graph.cast(out)
+    # What depends on a float is one, also where the integer 0 was chosen by `where`.
+    out = graph.cast(float(out) if type(out) in (int, bool) else out)
+    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
 
 
 def at_kink(node: Node) -> bool:

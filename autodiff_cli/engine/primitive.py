@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import nan, prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from autodiff_cli.engine.graph import Graph, Scalar, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.symbols import Symbol, python_source
 from autodiff_cli.errors import ShapeError, TypeMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    Pull = Callable[[Any, float], None]
 
 Kind = Literal["elementwise", "reduction", "structural", "constant"]
 Rule = Any
@@ -135,7 +135,9 @@ class Primitive:
     precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
     special: Sequence[Sequence[float]] = ()
-    scalar_pull: Callable[[Scalar, float], None] | None = field(init=False, default=None)
+    compile_pull: ClassVar[Callable[[Primitive], Pull]]
+    """What makes a `scalar_pull` of the partials: the table sets it, as it sets `Operand.table`."""
+    scalar_pull: Pull | None = field(init=False, default=None)
     """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats; of
     elementwise primitives."""
     flat: bool = field(init=False)
@@ -179,10 +181,8 @@ class Primitive:
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
         for arg in args:
-            if isinstance(arg, Symbol):
-                return Symbol(self.name, self, args)
             if isinstance(arg, Operand):
-                return apply(Graph.current(), self, args, None)
+                return arg.taken_by(self, args)
         return self.array(*args)
 
     def evaluate(self, *values: Any) -> Any:
@@ -234,9 +234,9 @@ class Primitive:
             return float(out)
         return out
 
-    def _first_pull(self, node: Scalar, g: float) -> None:
+    def _first_pull(self, node: Any, g: float) -> None:
         """Stands for `scalar_pull` until it is needed: few of the table's primitives ever are."""
-        self.scalar_pull = _compile_pull(self)
+        self.scalar_pull = Primitive.compile_pull(self)
         self.scalar_pull(node, g)
 
     def is_kink(self, args: Sequence[Any], by: Sequence[int] | None = None) -> bool:
@@ -251,24 +251,6 @@ class Primitive:
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""
         return self._on_scalars(values)
-
-
-def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
-    """Evaluates a primitive on nodes and plain values, and records it where a node is one."""
-    operands = len(args) - len(primitive.options)
-    active = False
-    values = []
-    for position, arg in enumerate(args):
-        if isinstance(arg, Operand):
-            active = active or position < operands
-            arg = value_of(arg)
-        values.append(arg)
-    out = primitive.evaluate(*values)
-    if not active or primitive.kind == "constant":
-        return graph.cast(out)
-    # What depends on a float is one, also where the integer 0 was chosen by `where`.
-    out = graph.cast(float(out) if type(out) in (int, bool) else out)
-    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
 
 
 def _anywhere(condition: Any) -> bool:
@@ -330,34 +312,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _compile_pull(primitive: Primitive) -> Callable[[Scalar, float], None]:
-    """Writes the partials into one function over floats: the sweep's fast case."""
-    names = list(primitive.operands)
-    symbols = [Symbol(name) for name in names]
-    used: dict[str, Primitive] = {}
-    lines = []
-    for name, rule in zip(names, primitive.partials, strict=True):
-        formula = rule(Symbol("out"), *symbols) if callable(rule) else rule
-        if isinstance(formula, (int, float)) and formula == 0:
-            continue
-        product = {1: "g", -1: "-g"}.get(formula) if not isinstance(formula, Symbol) else None
-        if product is None:
-            product = f"g * {python_source(formula, used)}"
-        lines.append(f"    if type(_{name}) is Scalar:\n")
-        if primitive.chooses:
-            lines.append(f"        if partial := {python_source(formula, used)}:\n    ")
-            product = "g * partial"
-        lines.append(f"        _{name}.adjoint += {product}\n")
-    body = "".join(lines)
-    nodes = ", ".join(f"_{name}" for name in names)
-    source = f"def pull(node, g):\n    {nodes}, = node.args\n"
-    for name in names:
-        source += f"    {name} = _{name}.value if type(_{name}) is Scalar else _{name}\n"
-    source += f"    out = node.value\n{body}"
-    namespace: dict[str, Any] = {"Scalar": Scalar, "nan": nan}
-    namespace.update((name, other.guarded) for name, other in used.items())
-    exec(compile(source, f"<partials of {primitive.name}>", "exec"), namespace)
-    pull: Callable[[Scalar, float], None] = namespace["pull"]
-    return pull

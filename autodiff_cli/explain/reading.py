@@ -9,7 +9,7 @@ from autodiff_cli.language import syntax
 from autodiff_cli.language.names import BuiltIn, Variable, assigned_name
 
 if TYPE_CHECKING:
-    from autodiff_cli.explain.dependence import Places
+    from autodiff_cli.explain.places import Places
     from autodiff_cli.language.names import Names, Scope
 
 THROUGH = (

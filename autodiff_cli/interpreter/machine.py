@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.engine.memory import in_words
-from autodiff_cli.engine.primitive import Primitive, apply, shape_of
+from autodiff_cli.engine.primitive import Primitive, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.surroundings import CURRENT, Surroundings
 from autodiff_cli.errors import AdiffError, LimitError, TypeMismatch

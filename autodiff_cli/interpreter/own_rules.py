@@ -6,7 +6,7 @@ in a sweep that computes, on nodes in one that records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.operand import Operand
@@ -15,12 +15,20 @@ from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
 from autodiff_cli.interpreter.values import RUN, describe_value
 
 if TYPE_CHECKING:
-    from autodiff_cli.interpreter.machine import Machine
+    from autodiff_cli.engine.graph import Graph
     from autodiff_cli.interpreter.values import UserFunction
     from autodiff_cli.language.source import Span
 
 
-def record(machine: Machine, function: UserFunction, args: list[Any], span: Span) -> Any:
+class Caller(Protocol):
+    """What a run is for here: it calls functions, and has a graph."""
+
+    graph: Graph
+
+    def invoke(self, function: UserFunction, args: list[Any], span: Span) -> Any: ...
+
+
+def record(machine: Caller, function: UserFunction, args: list[Any], span: Span) -> Any:
     """Calls a function on values, and records the call as one node with the function's rule."""
     start = len(machine.graph.nodes)
     result = machine.invoke(function, [value_of(arg) for arg in args], span)

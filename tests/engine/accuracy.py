@@ -23,15 +23,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff_cli.engine import precise
-from autodiff_cli.engine.graph import Graph, Node
+from autodiff_cli.engine.graph import Graph, Node, apply
 from autodiff_cli.engine.precise import REFUSED, mp
-from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import recorded_reverse_sweep, reverse_sweep
 from autodiff_cli.interpreter.builtins import OF_DERIVATIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from autodiff_cli.engine.primitive import Primitive
 
 Point = tuple[float, ...]
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodiff_cli.engine.derivatives import gradient
-from autodiff_cli.engine.graph import Graph, value_of
-from autodiff_cli.engine.primitive import apply
+from autodiff_cli.engine.graph import Graph, apply, value_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, DomainError, ShapeError, TypeMismatch
 from autodiff_cli.interpreter.program import load

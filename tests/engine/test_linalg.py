@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from autodiff_cli.engine.derivatives import gradient
-from autodiff_cli.engine.graph import Graph, value_of
+from autodiff_cli.engine.graph import Graph, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
-from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, DomainError, ShapeError, TypeMismatch
 from autodiff_cli.interpreter.program import load

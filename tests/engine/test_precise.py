@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff_cli.engine import precise
-from autodiff_cli.engine.graph import Graph, Node, below, value_of
-from autodiff_cli.engine.primitive import apply
+from autodiff_cli.engine.graph import Graph, Node, apply, below, value_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
 from autodiff_cli.interpreter.program import load

@@ -17,9 +17,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from autodiff_cli.engine import primitive as engine
-from autodiff_cli.engine.graph import Graph, Node, value_of
-from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine import graph as engine
+from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, reverse_sweep
 from autodiff_cli.interpreter import machine
@@ -30,6 +29,8 @@ from autodiff_cli.language.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from autodiff_cli.engine.primitive import Primitive
 
 Case = tuple[list[Any], list[Any]]
 """Operands, and static arguments."""

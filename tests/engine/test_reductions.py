@@ -18,9 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autodiff_cli.engine.derivatives import gradient
-from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
-from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, ones_of, recorded_reverse_sweep, reverse_sweep
 from autodiff_cli.interpreter.program import load

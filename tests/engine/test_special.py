@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff_cli.engine.graph import Graph, Node
+from autodiff_cli.engine.graph import Graph, Node, apply
 from autodiff_cli.engine.precise import mp
-from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE, high_precision
 from autodiff_cli.engine.primitives.special import gamma_pdf_derivative
 from autodiff_cli.engine.sweeps import recorded_reverse_sweep

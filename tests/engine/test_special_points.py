@@ -16,9 +16,8 @@ import pytest
 
 from autodiff_cli.engine import precise
 from autodiff_cli.engine.derivatives import hessian, taylor
-from autodiff_cli.engine.graph import Graph, Node, value_of
+from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.precise import REFUSED, mp
-from autodiff_cli.engine.primitive import Primitive, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import (
     forward_sweep,
@@ -31,6 +30,8 @@ from tests.engine.slopes import along, jumps, slopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from autodiff_cli.engine.primitive import Primitive
 
 ORDER = 4
 RELATIVE = 1e-9

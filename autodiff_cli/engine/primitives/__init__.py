@@ -26,6 +26,7 @@ from autodiff_cli.engine.primitives import (
     special,
     spread,
 )
+from autodiff_cli.engine.pulls import compile_pull
 
 TABLE: dict[str, Primitive] = {
     entry.name: entry
@@ -56,3 +57,4 @@ TABLE: dict[str, Primitive] = {
 }
 
 Operand.table = TABLE
+Primitive.compile_pull = staticmethod(compile_pull)

@@ -66,7 +66,7 @@ def _powers(a: Any, b: Any) -> Any:
     a = np.asarray(_counts(a))
     if a.dtype.kind != "f":
         a = a.astype(np.float64)
-    if np.ndim(b) == 0 and b in EASY_POWERS:
+    if np.ndim(b) == 0 and float(b) in EASY_POWERS:
         return EASY_POWERS[float(b)](a)
     return np.power(a, b) if a.dtype == np.float32 else np.float_power(a, b)
 
