@@ -12,7 +12,7 @@ from autodiff_cli.runtime.dependence import independence
 from autodiff_cli.runtime.evaluation import Question, answer, seed_of
 from autodiff_cli.runtime.findings import once_a_span
 from autodiff_cli.runtime.interpreter import no_garbage_collection, quiet_numpy, run
-from autodiff_cli.runtime.numbers import is_finite, is_zero, marks
+from autodiff_cli.runtime.numbers import is_finite, is_zero
 from autodiff_cli.runtime.observing import Seen, observing
 from autodiff_cli.runtime.origins import Origins
 from autodiff_cli.runtime.paths import between, flow
@@ -25,7 +25,7 @@ from autodiff_cli.runtime.words import (
     origin_text,
     place_of,
 )
-from autodiff_cli.runtime.zeros import ends, zero_elements
+from autodiff_cli.runtime.zeros import ends, infinite_operand, zero_elements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -247,8 +247,7 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
 def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
     """Where a derivative ends as the operand is infinite."""
     assert end.node.primitive is not None
-    where = marks(end.operand.value, "infinite")
-    origin = Origins(outcome.machine.odd_constants).of(end.operand, "infinite", where)
+    origin = Origins(outcome.machine.odd_constants).of(infinite_operand(end.node), "infinite")
     reason = Reason(
         f"the derivative of `{end.node.primitive.title}` is 0 for an operand that is infinite",
         place_of(end.node),
