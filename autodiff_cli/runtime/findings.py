@@ -136,12 +136,12 @@ def _independent(
     zero = [by for by, value in gradient.items() if is_zero(value)]
     if not zero:
         return
-    from autodiff_cli.runtime.dependence import independence
-
     ancestors = set(below(output)) if isinstance(output, Node) else set()
     for by in zero:
         target = outcome.targets[by]
         if target is not None and target not in ancestors:
+            from autodiff_cli.runtime.dependence import independence
+
             why = independence(outcome, by, target)
             yield Finding(
                 f"`{name}` does not depend on `{by}`: {why.reason}",
