@@ -96,6 +96,34 @@ def test_scalars_to_json_load_neither_numpy_nor_rich(program):
     assert loaded_by("eval", "-e", text, *rest, "--json") - LARK_TAKES <= SCALARS_LOAD
 
 
+EXPLAINING = {"dependence", "losses", "origins", "paths", "poison", "remedies", "zeros"}
+"""Modules of the runtime that tell where something is lost."""
+
+
+@pytest.mark.parametrize(
+    ("program", "loads"),
+    [
+        (("x^2 * sin(x)", "x=3"), False),
+        (("a = 0.5 - 0.5; floor(x) + abs(x) + a", "x=0"), False),
+        (("x^2", "x=3", "--hessian"), False),
+        (("sum(where(x > 1, x, x^2))", "x=[1, 2]"), False),
+        (("log(1 + exp(x))", "x=800"), True),
+        (("sum(1 / (1 + exp(x)))", "x=[1, 800]"), True),
+    ],
+)
+def test_what_explains_is_loaded_where_there_is_something_to_explain(program, loads):
+    text, *rest = program
+    probe = PROBE.replace('.partition(".")[0]', "")
+    run = subprocess.run(
+        [sys.executable, "-c", probe, "eval", "-e", text, *rest, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    explaining = {f"autodiff_cli.runtime.{name}" for name in EXPLAINING}
+    assert bool(explaining.intersection(run.stderr.splitlines()[-1].split())) == loads
+
+
 def test_the_probe_sees_what_is_loaded():
     assert "numpy" in loaded_by("eval", "-e", "sum(x)", "x=[1, 2]", "--json")
 

@@ -14,9 +14,9 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import dense, ones_of, reverse_sweep
 from autodiff_cli.errors import Finding
-from autodiff_cli.explain.numbers import anywhere, is_finite, is_zero, marks
+from autodiff_cli.explain.numbers import anywhere, is_finite, is_zero, marks, operands_of
 from autodiff_cli.explain.origins import Origins
-from autodiff_cli.explain.paths import between
+from autodiff_cli.explain.paths import between, pulled_at
 from autodiff_cli.explain.poison import poison
 from autodiff_cli.explain.remedies import advice
 from autodiff_cli.explain.words import number_text, origin_text, place_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST = 8
 """Places at which an infinity may go on as a finite number, and names for which it is looked
 where their derivative begins not to be finite; of more the first."""
-LABELS_SHOWN = 3
+LABELS_SHOWN = 8
 STEPS_SHOWN = 6
 """Of the way from a name to a nan; a longer one is shown by its ends."""
 
@@ -125,10 +125,22 @@ def _ends(outcome: Outcome, output: Any, names: Collection[str]) -> list[Infinit
         positions = [i for i, arg in enumerate(node.args) if arg is operand]
         if any(absorbs(node, position, lost, arrived, size) for position in positions):
             end = found.setdefault(id(origin.span), InfiniteEnd(node, origin))
-            end.names.update(dict.fromkeys(_below(outcome, [operand], names)))
+            # Of x / inf the derivative by x is as lost.
+            beside = _absorbed_beside(node, arrived, size)
+            end.names.update(dict.fromkeys(_below(outcome, [operand, *beside], names)))
 
     reverse_sweep(outcome.graph.up_to(output), ones_of(output), (), watch=watch)
     return list(found.values())
+
+
+def _absorbed_beside(node: Node, g: Any, size: float) -> Iterator[Node]:
+    """The operands that get nothing of `g` as another one is infinite."""
+    values = [value_of(arg) for _, arg in operands_of(_primitive(node), node.args)]
+    for position, arg in enumerate(node.args):
+        if isinstance(arg, Node):
+            nothing = marks(pulled_at(node, position, g, values), "zero")
+            if anywhere(nothing) and absorbs(node, position, nothing, g, size):
+                yield arg
 
 
 def _beginnings(origin: Origin) -> Iterator[Origin]:

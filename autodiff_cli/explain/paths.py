@@ -90,7 +90,7 @@ def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) ->
             if isinstance(arg, Node) and arg in made:
                 made.add(node)
                 break
-    needed = {output} if output in made else set()
+    needed = {output} if isinstance(output, Node) and output in made else set()
     for node in reversed(nodes):
         if node in needed:
             needed.update(arg for arg in node.args if isinstance(arg, Node) and arg in made)
@@ -347,7 +347,10 @@ def _norm(value: Any) -> float:
         return abs(value)
     if type(value) is Scatter:
         value = value.cotangent
-    return float(np.linalg.norm(np.ravel(value)))
+    sizes = np.abs(np.ravel(value), dtype=np.float64)
+    largest = float(sizes.max(initial=0.0))
+    # Scaled first, as in `share`.
+    return largest * float(np.linalg.norm(sizes / largest)) if largest else 0.0
 
 
 # ── numbers of paths ──────────────────────────────────────────────────────────────────

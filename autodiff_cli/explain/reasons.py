@@ -11,7 +11,7 @@ from autodiff_cli.errors import UsageError
 from autodiff_cli.explain.dependence import independence
 from autodiff_cli.explain.evaluation import Question, answer, seed_of
 from autodiff_cli.explain.findings import once_a_span
-from autodiff_cli.explain.numbers import is_finite, is_zero, marks
+from autodiff_cli.explain.numbers import is_finite, is_zero
 from autodiff_cli.explain.origins import Origins
 from autodiff_cli.explain.paths import between, flow
 from autodiff_cli.explain.poison import Reason, poison, value_reason
@@ -23,7 +23,7 @@ from autodiff_cli.explain.words import (
     origin_text,
     place_of,
 )
-from autodiff_cli.explain.zeros import ends, zero_elements
+from autodiff_cli.explain.zeros import ends, infinite_operand, zero_elements
 from autodiff_cli.interpreter.run import run
 
 if TYPE_CHECKING:
@@ -249,8 +249,7 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
 def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
     """Where a derivative ends as the operand is infinite."""
     assert end.node.primitive is not None
-    where = marks(end.operand.value, "infinite")
-    origin = Origins(outcome.machine.odd_constants).of(end.operand, "infinite", where)
+    origin = Origins(outcome.machine.odd_constants).of(infinite_operand(end.node), "infinite")
     reason = Reason(
         f"the derivative of `{end.node.primitive.title}` is 0 for an operand that is infinite",
         place_of(end.node),

@@ -48,7 +48,7 @@ Cause = Literal[
 - saturated: the derivative is 0 here and beside this point;
 - stationary: it is 0 at this point only;
 - kink: it is 0 by the convention of a kink;
-- infinite: the operand is infinite, where it would not be 0 at a finite one;
+- infinite: an operand is infinite, and were it finite, the derivative would not be 0;
 - underflow: neither factor is 0, but their product is too small for a float;
 - elsewhere: each is 0 where the other is not;
 - cancelled: several contributions add up to 0.
@@ -169,8 +169,9 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
         return "elsewhere" if beside else "underflow"
     if part.kinks.is_kink(node):
         return "kink"
-    where = marks(value_of(node.args[position]), "infinite")
-    if anywhere(where) and any(absorbs(node, position, where, 1.0, s) for s in (FAR, NEAR)):
+    if infinite_operand(node) is not None and any(
+        absorbs(node, position, True, 1.0, size) for size in (FAR, NEAR)
+    ):
         return "infinite"
     if primitive.name in CHOICES:
         return "not-chosen"
@@ -179,10 +180,19 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
     return "stationary" if _moves(node, position, args, unit) else "saturated"
 
 
-def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
-    """Whether an operand gets nothing of `g` at `where` for being infinite there only.
+def infinite_operand(node: Node) -> Any:
+    """The first operand that is infinite somewhere."""
+    assert node.primitive is not None
+    for _, arg in operands_of(node.primitive, node.args):
+        if anywhere(marks(value_of(arg), "infinite")):
+            return arg
+    return None
 
-    It would get something if it were as large as `size`, and what else is infinite too.
+
+def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
+    """Whether an operand gets nothing of `g` at `where` only as it, or another, is infinite.
+
+    It would get something if all that is infinite were as large as `size`.
     """
     assert node.primitive is not None
     if node.primitive.name in CHOICES:

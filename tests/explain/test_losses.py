@@ -285,6 +285,13 @@ LOST = [
         "`^` of -1e+180, 2.0 overflows to inf",
     ),
     (
+        "z * x / (1 + exp(y))",
+        {"x": 1e300, "y": 720.0, "z": 1e3},
+        "`result` = 0.0, dresult/dz = 0.0, dresult/dx = 0.0 and dresult/dy = 0.0 rest on an "
+        "overflow; it begins here",
+        "`exp` of 720.0 overflows to inf",
+    ),
+    (
         "z + x + 1 / log(1 + exp(y * x))",
         {"x": 800.0, "y": 1.0, "z": 1.0},
         "`result` = 801.0, dresult/dx = 1.0 and dresult/dy = 0.0 rest on an overflow; "
