@@ -97,7 +97,7 @@ def test_scalars_to_json_load_neither_numpy_nor_rich(program):
 
 
 EXPLAINING = {"dependence", "losses", "origins", "paths", "poison", "remedies", "zeros"}
-"""Modules of the runtime that tell where something is lost."""
+"""Modules of `explain` that tell where something is lost."""
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_explains_is_loaded_where_there_is_something_to_explain(program, lo
         text=True,
         check=True,
     )
-    explaining = {f"autodiff_cli.runtime.{name}" for name in EXPLAINING}
+    explaining = {f"autodiff_cli.explain.{name}" for name in EXPLAINING}
     assert bool(explaining.intersection(run.stderr.splitlines()[-1].split())) == loads
 
 
