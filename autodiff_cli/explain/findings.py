@@ -155,8 +155,6 @@ def _independent(
     zero = [by for by, value in gradient.items() if is_zero(value)]
     if not zero:
         return
-    from autodiff_cli.explain.dependence import independence
-
     ancestors = set(below(output)) if isinstance(output, Node) else set()
     for by in zero:
         target = outcome.targets[by]
@@ -165,6 +163,8 @@ def _independent(
         if not outcome.is_whole:
             yield Finding(f"`{name}` does not depend on `{by}`", kind="no-dependence")
         else:
+            from autodiff_cli.explain.dependence import independence
+
             why = independence(outcome, by, target)
             yield Finding(
                 f"`{name}` does not depend on `{by}`: {why.reason}",
