@@ -91,7 +91,7 @@ def test_density_at_0_has_the_limit_of_what_stands_beside(n: int, m: int, a: flo
 @BOTH
 @pytest.mark.parametrize("a", [1e4, 0.99e5, 1.01e5, 1e8, 1e12, 1e16])
 def test_gammainc_in_the_middle_of_a_large_a(a: float, array: bool) -> None:
-    """∂ₐP(a, a) = -(1 + 1/(12·a) + …)/√(2πa), where logarithms that differ little are subtracted."""
+    """∂ₐP(a, a) = -(1 + 1/(12·a) + …)/√(2πa), of logarithms that differ little."""
     middle = -(1 + 1 / (12 * a)) / math.sqrt(2 * math.pi * a)
     assert derivatives("gammainc", (a, a), (0,), array)[1] == pytest.approx(middle, rel=1e-11)
 
