@@ -15,7 +15,7 @@ from autodiff_cli.engine.numerics.gamma import (
     polygammas,
     stirling,
 )
-from autodiff_cli.engine.numerics.sums import bell_polynomials, in_pieces, leibniz
+from autodiff_cli.engine.numerics.sums import bell_polynomials, in_pieces, leibniz, polynomial
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -102,6 +102,9 @@ SERIES_TERMS = 18
 NODES = 281
 """Of the quadrature behind `gammainc_by_a`: double exponential, from e^-43 to e^16 of its scale."""
 
+NARROW_FROM = 1e5
+"""So large an x makes the peak of the integrand so narrow that e^u - 1 - u cancels on it."""
+
 
 def gammaincs_by_a(n: int, a: Array, x: Array) -> Array:
     if n == 0:
@@ -138,7 +141,11 @@ def _by_quadrature(n: int, a: Array, x: Array) -> Array:
     scale = 1 / (np.maximum(sign * (x - a), 0) + np.sqrt(x))
     steps = np.linspace(-4, 3, NODES)[:, None]
     u = scale * np.exp(math.pi / 2 * np.sinh(steps))
-    exponent = (a - x) * sign * u - x * _expm1_beyond(sign * u)
+    exponent = sign * a * u - x * np.expm1(sign * u)
+    narrow = x > NARROW_FROM
+    if narrow.any():
+        v = (sign * u)[:, narrow]
+        exponent[:, narrow] = (a - x)[narrow] * v - x[narrow] * _expm1_beyond(v)
     weight = np.exp(exponent) * u * np.cosh(steps)
     first, *others = _log_slopes(n, a, x)
     *_, before, last = bell_polynomials([first + sign * u, *others])
@@ -148,10 +155,11 @@ def _by_quadrature(n: int, a: Array, x: Array) -> Array:
     return out
 
 
+EXPM1_BEYOND = tuple(1 / math.factorial(k) for k in range(2, 11))
+"""The coefficients of (e^u - 1 - u)/u²."""
+
+
 def _expm1_beyond(u: Array) -> Array:
     """e^u - 1 - u."""
-    series = np.ones(u.shape)
-    small = np.clip(u, -0.2, 0.2)
-    for k in range(14, 2, -1):
-        series = 1 + small / k * series
-    return np.where(small == u, 0.5 * u * u * series, np.expm1(u) - u)
+    out: Array = np.where(np.abs(u) < 0.05, u * u * polynomial(EXPM1_BEYOND, u), np.expm1(u) - u)
+    return out
