@@ -39,7 +39,7 @@ def find(
     met = kinks.met | outcome.machine.kinks_met
     if met:
         findings += [_at_kink(node) for node in once_a_span(graph.kinks, met)]
-        findings += [_lost(node) for node in once_a_span(graph.flats, met)]
+        findings += [_lost(node) for node in once_a_span(graph.ends, met)]
     findings.extend(_noted(outcome))
     if _is_odd(outcome, kinks) or not all(
         map(is_finite, (value_of(output), *derivatives.values()))
@@ -100,8 +100,12 @@ def _at_kink(node: Node) -> Finding:
 
 def _lost(node: Node) -> Finding:
     assert node.primitive is not None
+    title = node.primitive.title
+    counts = [node.primitive.operands[i] for i in node.positions if i in node.primitive.counts]
     return Finding(
-        f"the gradient ends here: the derivative of `{node.primitive.title}` is 0",
+        f"a gradient ends here: `{title}` has no derivative by its `{counts[0]}`"
+        if counts
+        else f"the gradient ends here: the derivative of `{title}` is 0",
         node.span,
         label=f"at {operands_text(node)}",
         kind="lost-gradient",
