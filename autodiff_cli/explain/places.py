@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from autodiff_cli.language.names import Names
     from autodiff_cli.language.source import Span
 
-COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
-"""Functions that read of their argument a size or a count."""
-
 ACCUMULATING = frozenset(("backward", "zero_grad"))
 
 
@@ -103,7 +100,8 @@ class Places:
                 return child is not parent.base
             if isinstance(parent, syntax.Call):
                 function = parent.function
-                return isinstance(function, syntax.Name) and function.name in COUNTING
+                entry = TABLE.get(function.name) if isinstance(function, syntax.Name) else None
+                return entry is not None and entry.reads == "size"
             return isinstance(parent, syntax.Slice) or (
                 isinstance(parent, syntax.Attribute) and parent.name == "shape"
             )

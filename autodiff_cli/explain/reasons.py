@@ -41,24 +41,6 @@ if TYPE_CHECKING:
 REASONS_SHOWN = 3
 """Of the places that end a derivative; the others are counted."""
 
-REMEDIES = {
-    "relu": "leaky_relu, elu and softplus have a derivative on both sides",
-    "sigmoid": "keep its argument near 0, or take logsigmoid or softplus of it",
-    "tanh": "keep its argument near 0: scale the input or the weights down",
-    "softmax": "keep its arguments close together, or take log_softmax",
-    "clamp": "outside its bounds nothing moves it; softplus gives a smooth bound",
-    "exp": "its argument is so far below 0 that it is 0 in floats",
-}
-"""What to do about a primitive that is flat at a point."""
-
-CHOSEN = {
-    "where": "`where` takes its other branch",
-    "maximum": "`max` takes its other operand",
-    "minimum": "`min` takes its other operand",
-    "clamp": "`clamp` holds its operand at a bound",
-}
-"""What a primitive that chooses has done to an operand that it has not chosen."""
-
 
 @dataclass(slots=True)
 class Explanation:
@@ -214,13 +196,13 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
         return reason
     if end.cause == "infinite":
         return _at_infinity(outcome, end, notes)
-    title, name = f"`{primitive.title}`", primitive.name
+    title = f"`{primitive.title}`"
     heading = {
         "flat": f"the derivative of {title} is 0, whatever its operand",
         "no-derivative": f"{title} has no derivative by this operand",
         "own-rule": f"the derivative rule of {title} gives 0 here",
         "factor": f"{title} multiplies it by 0",
-        "not-chosen": CHOSEN.get(name, f"{title} takes other elements"),
+        "not-chosen": primitive.unchosen,
         "overwritten": "it is overwritten here by another value",
         "saturated": f"{title} is flat here, and beside this point too: its derivative is 0",
         "stationary": f"the derivative of {title} is 0 at just this point",
@@ -232,10 +214,8 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
         "underflow": "work with logarithms, or scale what is multiplied",
         "stationary": "an extremum or a saddle: start from beside this point",
     }.get(end.cause, "")
-    if end.cause == "saturated":
-        remedy = REMEDIES.get(name, "")
-    if end.cause == "not-chosen" and name in ("max", "maximum"):
-        remedy = "logsumexp is a smooth maximum"
+    if end.cause in ("saturated", "not-chosen"):
+        remedy = primitive.remedies.get(end.cause, "")
     return Reason(
         heading,
         place_of(end.node),

@@ -54,8 +54,6 @@ Cause = Literal[
 - cancelled: several contributions add up to 0.
 """
 
-PRODUCTS = frozenset(("mul", "div", "matmul", "dot", "outer", "kron", "einsum", "xlogy"))
-CHOICES = frozenset(("where", "maximum", "minimum", "max", "min", "median", "sort", "clamp"))
 FAR, NEAR = 1e150, 1e2
 """Large numbers that stand in for an infinity: for one past the largest float, whose effect may
 die down faster than that grows, and for one at a pole."""
@@ -173,9 +171,9 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
         absorbs(node, position, True, 1.0, size) for size in (FAR, NEAR)
     ):
         return "infinite"
-    if primitive.name in CHOICES:
+    if primitive.unchosen:
         return "not-chosen"
-    if primitive.name in PRODUCTS:
+    if primitive.multiplies:
         return "factor"
     return "stationary" if _moves(node, position, args, unit) else "saturated"
 
@@ -195,7 +193,7 @@ def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
     It would get something if all that is infinite were as large as `size`.
     """
     assert node.primitive is not None
-    if node.primitive.name in CHOICES:
+    if node.primitive.unchosen:
         # What was not chosen has no part in it.
         return False
     operands = operands_of(node.primitive, node.args)
@@ -326,11 +324,10 @@ def _by_element(node: Node) -> bool:
 def _cause_of_some(part: Between, node: Node) -> Cause:
     """Why an operation passes nothing on to some elements of its operand."""
     assert node.primitive is not None
-    name = node.primitive.name
     if part.kinks.is_kink(node):
         return "kink"
-    if name == "setindex":
+    if node.primitive.name == "setindex":
         return "overwritten"
-    if name in CHOICES:
+    if node.primitive.unchosen:
         return "not-chosen"
-    return "factor" if name in PRODUCTS else "saturated"
+    return "factor" if node.primitive.multiplies else "saturated"

@@ -26,15 +26,8 @@ if TYPE_CHECKING:
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
-OPERATORS = frozenset(
-    ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "less", "less_equal", "greater")
-) | {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
-
-OF_DERIVATIVES = frozenset(name for name, entry in TABLE.items() if not entry.example)
-"""What only derivatives call: no program can show it."""
-
-INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
-"""Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""
+INTERNAL = frozenset(name for name, entry in TABLE.items() if entry.internal)
+"""Primitives that programs do not call by name."""
 
 
 # ── functions that need the machine ───────────────────────────────────────────────────
@@ -233,10 +226,10 @@ def arrange(
         if not function.needed <= len(positional) <= len(function.parameters):
             raise _wrong_count(name, function.count, len(arguments), span)
         return None, [argument.value for argument in positional]
-    if name in ("max", "min") and len(positional) > 1:
-        _refuse_unknown(name, keywords, (), span)
-        return TABLE["maximum" if name == "max" else "minimum"], [a.value for a in positional]
     primitive = TABLE[name]
+    if primitive.of_several is not None and len(positional) > 1:
+        _refuse_unknown(name, keywords, (), span)
+        return primitive.of_several, [a.value for a in positional]
     known = primitive.options if primitive.variadic else primitive.parameters
     _refuse_unknown(name, keywords, known, span)
     if not primitive.variadic:
@@ -359,8 +352,8 @@ def as_value(name: str) -> Callable[[Machine, list[Any], Span], Any]:
                 raise arity_error(name, function.count, len(args), span, signature(name))
             return call_machine_function(machine, name, args, span)
         primitive = TABLE[name]
-        if name in ("max", "min") and len(args) > 1:
-            pair = TABLE["maximum" if name == "max" else "minimum"]
+        pair = primitive.of_several
+        if pair is not None and len(args) > 1:
             return reduce(lambda a, b: machine.apply(pair, (a, b), span), args)
         values = _in_order(primitive, args, {})
         if values is None:

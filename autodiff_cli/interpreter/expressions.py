@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.engine.graph import Node, cast, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import SIGNS
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import index_key
 from autodiff_cli.errors import AdiffError, ProgramError, RunError, TypeMismatch
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
 
     Closure = Callable[[Frame], Any]
 
-OPERATORS = {sign: name for name, sign in SIGNS.items() if name != "neg"}
+OPERATORS = {
+    entry.sign: entry for entry in TABLE.values() if entry.sign and len(entry.operands) == 2
+}
 """The primitives of the operators that take two operands, by their signs."""
 
 
@@ -165,18 +166,18 @@ class ExpressionLowering:
         return negation
 
     def binary(self, node: syntax.Binary) -> Closure:
-        primitive = TABLE[OPERATORS[node.operator]]
+        primitive = OPERATORS[node.operator]
         left, right = self.expression(node.left), self.expression(node.right)
         return operators.binary(primitive, left, right, node.span)
 
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
-            primitive = TABLE[OPERATORS[node.operators[0]]]
+            primitive = OPERATORS[node.operators[0]]
             note = self.facts.notes.get(node)
             return operators.comparison(primitive, left, right, node.span, note)
         span = node.span
-        primitives = [TABLE[OPERATORS[operator]] for operator in node.operators]
+        primitives = [OPERATORS[operator] for operator in node.operators]
         operands = [self.expression(operand) for operand in node.operands]
 
         def chain(frame: Frame) -> Any:
@@ -201,7 +202,7 @@ class ExpressionLowering:
         left, right = self.expression(node.left), self.expression(node.right)
         left_span, right_span = node.left.span, node.right.span
         decided = node.operator == "or"
-        primitive = TABLE[f"logical_{node.operator}"]
+        primitive = OPERATORS[node.operator]
 
         def evaluate(frame: Frame) -> Any:
             a = left(frame)

@@ -192,7 +192,7 @@ class StatementLowering(ExpressionLowering):
             old = self._old_element(target)
         else:
             old = self.variable(target, 0, self.scope.slots[target.name])
-        primitive = TABLE[OPERATORS[node.operator]]
+        primitive = OPERATORS[node.operator]
         return operators.binary(primitive, old, value, node.span)
 
     def _old_element(self, target: syntax.Index) -> Closure:
