@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.engine.graph import Node
     from autodiff_cli.explain.evaluation import Evaluation
-    from autodiff_cli.explain.paths import Between, Flow
+    from autodiff_cli.explain.paths import Flow, Subgraph
     from autodiff_cli.explain.zeros import End, Zeros
     from autodiff_cli.interpreter.journal import Journal
     from autodiff_cli.interpreter.machine import Settings
@@ -124,39 +124,39 @@ def _explained(
     assert target is not None
     seed = seed_of(question, output, evaluation.output)
     kinks = Kinks(question.at_kink)
-    part = between(outcome.graph, target, output, seed, kinks)
-    found = Explanation(evaluation, name, outcome, part.adjoints, seed)
+    subgraph = between(outcome.graph, target, output, seed, kinks)
+    found = Explanation(evaluation, name, outcome, subgraph.adjoints, seed)
     if not is_finite(evaluation.value):
         origin = Origins(outcome.machine.odd_constants).of(output)
         found.reasons += [] if origin is None else [value_reason(origin)]
-    if not part.order:
+    if not subgraph.order:
         found.reasons.append(_independent(outcome, seen, name, target))
         return found
     if found.verdict == "non-finite":
-        reason, found.way = poison(outcome, part, name)
+        reason, found.way = poison(outcome, subgraph, name)
         others = [r for r in found.reasons if (r.what, r.label) != (reason.what, reason.label)]
         found.reasons = [reason, *others]
     elif found.verdict == "zero":
-        found.ends = ends(part)
-        found.reasons += [_ended(outcome, part, end) for end in found.ends[:REASONS_SHOWN]]
+        found.ends = ends(subgraph)
+        found.reasons += [_ended(outcome, subgraph, end) for end in found.ends[:REASONS_SHOWN]]
         if not found.ends:
             found.reasons.append(Reason("the cotangent is 0, and so is all that comes of it"))
         else:
-            found.way = _to_end(part, found.ends[0])
+            found.way = _to_end(subgraph, found.ends[0])
         for later in found.reasons[1:]:
             # Both where an infinity begins and where a derivative ends at it may be told.
             later.help = "" if later.help == found.reasons[0].help else later.help
     else:
-        found.flow = flow(part)
+        found.flow = flow(subgraph)
         if found.flow.paths != found.flow.alive:
-            found.ends = ends(part, found.flow.losing)
+            found.ends = ends(subgraph, found.flow.losing)
             lost = [end for end in found.ends if end.cause == "infinite"]
-            found.reasons += [_ended(outcome, part, end) for end in lost[:REASONS_SHOWN]]
+            found.reasons += [_ended(outcome, subgraph, end) for end in lost[:REASONS_SHOWN]]
         if shape_of(found.gradient) and is_zero_somewhere(found.gradient):
-            zeros = zero_elements(part, found.gradient)
+            zeros = zero_elements(subgraph, found.gradient)
             found.reasons += [_zeros(each, found.gradient) for each in zeros]
     if found.verdict == "number":
-        met = {node for node in kinks.met if node in part.index}
+        met = {node for node in kinks.met if node in subgraph.index}
         found.kinks = [at_kink(Reason, node) for node in once_a_span(outcome.graph.kinks, met)]
     return found
 
@@ -173,20 +173,20 @@ def _independent(outcome: Outcome, seen: Journal, by: str, target: Node) -> Reas
     )
 
 
-def _to_end(part: Between, end: End) -> list[Node]:
+def _to_end(subgraph: Subgraph, end: End) -> list[Node]:
     """A way from the target to where its derivative ends, with that operation."""
     way = [end.operand] if end.node is end.operand else [end.node, end.operand]
-    while way[-1] is not part.target:
-        way.append(next(arg for arg in way[-1].parents if arg in part.index))
+    while way[-1] is not subgraph.target:
+        way.append(next(arg for arg in way[-1].parents if arg in subgraph.index))
     return way[::-1]
 
 
 # ── zeros in words ────────────────────────────────────────────────────────────────────
 
 
-def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
+def _ended(outcome: Outcome, subgraph: Subgraph, end: End) -> Reason:
     if end.cause == "cancelled":
-        return _cancelled(part, end)
+        return _cancelled(subgraph, end)
     primitive = end.node.primitive
     assert primitive is not None
     notes = [f"{end.count:,} operations of this place end it"] if end.count > 1 else []
@@ -243,7 +243,7 @@ def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
     return reason
 
 
-def _cancelled(part: Between, end: End) -> Reason:
+def _cancelled(subgraph: Subgraph, end: End) -> Reason:
     parts = [
         f"{_title(node)} gives {number_text(contribution)}"
         for node, contribution in end.parts[:REASONS_SHOWN]
@@ -251,7 +251,7 @@ def _cancelled(part: Between, end: End) -> Reason:
     if len(end.parts) > REASONS_SHOWN:
         parts.append(f"and {len(end.parts) - REASONS_SHOWN:,} more")
     where = place_of(end.node) or place_of(end.parts[0][0])
-    of = "" if end.node is part.target else " in this value"
+    of = "" if end.node is subgraph.target else " in this value"
     return Reason(f"the contributions{of} cancel exactly", where, notes=parts, kind="cancelled")
 
 

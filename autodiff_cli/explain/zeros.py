@@ -20,7 +20,7 @@ from autodiff_cli.explain.paths import pulled, pulled_at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.explain.paths import Between
+    from autodiff_cli.explain.paths import Subgraph
 
 Cause = Literal[
     "flat",
@@ -86,29 +86,31 @@ class End:
         return len(self.nodes)
 
 
-def ends(part: Between, losing: Sequence[Node] | None = None) -> list[End]:
+def ends(subgraph: Subgraph, losing: Sequence[Node] | None = None) -> list[End]:
     """Where the derivative ends on its way from the output to the target: nearest it first.
 
     Of each place in the source and each cause, the first. Without `losing`, the operations to
     look at, those are looked at that leave an operand's adjoint 0.
     """
-    if is_zero(part.seed):
+    if is_zero(subgraph.seed):
         return []
     everywhere = losing is None
     if losing is None:
-        losing = [n for n in reversed(part.order) if n in part.adjoints and _loses(part, n)]
+        losing = [
+            n for n in reversed(subgraph.order) if n in subgraph.adjoints and _loses(subgraph, n)
+        ]
     found: dict[tuple[int, Cause], End] = {}
     arriving: dict[Node, list[tuple[Node, Any]]] = {}
     for node in losing:
-        for position, operand, got in part.edges(node):
-            if operand in part.adjoints and everywhere:
+        for position, operand, got in subgraph.edges(node):
+            if operand in subgraph.adjoints and everywhere:
                 continue
             if got is not None:
                 got = dense(got, shape_of(operand.value))
             if got is None or is_zero(got):
-                end = End(_cause(part, node, position), node, operand)
-                _add(found, _blamed(part, end) if end.cause == "elsewhere" else end)
-            elif operand not in part.adjoints:
+                end = End(_cause(subgraph, node, position), node, operand)
+                _add(found, _blamed(subgraph, end) if end.cause == "elsewhere" else end)
+            elif operand not in subgraph.adjoints:
                 arriving.setdefault(operand, []).append((node, got))
     for operand, parts in arriving.items():
         _add(found, End("cancelled", operand, operand, parts=parts[::-1]))
@@ -124,10 +126,10 @@ def _add(found: dict[tuple[int, Cause], End], end: End) -> None:
         found[key] = end
 
 
-def _blamed(part: Between, end: End) -> End:
+def _blamed(subgraph: Subgraph, end: End) -> End:
     """An end because no gradient arrives there, put down to the operation that sees to that."""
-    consumers = [node for node in part.order if end.node in node.parents]
-    if len(consumers) != 1 or consumers[0] not in part.adjoints:
+    consumers = [node for node in subgraph.order if end.node in node.parents]
+    if len(consumers) != 1 or consumers[0] not in subgraph.adjoints:
         return end
     (node,) = consumers
     position = next(i for i, arg in enumerate(node.args) if arg is end.node)
@@ -135,20 +137,20 @@ def _blamed(part: Between, end: End) -> End:
     got = pulled(node, position, ones, rule_arguments(node))
     if got is None or dense(got, shape_of(end.node.value)).all():
         return end
-    return End(_cause_of_some(part, node), node, end.node)
+    return End(_cause_of_some(subgraph, node), node, end.node)
 
 
-def _loses(part: Between, node: Node) -> bool:
+def _loses(subgraph: Subgraph, node: Node) -> bool:
     """Whether an operand that leads to the target has an adjoint of 0."""
     return any(
-        isinstance(arg, Node) and arg in part.index and arg not in part.adjoints
+        isinstance(arg, Node) and arg in subgraph.index and arg not in subgraph.adjoints
         for arg in node.args
     )
 
 
-def _cause(part: Between, node: Node, position: int) -> Cause:
+def _cause(subgraph: Subgraph, node: Node, position: int) -> Cause:
     """Why operand number `position` gets nothing of a node's adjoint."""
-    primitive, g = node.primitive, part.adjoints[node]
+    primitive, g = node.primitive, subgraph.adjoints[node]
     assert primitive is not None
     if primitive.flat:
         return "flat"
@@ -165,7 +167,7 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
         arrives = np.not_equal(g, 0).astype(np.float64)
         beside = is_zero(dense(pulled(node, position, arrives, args), shape))
         return "elsewhere" if beside else "underflow"
-    if part.kinks.is_kink(node):
+    if subgraph.kinks.is_kink(node):
         return "kink"
     if infinite_operand(node) is not None and any(
         absorbs(node, position, True, 1.0, size) for size in (FAR, NEAR)
@@ -253,24 +255,24 @@ class Zeros:
         return int(np.sum(self.where))
 
 
-def zero_elements(part: Between, gradient: Any) -> list[Zeros]:
+def zero_elements(subgraph: Subgraph, gradient: Any) -> list[Zeros]:
     """Why those elements of an array's gradient are 0 that are, where others are not.
 
     Those are left out of which it cannot be told: several operations take them on.
     """
     zero = np.equal(gradient, 0.0)
-    consumers = _consumers(part)
-    read = _read(part.target, consumers[part.target])
-    found = [Zeros("unread", None, zero & ~read), *_along(part, consumers, zero & read)]
+    consumers = _consumers(subgraph)
+    read = _read(subgraph.target, consumers[subgraph.target])
+    found = [Zeros("unread", None, zero & ~read), *_along(subgraph, consumers, zero & read)]
     return [zeros for zeros in found if zeros.count]
 
 
-def _consumers(part: Between) -> dict[Node, dict[Node, list[int]]]:
+def _consumers(subgraph: Subgraph) -> dict[Node, dict[Node, list[int]]]:
     """By node, the operations between that take it, each with the operand's positions."""
     consumers: dict[Node, dict[Node, list[int]]] = {}
-    for node in part.order[1:]:
+    for node in subgraph.order[1:]:
         for position, arg in enumerate(node.args):
-            if isinstance(arg, Node) and arg in part.index:
+            if isinstance(arg, Node) and arg in subgraph.index:
                 consumers.setdefault(arg, {}).setdefault(node, []).append(position)
     return consumers
 
@@ -288,13 +290,13 @@ def _read(target: Node, consumers: dict[Node, list[int]]) -> Any:
 
 
 def _along(
-    part: Between, consumers: dict[Node, dict[Node, list[int]]], places: Any
+    subgraph: Subgraph, consumers: dict[Node, dict[Node, list[int]]], places: Any
 ) -> Iterator[Zeros]:
     """The operations, one after another, whose derivatives are 0 at some of `places`."""
-    at = part.target
+    at = subgraph.target
     while places.any() and len(consumers.get(at, ())) == 1:
         ((node, positions),) = consumers[at].items()
-        if node not in part.adjoints:
+        if node not in subgraph.adjoints:
             break
         dead = places
         for position in positions:
@@ -309,7 +311,7 @@ def _along(
                 for position in positions
                 for size in (FAR, NEAR)
             )
-            cause = "infinite" if absorbed else _cause_of_some(part, node)
+            cause = "infinite" if absorbed else _cause_of_some(subgraph, node)
             yield Zeros(cause, node, dead)
         places = places & ~dead
         if shape_of(node.value) != places.shape or not _by_element(node):
@@ -321,10 +323,10 @@ def _by_element(node: Node) -> bool:
     return node.primitive is not None and node.primitive.kind == "elementwise"
 
 
-def _cause_of_some(part: Between, node: Node) -> Cause:
+def _cause_of_some(subgraph: Subgraph, node: Node) -> Cause:
     """Why an operation passes nothing on to some elements of its operand."""
     assert node.primitive is not None
-    if part.kinks.is_kink(node):
+    if subgraph.kinks.is_kink(node):
         return "kink"
     if node.primitive.name == "setindex":
         return "overwritten"

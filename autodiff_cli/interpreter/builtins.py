@@ -14,7 +14,7 @@ from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_
 from autodiff_cli.interpreter import calculus
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
 from autodiff_cli.interpreter.values import NOTHING, describe_value
-from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names
+from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Resolved
 from autodiff_cli.language.syntax import Call, Name
 from autodiff_cli.records import record
 
@@ -309,19 +309,19 @@ def _wrong_count(name: str, want: int | str, got: int, span: Span) -> ProgramErr
     return ProgramError(error.what, span, help=error.help, kind="arguments")
 
 
-def check_calls(names: Names) -> None:
+def check_calls(resolved: Resolved) -> None:
     """Refuses calls that can never succeed, also where they are not reached.
 
     Raises:
         ProgramError: arguments that a built-in function doesn't take, or names of arguments
             for a function of the program.
     """
-    for nodes in names.nodes.values():
+    for nodes in resolved.nodes.values():
         for node in nodes:
             if not isinstance(node, Call):
                 continue
             if isinstance(node.function, Name):
-                function = names.bindings[node.function]
+                function = resolved.bindings[node.function]
                 if isinstance(function, BuiltIn):
                     if function.name not in CONSTANTS:
                         arrange(function.name, node.arguments, node.span)

@@ -49,7 +49,7 @@ class ExpressionLowering:
 
     def __init__(self, facts: Facts, scope: Scope, single: bool) -> None:
         self.facts = facts
-        self.names = facts.names
+        self.resolved = facts.resolved
         self.scope = scope
         self.single = single
         self._literals: dict[syntax.ArrayLiteral, list[Any] | None] = {}
@@ -98,7 +98,7 @@ class ExpressionLowering:
             if node.operator != "not" and not isinstance(value, bool):
                 return cast(-value if node.operator == "-" else value, self.single)
         if isinstance(node, syntax.Name):
-            binding = self.names.bindings[node]
+            binding = self.resolved.bindings[node]
             if isinstance(binding, BuiltIn) and binding.name in builtins.CONSTANTS:
                 return cast(builtins.CONSTANTS[binding.name], self.single)
         return None
@@ -107,7 +107,7 @@ class ExpressionLowering:
         return lambda frame: node.text
 
     def name(self, node: syntax.Name) -> Closure:
-        binding = self.names.bindings[node]
+        binding = self.resolved.bindings[node]
         if isinstance(binding, BuiltIn):
             function = BuiltInFunction(binding.name, builtins.as_value(binding.name))
             return lambda frame: function
@@ -122,7 +122,7 @@ class ExpressionLowering:
                 f"`{name}` is read before it has a value{where}",
                 span,
                 help=f"a function has variables of its own: pass `{name}` to it as a parameter"
-                if where and name in self.names.top.slots
+                if where and name in self.resolved.top.slots
                 else f"assign to `{name}` on every path that leads here",
                 kind="name",
             )
@@ -237,7 +237,7 @@ class ExpressionLowering:
 
     def _is_built_in(self, function: Any) -> bool:
         return isinstance(function, syntax.Name) and isinstance(
-            self.names.bindings[function], BuiltIn
+            self.resolved.bindings[function], BuiltIn
         )
 
     def _is_primitive(self, function: Any) -> bool:
@@ -293,7 +293,7 @@ class ExpressionLowering:
         )
 
     def function(self, node: syntax.Function) -> Closure:
-        scope = self.names.scopes[node]
+        scope = self.resolved.scopes[node]
         parameters = tuple(parameter.name for parameter in node.parameters)
         local = scope.size - HEAD - len(parameters)
         body = self.in_scope(scope).function_body(node)
@@ -365,7 +365,7 @@ class ExpressionLowering:
         Where it `sweeps` at once, it is noted that the name holds another value by then. What
         `backward` has accumulated is meant to be read after that.
         """
-        binding = self.names.bindings.get(node) if isinstance(node, syntax.Name) else None
+        binding = self.resolved.bindings.get(node) if isinstance(node, syntax.Name) else None
         if not isinstance(binding, Variable):
             raise ProgramError(
                 f"got `{node.span.text}`, want the name of a variable to differentiate by",

@@ -345,7 +345,7 @@ class StatementLowering(ExpressionLowering):
         if (
             isinstance(node, syntax.Call)
             and isinstance(node.function, syntax.Name)
-            and isinstance(self.names.bindings[node.function], BuiltIn)
+            and isinstance(self.resolved.bindings[node.function], BuiltIn)
             and node.function.name == "range"
             and 1 <= len(node.arguments) <= 3
             and not any(argument.keyword for argument in node.arguments)
