@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import autodiff_cli
 from autodiff_cli.engine.graph import Graph, apply
-from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.engine.primitives import TABLE, elementwise
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from tests.documents import blocks
+from tests.engine.accuracy import errors, known_limit
 from tests.engine.test_primitives import cases
 
 if TYPE_CHECKING:
@@ -54,6 +57,16 @@ def collections(module: str) -> Iterator[set[str]]:
 def test_facts_of_primitives_stand_in_their_entries(module: str) -> None:
     most = max((len(names) for names in collections(module)), default=0)
     assert (most > FEW) == (module in PATTERNS), "say it in the entries, by a field of `Primitive`"
+
+
+def test_the_entry_that_shows_how_to_add_one_passes_the_tests() -> None:
+    (example,) = blocks("CONTRIBUTING.md", "python")
+    namespace = dict(vars(elementwise))
+    exec(example.text, namespace)
+    (name,) = namespace.keys() - vars(elementwise).keys()
+    with mock.patch.dict(TABLE, {name: namespace[name]}):
+        for path, orders, error in errors(namespace[name]):
+            assert error.ulps <= known_limit(name, len(orders)), (path, orders, error)
 
 
 # ── the facts hold ────────────────────────────────────────────────────────────────────
