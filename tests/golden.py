@@ -311,15 +311,15 @@ def _moved(
 ) -> Any:
     """The value of the same output with names moved by `shifts`, or what is asked of it there."""
     output, settings = evaluation.output, invocation.settings
-    names = invocation.program.names
+    resolved = invocation.program.resolved
     inputs, assigned = dict(invocation.inputs), {}
     for name, shift in shifts.items():
-        if name in names.inputs:
+        if name in resolved.inputs:
             inputs[name] = _plain(evaluation.at[name] + shift)
         else:
             assigned[name] = shift
-    of = None if output in names.results else [output]
-    program = Program(names)  # a new one, that is lowered without assertions
+    of = None if output in resolved.results else [output]
+    program = Program(resolved)  # a new one, that is lowered without assertions
     with _no_assertions(), _moving(assigned):
         if lower is None:
             outcome = run(program, inputs, list(assigned), of, settings)

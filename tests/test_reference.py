@@ -99,8 +99,8 @@ def _evaluate(
     program: str, wrt: list[str] | None, of: list[str] | None = None
 ) -> tuple[list[Evaluation], list[str]]:
     printed: list[str] = []
-    names = load(Source("reference", program))
-    return evaluate(names, {}, wrt, of, Settings(on_print=printed.append)), printed
+    prepared = load(Source("reference", program))
+    return evaluate(prepared, {}, wrt, of, Settings(on_print=printed.append)), printed
 
 
 @pytest.mark.parametrize("block", [b for b in blocks(REFERENCE, "adiff") if not b.name], ids=str)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autodiff_cli.data.values import Value
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.interpreter.program import Program
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.names import Resolved
     from autodiff_cli.language.source import Source
 
     Claims = Sequence[Source]
@@ -65,7 +65,7 @@ def check(
         from secrets import randbits  # brings hashing along, which help does without
 
         settings = replace(settings, seed=randbits(32))
-    names = prepared.names
+    resolved = prepared.resolved
     recorded = recorded or {}
     with _as_usage():
         claimed = parse_claims(claims)
@@ -83,7 +83,7 @@ def check(
             help="name an input, or a variable of the program, with --wrt NAME",
             kind="wrt",
         )
-    require_names(names, _names_in(recorded), file)
+    require_names(resolved, _names_in(recorded), file)
     subject = Subject(prepared, inputs, wrt, of, settings)
     outputs = list(subject.outcome.outputs)
     if claimed and len(outputs) > 1:
@@ -120,13 +120,13 @@ def _as_usage() -> Iterator[None]:
         raise UsageError.of(error, error.kind) from None
 
 
-def require_names(names: Names, given: Sequence[str], what: str) -> None:
+def require_names(resolved: Resolved, given: Sequence[str], what: str) -> None:
     for name in given:
-        if name not in names.top.slots:
+        if name not in resolved.top.slots:
             raise UsageError(
                 f"{what}: the program has no name {name}",
-                help=did_you_mean(name, names.top.slots)
-                or f"its names are: {', '.join(names.top.slots)}",
+                help=did_you_mean(name, resolved.top.slots)
+                or f"its names are: {', '.join(resolved.top.slots)}",
             )
 
 

@@ -71,10 +71,10 @@ class Program:
     @property
     def inputs(self) -> list[str]:
         """The names of its inputs, in the order in which it names them."""
-        return list(self.prepared.names.inputs)
+        return list(self.prepared.resolved.inputs)
 
     def __repr__(self) -> str:
-        return f"<adiff program {self.prepared.names.program.span.source.name}: of {self.inputs}>"
+        return f"<adiff program {self.prepared.resolved.tree.span.source.name}: of {self.inputs}>"
 
     # ── value and derivatives ─────────────────────────────────────────────────────────
 
@@ -255,7 +255,7 @@ class Program:
     def require_one(self, found: Sequence[object]) -> None:
         """Raises a `UsageError` where a program has several outputs, and one was meant."""
         if len(found) != 1:
-            names = ", ".join(self.of or self.prepared.names.results)
+            names = ", ".join(self.of or self.prepared.resolved.results)
             raise UsageError(
                 f"got the outputs {names}, want one",
                 help="name it with `of=`, or call `.outputs(…)` for all of them",

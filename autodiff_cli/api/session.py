@@ -101,7 +101,7 @@ class Session:
         change = _Change(self)
         try:
             program = self._load(f"{name} = 0")
-            statement = program.names.program.body.statements[0]
+            statement = program.resolved.tree.body.statements[0]
             if set(self._bound(statement)) != {name}:
                 raise UsageError(f"got {name!r}, want a name", kind="input")
             with self._machine() as machine:
@@ -176,7 +176,7 @@ class Session:
         self._texts += 1
         self._scope.differentiated.clear()
         program = load(Source(f"<{self._texts}>", text), self._settings.limits, self._scope)
-        for name in self._scope.differentiated.union(self._bound(program.names.program.body)):
+        for name in self._scope.differentiated.union(self._bound(program.resolved.tree.body)):
             self._scope.make_target(name)
         self._frame += [UNSET] * (self._scope.size - len(self._frame))
         return program
@@ -189,7 +189,7 @@ class Session:
 
     def _run(self, program: Program, machine: Machine, change: _Change) -> Reply:
         value: Any = NOTHING
-        statements = program.names.program.body.statements
+        statements = program.resolved.tree.body.statements
         lowering = StatementLowering(program, self._scope, self._settings.single)
         for statement in statements:
             names = self._bound(statement)
@@ -215,11 +215,11 @@ class Session:
 
     def _value(self, program: Program, machine: Machine, change: _Change) -> Any:
         """What an expression is worth."""
-        statements = program.names.program.body.statements
+        statements = program.resolved.tree.body.statements
         (statement,) = statements if len(statements) == 1 else (None,)
         if not isinstance(statement, syntax.Evaluate):
             raise UsageError(
-                "got statements, want one expression to differentiate", program.names.program.span
+                "got statements, want one expression to differentiate", program.resolved.tree.span
             )
         for name in self._bound(statement):
             change.before(name)

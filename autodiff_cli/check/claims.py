@@ -163,17 +163,17 @@ def with_claims(program: Program, claims: Sequence[Claim]) -> Program:
     Raises:
         ProgramError: a claim is for, or reads, a name that the program does not have.
     """
-    names = program.names
-    known = list(names.top.slots)
+    resolved = program.resolved
+    known = list(resolved.top.slots)
     for claim in claims:
-        if claim.name not in names.top.slots:
+        if claim.name not in resolved.top.slots:
             raise ProgramError(
                 f"the claim is for `{claim.name}`, and the program has no such name",
                 claim.span,
                 help=did_you_mean(claim.name, known) or f"its names are: {', '.join(known)}",
                 kind="claim",
             )
-    tree = names.program
+    tree = resolved.tree
     *before, last = tree.body.statements
     extra = [
         syntax.Assign(claim.span, (syntax.Name(claim.span, claim.hidden),), "", (claim.expression,))
@@ -186,7 +186,7 @@ def with_claims(program: Program, claims: Sequence[Claim]) -> Program:
     with deep_recursion():
         extended = resolve(syntax.Program(tree.span, body), NAMES)
     for name, known_input in extended.inputs.items():
-        if name not in names.top.slots:
+        if name not in resolved.top.slots:
             raise ProgramError(
                 f"the claim reads `{name}`, and the program has no such name",
                 known_input.span,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from autodiff_cli.check.claims import Box
     from autodiff_cli.commands.running import Job
     from autodiff_cli.interpreter.machine import Settings
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.names import Resolved
     from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
 
@@ -122,7 +122,7 @@ def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
         job.inputs,
         _claims(options["claims"]),
         SAMPLES if options["samples"] is None else options["samples"],
-        _boxes(options["boxes"], job.program.prepared.names, settings),
+        _boxes(options["boxes"], job.program.prepared.resolved, settings),
         _recorded(options["against"]),
         options["tolerance"],
         options["against"] or "",
@@ -143,7 +143,7 @@ def _claims(texts: Sequence[str]) -> list[Source]:
     return sources
 
 
-def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
+def _boxes(texts: Sequence[str], resolved: Resolved, settings: Settings) -> Box:
     from autodiff_cli.api.checks import require_names
 
     box: Box = {}
@@ -152,7 +152,7 @@ def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
         if match is None:
             raise UsageError(f"--box: got {text!r}, want NAME=LOW:HIGH", help="as in --box x=-2:2")
         name = match[1]
-        require_names(names, [name], "--box")
+        require_names(resolved, [name], "--box")
         low, high = (_number(name, end.strip(), settings) for end in match.groups()[1:])
         if low > high:
             raise UsageError(f"--box {name}: {low} is more than {high}", help="want LOW:HIGH")

@@ -16,20 +16,20 @@ SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 6)
 """How tightly an expression binds."""
 
 INFIX = {
-    "less": ("<", 0, 1, 1),
-    "less_equal": ("<=", 0, 1, 1),
-    "greater": (">", 0, 1, 1),
-    "greater_equal": (">=", 0, 1, 1),
-    "equal": ("==", 0, 1, 1),
-    "logical_and": ("and", 0, 1, 1),
-    "logical_or": ("or", 0, 1, 1),
-    "add": ("+", SUM, SUM, SUM),
-    "sub": ("-", SUM, SUM, PRODUCT),
-    "mul": ("*", PRODUCT, PRODUCT, PRODUCT),
-    "div": ("/", PRODUCT, PRODUCT, SIGN),
-    "pow": ("^", POWER, ATOM, POWER),
+    "<": (0, 1, 1),
+    "<=": (0, 1, 1),
+    ">": (0, 1, 1),
+    ">=": (0, 1, 1),
+    "==": (0, 1, 1),
+    "and": (0, 1, 1),
+    "or": (0, 1, 1),
+    "+": (SUM, SUM, SUM),
+    "-": (SUM, SUM, PRODUCT),
+    "*": (PRODUCT, PRODUCT, PRODUCT),
+    "/": (PRODUCT, PRODUCT, SIGN),
+    "^": (POWER, ATOM, POWER),
 }
-"""Sign, how tightly it binds, and how tightly its left and right operands must."""
+"""Of operators between two operands: how tightly they bind, and how tightly both must."""
 
 CONSTANTS = {
     math.log(2): "log(2)",
@@ -103,14 +103,14 @@ def _text(expression: Any) -> tuple[str, int]:
     primitive = expression.primitive
     if primitive is None:
         return expression.name, ATOM
-    if primitive.name == "neg":
-        return f"-{_operand(expression.args[0], SIGN)}", SIGN
-    infix = INFIX.get(primitive.name)
-    if infix is not None:
-        sign, binds, left, right = infix
-        first, second = expression.args
+    sign, args = primitive.sign, expression.args
+    if sign == "-" and len(args) == 1:
+        return f"-{_operand(args[0], SIGN)}", SIGN
+    if sign in INFIX:
+        binds, left, right = INFIX[sign]
+        first, second = args
         return f"{_operand(first, left)} {sign} {_operand(second, right)}", binds
-    return f"{primitive.name}({', '.join(formula(arg) for arg in expression.args)})", ATOM
+    return f"{primitive.name}({', '.join(map(formula, args))})", ATOM
 
 
 def _operand(expression: Any, at_least: int) -> str:

@@ -23,24 +23,9 @@ Rule = Any
 REQUIRED: Any = object()
 """Stands in `options` for a static argument that has no default."""
 
-SIGNS = {
-    "add": "+",
-    "sub": "-",
-    "neg": "-",
-    "mul": "*",
-    "div": "/",
-    "floordiv": "//",
-    "mod": "%",
-    "matmul": "@",
-    "pow": "^",
-    "less": "<",
-    "less_equal": "<=",
-    "greater": ">",
-    "greater_equal": ">=",
-    "equal": "==",
-    "not_equal": "!=",
-}
-"""The operators of the language, by the names of their primitives."""
+Zero = Literal["anywhere", "with an operand", "never"]
+Read = Literal["size", "condition", "number"]
+Trouble = Literal["outside", "overflow", "saturated", "not-chosen"]
 
 NUMBERS = frozenset((float, int, bool))
 LARGEST_INTEGER = 2**63
@@ -58,6 +43,9 @@ class Primitive:
 
     Attributes:
         name: as programs call it; an operator's is a word (`add`).
+        sign: the operator that programs write for it.
+        internal: programs reach it by an operator, by syntax or by a derivative, and not by its
+            name; so is all that has no example.
         kind: `elementwise` has `partials`, `reduction` has `weight`, `structural` has `vjps`
             and `jvps`; `constant` has no derivative, which is said by being of this kind.
         operands: names of the arguments that are numbers.
@@ -70,7 +58,17 @@ class Primitive:
         array: the value, on anything that NumPy takes: `array(*args)`.
         scalar: the value on Python floats; may raise `ValueError` or `ArithmeticError`,
             and then `beyond` gives what IEEE 754 says. None where there is no such path.
+        python: the value on floats as Python's own operators write it, `({} + {})`, where they
+            never raise: what compiled rules have in the place of a call.
+        of_several: of a reduction, the primitive that joins the operands, two by two, of a call
+            with several: `maximum` of `max(a, b, c)`.
         exact: integers give an integer.
+        sums: it adds up, so that its rounding goes by the size of the terms, not of the result.
+        multiplies: where an operand gets a derivative of 0, it is as another one is 0.
+        vanishes: where the value is 0, but for an underflow: `with an operand` where one is 0,
+            `never` where it is above 0 everywhere.
+        reads: what it takes an argument for that has no derivative: a `size` or a count, a
+            `condition`, or a `number`, by which it could have one.
         partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
         weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
             reduced `out` as an array that broadcasts against x.
@@ -86,6 +84,7 @@ class Primitive:
         derivative: of reductions and structural primitives, the derivative as a formula.
         chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of
             a cotangent that is inf or nan either.
+        unchosen: what it has done to an operand, or an element, that it has not chosen, in words.
         plainly: the same in terms that are better known, for formulas that people read.
         kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
             or None, where it depends on what the derivative is by.
@@ -94,6 +93,9 @@ class Primitive:
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
+        remedies: what to do about a nan or an inf that it makes `outside` of its domain, an
+            `overflow`, a derivative that is 0 as it is `saturated`, an operand `not-chosen`;
+            left out where what holds for all primitives is all that is known.
         example: an expression that shows it.
         precise: the value with many digits, `precise(mp, *args)` for a context `mp` of mpmath:
             of an elementwise entry on its numbers, of others on arrays of them. It shares no
@@ -111,6 +113,8 @@ class Primitive:
     array: Callable[..., Any]
     doc: str
     example: str
+    sign: str = ""
+    internal: bool = False
     defaults: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     options_first: bool = False
@@ -118,7 +122,13 @@ class Primitive:
     parts: Callable[[tuple[int, ...]], tuple[Any, ...]] | None = None
     scalar: Callable[..., Any] | None = None
     beyond: Callable[..., float] = _nan
+    python: str = ""
+    of_several: Primitive | None = None
     exact: bool = False
+    sums: bool = False
+    multiplies: bool = False
+    vanishes: Zero = "anywhere"
+    reads: Read | None = None
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
     remainder: Callable[[Any, tuple[int, ...]], Any] | None = None
@@ -127,11 +137,13 @@ class Primitive:
     pullback: Callable[..., Sequence[Any]] | None = None
     derivative: str = ""
     chooses: bool = False
+    unchosen: str = ""
     plainly: Callable[..., Any] | None = None
     kink: Any = None
     rests: Callable[..., bool] | None = None
     convention: str = ""
     domain: str = "all reals"
+    remedies: Mapping[Trouble, str] = field(default_factory=dict)
     precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
     special: Sequence[Sequence[float]] = ()
@@ -152,13 +164,14 @@ class Primitive:
         whole = {i for i, one in enumerate(self.sample) if isinstance(one, range)}
         self.counts = frozenset(whole if self.kind == "elementwise" else ())
         self.has_edges = self.flat or self.kink is not None or bool(self.counts)
+        self.internal = self.internal or not self.example
         if self.kind == "elementwise":
             self.scalar_pull = self._first_pull
 
     @property
     def title(self) -> str:
         """What messages call it: the operator that a program writes, or the name."""
-        return SIGNS.get(self.name, self.name)
+        return self.sign or self.name
 
     @property
     def signature(self) -> str:

@@ -25,8 +25,6 @@ ROUNDINGS = 4
 MARGIN = 2.0
 """The worst of few samples falls short of the worst that there is."""
 EPSILON = 2.0**-52
-SUMS = frozenset(("sum", "mean", "dot", "matmul", "cumsum", "trace", "einsum", "convolve"))
-"""Primitives that add up: their rounding goes by the size of the terms, not by that of the sum."""
 
 
 def evaluate(primitive: Primitive, args: Sequence[Any]) -> Any:
@@ -116,7 +114,7 @@ def _off(primitive: Primitive, args: Sequence[Any], rng: Any) -> Any:
     if primitive.flat:
         return value
     operands = args[: len(args) - len(primitive.options)]
-    if primitive.name in SUMS:
+    if primitive.sums:
         sizes = [np.abs(operand) for operand in operands]
         terms = evaluate(primitive, [*sizes, *args[len(operands) :]])
         return plain(value + EPSILON * terms * rng.uniform(-1.0, 1.0, np.shape(value)))

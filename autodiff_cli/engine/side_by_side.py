@@ -40,7 +40,7 @@ def reverse_sweeps(
     nodes: Sequence[Node], seeds: Any, targets: Collection[Node], kinks: Kinks | None = None
 ) -> dict[Node, Any]:
     """As `sweeps.reverse_sweep`, from every row of `seeds`: a row of adjoints for each."""
-    sums = _Sums(len(seeds))
+    sums = _RowSums(len(seeds))
     sums.of[nodes[-1]] = seeds
     wanted = set(targets)
     adjoints: dict[Node, Any] = {}
@@ -93,8 +93,8 @@ def _contributions(node: Node, g: Any, args: list[Any]) -> list[Any]:
     return rows
 
 
-class _Sums:
-    """Adds contributions up, in place where it made the array itself."""
+class _RowSums:
+    """Adds contributions up, row by row of the seeds, in place where it made the array itself."""
 
     def __init__(self, count: int) -> None:
         self.of: dict[Node, Any] = {}

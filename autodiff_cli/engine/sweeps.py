@@ -98,7 +98,7 @@ def reverse_sweep(
         remainders = _pull_back(nodes, set(targets), adjoints, kinks, watch)
         if remainders and watch is None:
             # On their own way back, so that what they are added to has cancelled by then.
-            sums = _Sums()
+            sums = _AdjointSums()
             for operand, rest in remainders:
                 sums.add(operand, rest)
             small: dict[Node, Any] = {}
@@ -124,7 +124,7 @@ def _pull_back(
     Returns what rounding took from contributions, for their operands.
     """
     remainders: list[tuple[Node, Any]] = []
-    sums: _Sums | None = None
+    sums: _AdjointSums | None = None
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
@@ -152,7 +152,7 @@ def _pull_back(
         if pull is not None and watch is None and type(node) is Scalar:
             pull(node, g)
             continue
-        sums = sums or _Sums()
+        sums = sums or _AdjointSums()
         for operand, contribution in contributions(node, g, remainders):
             if watch is not None:
                 watch(node, g, operand, contribution)
@@ -300,7 +300,7 @@ def forward_sweep(
     return found
 
 
-class _Sums:
+class _AdjointSums:
     """Adds contributions up in the nodes' `adjoint`, arrays in place where it made them itself."""
 
     def __init__(self) -> None:

@@ -30,23 +30,6 @@ class Symbol(Operand):
         return Symbol(primitive.name, primitive, args)
 
 
-INFIX = {
-    "add": "({} + {})",
-    "sub": "({} - {})",
-    "mul": "({} * {})",
-    "neg": "(-{})",
-    "less": "({} < {})",
-    "less_equal": "({} <= {})",
-    "greater": "({} > {})",
-    "greater_equal": "({} >= {})",
-    "equal": "({} == {})",
-    "logical_and": "({} and {})",
-    "where": "({1} if {0} else {2})",
-    "gated": "({0} * {1} if {0} else 0.0)",
-}
-"""Primitives that Python's own operators compute on floats without ever raising."""
-
-
 def python_source(formula: Any, used: dict[str, Primitive]) -> str:
     """Python source that computes `formula` on floats.
 
@@ -57,8 +40,7 @@ def python_source(formula: Any, used: dict[str, Primitive]) -> str:
     if formula.primitive is None:
         return formula.name
     parts = [python_source(arg, used) for arg in formula.args]
-    template = INFIX.get(formula.primitive.name)
-    if template is not None:
-        return template.format(*parts)
+    if formula.primitive.python:
+        return formula.primitive.python.format(*parts)
     used[formula.primitive.name] = formula.primitive
     return f"{formula.primitive.name}({', '.join(parts)})"

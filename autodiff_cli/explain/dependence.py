@@ -63,10 +63,12 @@ def independence(
                 cut.span,
                 "leave out `detach` to let the gradient through",
             )
-    uses = outcome.names.uses(by)
+    uses = outcome.resolved.uses(by)
     if not uses:
-        return Independence("unread", "the program never reads it", outcome.names.top.bound_at[by])
-    places = Places(outcome.names.program)
+        return Independence(
+            "unread", "the program never reads it", outcome.resolved.top.bound_at[by]
+        )
+    places = Places(outcome.resolved.tree)
     live: list[syntax.Name] = []
     untaken: list[syntax.Name] = []
     for use in uses:
@@ -89,7 +91,7 @@ def independence(
             "`grad(y, x)` can itself be differentiated",
         )
     for use in live:
-        name = places.constant_function(use, outcome.names)
+        name = places.constant_function(use, outcome.resolved)
         if name is None:
             break
     else:
@@ -110,7 +112,7 @@ def _deciding(outcome: Outcome, places: Places, uses: Sequence[syntax.Name]) -> 
 
     A value is followed through arithmetic, variables, and functions of the program.
     """
-    reading = Reading(outcome.names, places)
+    reading = Reading(outcome.resolved, places)
     pending: list[Any] = list(uses)
     seen: set[Any] = set()
     found: dict[Span, None] = {}
@@ -186,7 +188,7 @@ def _ends(outcome: Outcome, by: str, target: Node) -> list[str]:
             reached.add(node)
             used.update(parents)
     ends = {id(node.span) for node in reached - used if node is not target}
-    statements = outcome.names.nodes[outcome.names.program]
+    statements = outcome.resolved.nodes[outcome.resolved.tree]
     names = {
         statement.targets[0].name: statement.span.line
         for statement in statements
@@ -199,7 +201,7 @@ def _ends(outcome: Outcome, by: str, target: Node) -> list[str]:
         for statement in statements
         if isinstance(statement, syntax.Assign)
         and any(isinstance(t, syntax.Name) and t.name == by for t in statement.targets)
-        and statement.targets[0].span is not outcome.names.top.bound_at[by]
+        and statement.targets[0].span is not outcome.resolved.top.bound_at[by]
     ]
     lines = [f"it goes into `{name}` (line {line}), and no further" for name, line in names.items()]
     if again:

@@ -185,11 +185,11 @@ def _begun(outcome: Outcome, output: Any, names: Sequence[str], kinks: Kinks) ->
     for name in names[:MOST]:
         target = outcome.targets[name]
         assert target is not None
-        part = between(outcome.graph, target, output, ones_of(output), kinks)
+        subgraph = between(outcome.graph, target, output, ones_of(output), kinks)
         reason, way = None, [target]
         # What is asked for may be another derivative than this, the first.
-        if part.order and not is_finite(part.adjoints.get(part.target, 0.0)):
-            reason, way = poison(outcome, part, name)
+        if subgraph.order and not is_finite(subgraph.adjoints.get(subgraph.target, 0.0)):
+            reason, way = poison(outcome, subgraph, name)
         place = reason and (reason.where or reason.what)
         begun = found.setdefault(place, Begun(reason, way[-1] if way else None))
         begun.names.append(name)
@@ -347,7 +347,7 @@ def _steps(name: str, node: Node, above: Mapping[Node, Node | None]) -> list[str
 
 
 def _place(outcome: Outcome, name: str) -> Any:
-    names = outcome.names
-    if name in names.results:
-        return names.program.body.statements[-1].span
-    return names.top.bound_at[name]
+    resolved = outcome.resolved
+    if name in resolved.results:
+        return resolved.tree.body.statements[-1].span
+    return resolved.top.bound_at[name]

@@ -46,15 +46,6 @@ DEEPEST = 8
 BESIDE = 1e-3
 """How far from its operands, in their size, it is looked whether a result is infinite there too."""
 
-VANISHING = frozenset(
-    (
-        *("mul", "div", "pow", "exp", "exp2", "expmsq", "sech", "erfc", "softplus", "sigmoid"),
-        *("normal_pdf", "normal_cdf", "gammainc", "beta", "softmax", "prod", "cumprod"),
-        *("dot", "matmul", "outer", "einsum", "kron"),
-    )
-)
-"""Primitives that of operands which are not 0 give a 0 by underflow only."""
-
 
 @dataclass(slots=True, eq=False)
 class Origin:
@@ -191,7 +182,7 @@ class Origins:
         if any(infinite):
             kind = "of-infinite"
         elif wrong == "zero":
-            if primitive.name not in VANISHING:
+            if primitive.vanishes == "anywhere":
                 return None
             kind = "underflow"
         elif wrong == "infinite" and _is_ours(primitive):

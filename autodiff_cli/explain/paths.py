@@ -34,7 +34,7 @@ Count = int | float
 
 
 @dataclass(slots=True)
-class Between:
+class Subgraph:
     """The part of a graph through which a derivative can flow from an output to a target.
 
     Attributes:
@@ -81,7 +81,7 @@ class Between:
         return [(position, arg, pulled(node, position, g, args)) for position, arg in operands]
 
 
-def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) -> Between:
+def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) -> Subgraph:
     """What lies between a target and an output, swept from `seed`."""
     nodes = graph.up_to(output) if isinstance(output, Node) else []
     made = {target}
@@ -97,7 +97,7 @@ def between(graph: Graph, target: Node, output: Any, seed: Any, kinks: Kinks) ->
     order = [node for node in nodes if node in needed]
     index = {node: place for place, node in enumerate(order)}
     adjoints = reverse_sweep(nodes, seed, index, kinks=kinks) if order else {}
-    return Between(order, index, adjoints, seed, kinks)
+    return Subgraph(order, index, adjoints, seed, kinks)
 
 
 def pulled(node: Node, position: int, g: Any, args: list[Any]) -> Any:
@@ -225,13 +225,13 @@ class _Trail:
             yield at // BEST, position
 
 
-def flow(part: Between) -> Flow:
+def flow(subgraph: Subgraph) -> Flow:
     """Counts the paths of a gradient that is not zero, and finds the largest.
 
     A path is as large as the product of its gains: of an operation, the size of what its
     operand gets, over that of its adjoint. It goes through adjoints that are not zero.
     """
-    order, index = part.order, part.index
+    order, index = subgraph.order, subgraph.index
     last = len(order) - 1
     paths = _Counts(last)
     open_: dict[int, list[Candidate]] = {last: [(0.0, 0, 0)]}
@@ -242,11 +242,11 @@ def flow(part: Between) -> Flow:
         node = order[place]
         arrived = open_.pop(place, [])
         trail.keep(place, arrived)
-        for position, operand, gain in _gains(part, node):
+        for position, operand, gain in _gains(subgraph, node):
             to = index[operand]
             paths.add(to, place, gain > 0.0)
             if not gain:
-                if node in part.adjoints:
+                if node in subgraph.adjoints:
                     losing.setdefault(id(node.span), node)
                 continue
             step = math.log(gain)
@@ -257,13 +257,13 @@ def flow(part: Between) -> Flow:
                 came.append((negated - step, source, position))
             open_[to] = sorted(open_[to] + came)[:BEST] if to in open_ else came
             if to == 0:
-                (contribution,) = (got for at, _, got in part.edges(node) if at == position)
+                (contribution,) = (got for at, _, got in subgraph.edges(node) if at == position)
                 _add_use(uses, node, dense(contribution, shape_of(operand.value)))
     reached = open_.get(0, [])
     trail.keep(0, reached)
-    gradient = part.adjoints[part.target]
+    gradient = subgraph.adjoints[subgraph.target]
     found = Flow(paths.all[0], paths.alive[0], list(losing.values()))
-    found.best = [_path(part, trail, rank, gradient) for rank in range(len(reached))]
+    found.best = [_path(subgraph, trail, rank, gradient) for rank in range(len(reached))]
     found.best.sort(key=lambda path: -abs(path.share))
     found.uses = list(uses.values())
     for use in found.uses:
@@ -276,12 +276,12 @@ def flow(part: Between) -> Flow:
     return found
 
 
-def _gains(part: Between, node: Node) -> list[tuple[int, Node, float]]:
+def _gains(subgraph: Subgraph, node: Node) -> list[tuple[int, Node, float]]:
     """The operands of a node that lead to the target, each with its position and its gain.
 
     The gain is 0 where nothing arrives, and where what arrives cancels with the rest.
     """
-    g, index, adjoints = part.adjoints.get(node), part.index, part.adjoints
+    g, index, adjoints = subgraph.adjoints.get(node), subgraph.index, subgraph.adjoints
     partials = None if g is None else scalar_partials(node)
     if partials is not None and g is not None:
         found = []
@@ -298,7 +298,7 @@ def _gains(part: Between, node: Node) -> list[tuple[int, Node, float]]:
     size = _norm(g)
     return [
         (position, arg, _norm(got) / size if got is not None and arg in adjoints else 0.0)
-        for position, arg, got in part.edges(node)
+        for position, arg, got in subgraph.edges(node)
     ]
 
 
@@ -311,17 +311,17 @@ def _add_use(uses: dict[int, Use], node: Node, contribution: Any) -> None:
         use.contribution = use.contribution + contribution
 
 
-def _path(part: Between, trail: _Trail, rank: int, gradient: Any) -> Path:
+def _path(subgraph: Subgraph, trail: _Trail, rank: int, gradient: Any) -> Path:
     places, positions = [0], []
-    for place, position in trail.follow(rank, len(part.order) - 1):
+    for place, position in trail.follow(rank, len(subgraph.order) - 1):
         places.append(place)
         positions.append(position)
-    nodes = [part.order[place] for place in places]
+    nodes = [subgraph.order[place] for place in places]
     partials: list[float | None] = [None] * len(positions)
-    contribution = part.seed
+    contribution = subgraph.seed
     for step in range(len(positions) - 1, -1, -1):
         node, operand, position = nodes[step + 1], nodes[step], positions[step]
-        contribution = part.kinks.meet(node, contribution)
+        contribution = subgraph.kinks.meet(node, contribution)
         numbers = scalar_partials(node)
         if numbers is not None:
             partials[step] = numbers[position]

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from autodiff_cli.interpreter.journal import Journal
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.names import Resolved
     from autodiff_cli.language.source import Span
-
-COUNTING = frozenset(("range", "len", "shape", "zeros", "ones", "eye", "full"))
-"""Functions that read of their argument a size or a count."""
 
 ACCUMULATING = frozenset(("backward", "zero_grad"))
 
@@ -103,7 +100,8 @@ class Places:
                 return child is not parent.base
             if isinstance(parent, syntax.Call):
                 function = parent.function
-                return isinstance(function, syntax.Name) and function.name in COUNTING
+                entry = TABLE.get(function.name) if isinstance(function, syntax.Name) else None
+                return entry is not None and entry.reads == "size"
             return isinstance(parent, syntax.Slice) or (
                 isinstance(parent, syntax.Attribute) and parent.name == "shape"
             )
@@ -130,11 +128,11 @@ class Places:
 
         return self._holds_above("accumulated", holds, node)
 
-    def constant_function(self, node: Any, names: Names) -> str | None:
+    def constant_function(self, node: Any, resolved: Resolved) -> str | None:
         """The innermost built-in function around `node` that has a value, and no derivative."""
         for parent, _ in self.above(node):
             if isinstance(parent, syntax.Call) and isinstance(parent.function, syntax.Name):
-                if not isinstance(names.bindings[parent.function], BuiltIn):
+                if not isinstance(resolved.bindings[parent.function], BuiltIn):
                     return None
                 primitive = TABLE.get(parent.function.name)
                 if primitive is not None and primitive.kind == "constant":

@@ -13,7 +13,7 @@ from autodiff_cli.explain.origins import Origin, Origins
 from autodiff_cli.explain.remedies import advice
 
 if TYPE_CHECKING:
-    from autodiff_cli.explain.paths import Between
+    from autodiff_cli.explain.paths import Subgraph
     from autodiff_cli.interpreter.run import Outcome
 
 
@@ -24,22 +24,22 @@ class Reason(Finding):
     level = "because"
 
 
-def poison(outcome: Outcome, part: Between, name: str) -> tuple[Reason, list[Node]]:
+def poison(outcome: Outcome, subgraph: Subgraph, name: str) -> tuple[Reason, list[Node]]:
     """Why the derivative by `name` is not finite, and the way from the name to where it begins."""
-    via, source = _trace(part)
+    via, source = _trace(subgraph)
     if source is None:
-        return _without_source(part), []
+        return _without_source(subgraph), []
     node, position, got = source
     way = [node.args[position]]
-    while way[-1] is not part.target:
+    while way[-1] is not subgraph.target:
         way.append(via[way[-1]])
     way = [*way[::-1], node]
-    if part.kinks.is_kink(node) and is_finite(node.value):
+    if subgraph.kinks.is_kink(node) and is_finite(node.value):
         return words.at_kink(Reason, node, "--at-kink subgradient goes by it"), way
     assert node.primitive is not None
     for value in (node, *(arg for _, arg in operands_of(node.primitive, node.args))):
         if not is_finite(value_of(value)):
-            return _of_value(outcome, part, name, node, value, way)
+            return _of_value(outcome, subgraph, name, node, value, way)
     origin = Origins(outcome.machine.odd_constants).of_derivative(node, position, got)
     if origin is None:
         return _product(node), way
@@ -48,28 +48,28 @@ def poison(outcome: Outcome, part: Between, name: str) -> tuple[Reason, list[Nod
         "a derivative is not finite here",
         words.place_of(node),
         label=words.derivative_text(origin),
-        notes=[*notes, *_turned(part, way)],
+        notes=[*notes, *_turned(subgraph, way)],
         help=remedy,
         kind="derivative",
     ), way
 
 
-def _trace(part: Between) -> tuple[dict[Node, Node], tuple[Node, int, Any] | None]:
+def _trace(subgraph: Subgraph) -> tuple[dict[Node, Node], tuple[Node, int, Any] | None]:
     """The nodes whose adjoint the target's nan or inf comes from, each with the operand it
     reaches the target by; and the operation, nearest to the output, that has made one of
     finite numbers: with the position of the operand, and what that got."""
     via: dict[Node, Node] = {}
     source = None
-    bad = {part.target}
-    for node in part.order[1:]:
+    bad = {subgraph.target}
+    for node in subgraph.order[1:]:
         operands = [arg for arg in node.parents if arg in bad]
-        if not operands or node not in part.adjoints:
+        if not operands or node not in subgraph.adjoints:
             continue
-        if not is_finite(part.adjoints[node]):
+        if not is_finite(subgraph.adjoints[node]):
             bad.add(node)
             via[node] = operands[0]
             continue
-        for position, operand, got in part.edges(node):
+        for position, operand, got in subgraph.edges(node):
             got = getattr(got, "cotangent", got)
             if got is not None and operand in bad and not is_finite(got):
                 source = node, position, got
@@ -77,8 +77,8 @@ def _trace(part: Between) -> tuple[dict[Node, Node], tuple[Node, int, Any] | Non
     return via, source
 
 
-def _without_source(part: Between) -> Reason:
-    if not is_finite(part.seed):
+def _without_source(subgraph: Subgraph) -> Reason:
+    if not is_finite(subgraph.seed):
         return Reason("the cotangent is not finite", kind="cotangent")
     return Reason(
         "contributions that are finite overflow when they are added up",
@@ -99,10 +99,10 @@ def _product(node: Node) -> Reason:
     )
 
 
-def _turned(part: Between, way: list[Node]) -> list[str]:
+def _turned(subgraph: Subgraph, way: list[Node]) -> list[str]:
     """Where on a way back to the target an inf becomes nan."""
     for operand, node in zip(way[-2::-1], way[:0:-1], strict=True):
-        arrived, went_on = part.adjoints[node], part.adjoints[operand]
+        arrived, went_on = subgraph.adjoints[node], subgraph.adjoints[operand]
         if anywhere(marks(went_on, "nan")) and not anywhere(marks(arrived, "nan")):
             partials = None if node is way[-1] else scalar_partials(node)
             if partials is None or any(
@@ -117,19 +117,19 @@ def _turned(part: Between, way: list[Node]) -> list[str]:
 
 
 def _of_value(
-    outcome: Outcome, part: Between, name: str, node: Node, value: Any, way: list[Node]
+    outcome: Outcome, subgraph: Subgraph, name: str, node: Node, value: Any, way: list[Node]
 ) -> tuple[Reason, list[Node]]:
     """The reason where a derivative is not finite because a value is not."""
     origin = Origins(outcome.machine.odd_constants).of(value)
     if origin is None:
         origin = Origin("given", node.primitive, value, span=node.span, node=node)
     reason = value_reason(origin)
-    if origin.node is not None and origin.node in part.index:
+    if origin.node is not None and origin.node in subgraph.index:
         way = [origin.node]
-        while way[-1] is not part.target:
-            way.append(next(arg for arg in way[-1].parents if arg in part.index))
+        while way[-1] is not subgraph.target:
+            way.append(next(arg for arg in way[-1].parents if arg in subgraph.index))
         return reason, way[::-1]
-    if origin.node is not part.target:
+    if origin.node is not subgraph.target:
         assert node.primitive is not None
         line = f" (line {node.span.line})" if hasattr(node.span, "line") else ""
         reason.notes.append(

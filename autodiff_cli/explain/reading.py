@@ -10,7 +10,7 @@ from autodiff_cli.language.names import BuiltIn, Variable, assigned_name
 
 if TYPE_CHECKING:
     from autodiff_cli.explain.places import Places
-    from autodiff_cli.language.names import Names, Scope
+    from autodiff_cli.language.names import Resolved, Scope
 
 THROUGH = (
     syntax.Argument,
@@ -31,15 +31,15 @@ class Reading:
     A variable is a scope and a slot in it.
     """
 
-    def __init__(self, names: Names, places: Places) -> None:
-        self._names = names
+    def __init__(self, resolved: Resolved, places: Places) -> None:
+        self._resolved = resolved
         self._places = places
         self._readers: dict[tuple[Scope, int], list[syntax.Name]] = {}
         self._functions: dict[tuple[Scope, int], list[syntax.Function]] = {}
-        for name, binding in names.bindings.items():
+        for name, binding in resolved.bindings.items():
             if isinstance(binding, Variable):
                 self._readers.setdefault(self._variable(name, binding), []).append(name)
-        for function in names.scopes:
+        for function in resolved.scopes:
             variable = self._holder(function)
             if variable is not None:
                 self._functions.setdefault(variable, []).append(function)
@@ -77,21 +77,21 @@ class Reading:
     def _is_primitive(self, call: syntax.Call) -> bool:
         if not isinstance(call.function, syntax.Name):
             return False
-        binding = self._names.bindings.get(call.function)
+        binding = self._resolved.bindings.get(call.function)
         return isinstance(binding, BuiltIn) and binding.name in TABLE
 
     def _parameter(self, call: syntax.Call, argument: Any) -> list[Any] | None:
         """The uses of the parameter that an argument of a call becomes."""
         if not isinstance(call.function, syntax.Name):
             return None
-        binding = self._names.bindings.get(call.function)
+        binding = self._resolved.bindings.get(call.function)
         if not isinstance(binding, Variable):
             return None
         functions = self._functions.get(self._variable(call.function, binding), [])
         position = call.arguments.index(argument)
         if len(functions) != 1 or position >= len(functions[0].parameters):
             return None
-        scope = self._names.scopes[functions[0]]
+        scope = self._resolved.scopes[functions[0]]
         name = functions[0].parameters[position].name
         return list(self._readers.get((scope, scope.slots[name]), []))
 
@@ -136,7 +136,7 @@ class Reading:
 
     def _scope(self, node: Any) -> Scope:
         function = self._function(node)
-        return self._names.top if function is None else self._names.scopes[function]
+        return self._resolved.top if function is None else self._resolved.scopes[function]
 
     def _function(self, node: Any) -> Any:
         """The innermost function around a node."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.engine.graph import Node
     from autodiff_cli.explain.evaluation import Evaluation
-    from autodiff_cli.explain.paths import Between, Flow
+    from autodiff_cli.explain.paths import Flow, Subgraph
     from autodiff_cli.explain.zeros import End, Zeros
     from autodiff_cli.interpreter.journal import Journal
     from autodiff_cli.interpreter.machine import Settings
@@ -40,24 +40,6 @@ if TYPE_CHECKING:
 
 REASONS_SHOWN = 3
 """Of the places that end a derivative; the others are counted."""
-
-REMEDIES = {
-    "relu": "leaky_relu, elu and softplus have a derivative on both sides",
-    "sigmoid": "keep its argument near 0, or take logsigmoid or softplus of it",
-    "tanh": "keep its argument near 0: scale the input or the weights down",
-    "softmax": "keep its arguments close together, or take log_softmax",
-    "clamp": "outside its bounds nothing moves it; softplus gives a smooth bound",
-    "exp": "its argument is so far below 0 that it is 0 in floats",
-}
-"""What to do about a primitive that is flat at a point."""
-
-CHOSEN = {
-    "where": "`where` takes its other branch",
-    "maximum": "`max` takes its other operand",
-    "minimum": "`min` takes its other operand",
-    "clamp": "`clamp` holds its operand at a bound",
-}
-"""What a primitive that chooses has done to an operand that it has not chosen."""
 
 
 @dataclass(slots=True)
@@ -142,39 +124,39 @@ def _explained(
     assert target is not None
     seed = seed_of(question, output, evaluation.output)
     kinks = Kinks(question.at_kink)
-    part = between(outcome.graph, target, output, seed, kinks)
-    found = Explanation(evaluation, name, outcome, part.adjoints, seed)
+    subgraph = between(outcome.graph, target, output, seed, kinks)
+    found = Explanation(evaluation, name, outcome, subgraph.adjoints, seed)
     if not is_finite(evaluation.value):
         origin = Origins(outcome.machine.odd_constants).of(output)
         found.reasons += [] if origin is None else [value_reason(origin)]
-    if not part.order:
+    if not subgraph.order:
         found.reasons.append(_independent(outcome, seen, name, target))
         return found
     if found.verdict == "non-finite":
-        reason, found.way = poison(outcome, part, name)
+        reason, found.way = poison(outcome, subgraph, name)
         others = [r for r in found.reasons if (r.what, r.label) != (reason.what, reason.label)]
         found.reasons = [reason, *others]
     elif found.verdict == "zero":
-        found.ends = ends(part)
-        found.reasons += [_ended(outcome, part, end) for end in found.ends[:REASONS_SHOWN]]
+        found.ends = ends(subgraph)
+        found.reasons += [_ended(outcome, subgraph, end) for end in found.ends[:REASONS_SHOWN]]
         if not found.ends:
             found.reasons.append(Reason("the cotangent is 0, and so is all that comes of it"))
         else:
-            found.way = _to_end(part, found.ends[0])
+            found.way = _to_end(subgraph, found.ends[0])
         for later in found.reasons[1:]:
             # Both where an infinity begins and where a derivative ends at it may be told.
             later.help = "" if later.help == found.reasons[0].help else later.help
     else:
-        found.flow = flow(part)
+        found.flow = flow(subgraph)
         if found.flow.paths != found.flow.alive:
-            found.ends = ends(part, found.flow.losing)
+            found.ends = ends(subgraph, found.flow.losing)
             lost = [end for end in found.ends if end.cause == "infinite"]
-            found.reasons += [_ended(outcome, part, end) for end in lost[:REASONS_SHOWN]]
+            found.reasons += [_ended(outcome, subgraph, end) for end in lost[:REASONS_SHOWN]]
         if shape_of(found.gradient) and is_zero_somewhere(found.gradient):
-            zeros = zero_elements(part, found.gradient)
+            zeros = zero_elements(subgraph, found.gradient)
             found.reasons += [_zeros(each, found.gradient) for each in zeros]
     if found.verdict == "number":
-        met = {node for node in kinks.met if node in part.index}
+        met = {node for node in kinks.met if node in subgraph.index}
         found.kinks = [at_kink(Reason, node) for node in once_a_span(outcome.graph.kinks, met)]
     return found
 
@@ -191,20 +173,20 @@ def _independent(outcome: Outcome, seen: Journal, by: str, target: Node) -> Reas
     )
 
 
-def _to_end(part: Between, end: End) -> list[Node]:
+def _to_end(subgraph: Subgraph, end: End) -> list[Node]:
     """A way from the target to where its derivative ends, with that operation."""
     way = [end.operand] if end.node is end.operand else [end.node, end.operand]
-    while way[-1] is not part.target:
-        way.append(next(arg for arg in way[-1].parents if arg in part.index))
+    while way[-1] is not subgraph.target:
+        way.append(next(arg for arg in way[-1].parents if arg in subgraph.index))
     return way[::-1]
 
 
 # ── zeros in words ────────────────────────────────────────────────────────────────────
 
 
-def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
+def _ended(outcome: Outcome, subgraph: Subgraph, end: End) -> Reason:
     if end.cause == "cancelled":
-        return _cancelled(part, end)
+        return _cancelled(subgraph, end)
     primitive = end.node.primitive
     assert primitive is not None
     notes = [f"{end.count:,} operations of this place end it"] if end.count > 1 else []
@@ -214,13 +196,13 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
         return reason
     if end.cause == "infinite":
         return _at_infinity(outcome, end, notes)
-    title, name = f"`{primitive.title}`", primitive.name
+    title = f"`{primitive.title}`"
     heading = {
         "flat": f"the derivative of {title} is 0, whatever its operand",
         "no-derivative": f"{title} has no derivative by this operand",
         "own-rule": f"the derivative rule of {title} gives 0 here",
         "factor": f"{title} multiplies it by 0",
-        "not-chosen": CHOSEN.get(name, f"{title} takes other elements"),
+        "not-chosen": primitive.unchosen,
         "overwritten": "it is overwritten here by another value",
         "saturated": f"{title} is flat here, and beside this point too: its derivative is 0",
         "stationary": f"the derivative of {title} is 0 at just this point",
@@ -232,10 +214,8 @@ def _ended(outcome: Outcome, part: Between, end: End) -> Reason:
         "underflow": "work with logarithms, or scale what is multiplied",
         "stationary": "an extremum or a saddle: start from beside this point",
     }.get(end.cause, "")
-    if end.cause == "saturated":
-        remedy = REMEDIES.get(name, "")
-    if end.cause == "not-chosen" and name in ("max", "maximum"):
-        remedy = "logsumexp is a smooth maximum"
+    if end.cause in ("saturated", "not-chosen"):
+        remedy = primitive.remedies.get(end.cause, "")
     return Reason(
         heading,
         place_of(end.node),
@@ -263,7 +243,7 @@ def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
     return reason
 
 
-def _cancelled(part: Between, end: End) -> Reason:
+def _cancelled(subgraph: Subgraph, end: End) -> Reason:
     parts = [
         f"{_title(node)} gives {number_text(contribution)}"
         for node, contribution in end.parts[:REASONS_SHOWN]
@@ -271,7 +251,7 @@ def _cancelled(part: Between, end: End) -> Reason:
     if len(end.parts) > REASONS_SHOWN:
         parts.append(f"and {len(end.parts) - REASONS_SHOWN:,} more")
     where = place_of(end.node) or place_of(end.parts[0][0])
-    of = "" if end.node is part.target else " in this value"
+    of = "" if end.node is subgraph.target else " in this value"
     return Reason(f"the contributions{of} cancel exactly", where, notes=parts, kind="cancelled")
 
 

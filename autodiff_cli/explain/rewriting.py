@@ -23,9 +23,6 @@ DEEPEST = 8
 LONGEST = 60
 """Characters of the source that are repeated."""
 
-POSITIVE = frozenset(("exp", "exp2", "sigmoid", "softmax", "normal_pdf", "cosh", "beta"))
-"""Primitives whose value is above 0, also where a float shows 0."""
-
 
 def rewritten(node: Node, bottom: Node | None, at_pole: bool) -> str:
     """Another expression for an operation, that does without the one at the `bottom`; or "".
@@ -318,7 +315,7 @@ class _Writer:
         """The text of what is not below a number."""
         value = value_of(x)
         above = value > least if strictly else value >= least
-        if _name(x) not in POSITIVE and not (above if isinstance(above, bool) else above.all()):
+        if not (_is_positive(x) or (above if isinstance(above, bool) else above.all())):
             raise _Unwritten
         return self.text(x)
 
@@ -331,6 +328,11 @@ class _Writer:
 
 def _name(x: Any) -> str:
     return x.primitive.name if isinstance(x, Node) and x.primitive is not None else ""
+
+
+def _is_positive(x: Any) -> bool:
+    """Whether it is above 0 by the primitive that made it, also where a float shows 0."""
+    return isinstance(x, Node) and x.primitive is not None and x.primitive.vanishes == "never"
 
 
 def _has_0(x: Any) -> bool:

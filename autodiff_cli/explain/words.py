@@ -19,25 +19,6 @@ Told = TypeVar("Told", bound=Finding)
 
 REFUSED = "--at-kink nan or --at-kink error refuses to go by the convention"
 
-REMEDIES = {
-    "sqrt": "keep its argument above 0, sqrt(x + 1e-12), or write abs(x) of x^2",
-    "cbrt": "keep its argument away from 0",
-    "log": "keep its argument above 0, log(x + 1e-12); x*log(y) is xlogy(x, y)",
-    "log2": "keep its argument above 0, as in log2(max(x, 1e-12))",
-    "log10": "keep its argument above 0, as in log10(max(x, 1e-12))",
-    "div": "keep the divisor away from 0, or write where(b == 0, 0, a / b)",
-    "pow": "keep the base above 0, or take abs(x); below 0 it takes whole powers",
-    "acos": "keep its argument between -1 and 1: clamp(x, -0.999999, 0.999999)",
-    "asin": "keep its argument between -1 and 1: clamp(x, -0.999999, 0.999999)",
-}
-"""What to do about a nan or inf that a primitive makes outside of its domain."""
-
-OVERFLOWS = {
-    "exp": "it overflows past 709; logsumexp, softplus and sigmoid do not",
-    "mul": "past 1.8e308 a product overflows: scale it, or add logarithms",
-    "prod": "past 1.8e308 a product overflows: add logarithms instead",
-}
-"""What to do about an overflow, where another remedy is known than `OVERFLOW`."""
 OVERFLOW = "floats end at 1.8e308: scale what goes in, or work with logarithms"
 UNDERFLOW = "below 4.9e-324 there is only 0: scale what goes in, or use logarithms"
 SINGLE = "float32 ends at 3.4e38 and at 1.4e-45; float64 reaches further"
@@ -153,10 +134,10 @@ def remedy(origin: Origin) -> tuple[list[str], str]:
     if primitive is None or origin.kind in ("given", "of-infinite"):
         return [], SINGLE if single and not origin.sources else ""
     if origin.kind == "outside":
-        domain, known = domain_text(primitive), REMEDIES.get(primitive.name, "")
+        domain, known = domain_text(primitive), primitive.remedies.get("outside", "")
         return ([domain] if domain and known else []), known or domain
     if single:
         return [], SINGLE
     if origin.kind == "underflow":
         return [], UNDERFLOW
-    return [], OVERFLOWS.get(primitive.name, OVERFLOW)
+    return [], primitive.remedies.get("overflow", OVERFLOW)

@@ -20,7 +20,7 @@ from autodiff_cli.explain.paths import pulled, pulled_at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.explain.paths import Between
+    from autodiff_cli.explain.paths import Subgraph
 
 Cause = Literal[
     "flat",
@@ -54,8 +54,6 @@ Cause = Literal[
 - cancelled: several contributions add up to 0.
 """
 
-PRODUCTS = frozenset(("mul", "div", "matmul", "dot", "outer", "kron", "einsum", "xlogy"))
-CHOICES = frozenset(("where", "maximum", "minimum", "max", "min", "median", "sort", "clamp"))
 FAR, NEAR = 1e150, 1e2
 """Large numbers that stand in for an infinity: for one past the largest float, whose effect may
 die down faster than that grows, and for one at a pole."""
@@ -88,29 +86,31 @@ class End:
         return len(self.nodes)
 
 
-def ends(part: Between, losing: Sequence[Node] | None = None) -> list[End]:
+def ends(subgraph: Subgraph, losing: Sequence[Node] | None = None) -> list[End]:
     """Where the derivative ends on its way from the output to the target: nearest it first.
 
     Of each place in the source and each cause, the first. Without `losing`, the operations to
     look at, those are looked at that leave an operand's adjoint 0.
     """
-    if is_zero(part.seed):
+    if is_zero(subgraph.seed):
         return []
     everywhere = losing is None
     if losing is None:
-        losing = [n for n in reversed(part.order) if n in part.adjoints and _loses(part, n)]
+        losing = [
+            n for n in reversed(subgraph.order) if n in subgraph.adjoints and _loses(subgraph, n)
+        ]
     found: dict[tuple[int, Cause], End] = {}
     arriving: dict[Node, list[tuple[Node, Any]]] = {}
     for node in losing:
-        for position, operand, got in part.edges(node):
-            if operand in part.adjoints and everywhere:
+        for position, operand, got in subgraph.edges(node):
+            if operand in subgraph.adjoints and everywhere:
                 continue
             if got is not None:
                 got = dense(got, shape_of(operand.value))
             if got is None or is_zero(got):
-                end = End(_cause(part, node, position), node, operand)
-                _add(found, _blamed(part, end) if end.cause == "elsewhere" else end)
-            elif operand not in part.adjoints:
+                end = End(_cause(subgraph, node, position), node, operand)
+                _add(found, _blamed(subgraph, end) if end.cause == "elsewhere" else end)
+            elif operand not in subgraph.adjoints:
                 arriving.setdefault(operand, []).append((node, got))
     for operand, parts in arriving.items():
         _add(found, End("cancelled", operand, operand, parts=parts[::-1]))
@@ -126,10 +126,10 @@ def _add(found: dict[tuple[int, Cause], End], end: End) -> None:
         found[key] = end
 
 
-def _blamed(part: Between, end: End) -> End:
+def _blamed(subgraph: Subgraph, end: End) -> End:
     """An end because no gradient arrives there, put down to the operation that sees to that."""
-    consumers = [node for node in part.order if end.node in node.parents]
-    if len(consumers) != 1 or consumers[0] not in part.adjoints:
+    consumers = [node for node in subgraph.order if end.node in node.parents]
+    if len(consumers) != 1 or consumers[0] not in subgraph.adjoints:
         return end
     (node,) = consumers
     position = next(i for i, arg in enumerate(node.args) if arg is end.node)
@@ -137,20 +137,20 @@ def _blamed(part: Between, end: End) -> End:
     got = pulled(node, position, ones, rule_arguments(node))
     if got is None or dense(got, shape_of(end.node.value)).all():
         return end
-    return End(_cause_of_some(part, node), node, end.node)
+    return End(_cause_of_some(subgraph, node), node, end.node)
 
 
-def _loses(part: Between, node: Node) -> bool:
+def _loses(subgraph: Subgraph, node: Node) -> bool:
     """Whether an operand that leads to the target has an adjoint of 0."""
     return any(
-        isinstance(arg, Node) and arg in part.index and arg not in part.adjoints
+        isinstance(arg, Node) and arg in subgraph.index and arg not in subgraph.adjoints
         for arg in node.args
     )
 
 
-def _cause(part: Between, node: Node, position: int) -> Cause:
+def _cause(subgraph: Subgraph, node: Node, position: int) -> Cause:
     """Why operand number `position` gets nothing of a node's adjoint."""
-    primitive, g = node.primitive, part.adjoints[node]
+    primitive, g = node.primitive, subgraph.adjoints[node]
     assert primitive is not None
     if primitive.flat:
         return "flat"
@@ -167,15 +167,15 @@ def _cause(part: Between, node: Node, position: int) -> Cause:
         arrives = np.not_equal(g, 0).astype(np.float64)
         beside = is_zero(dense(pulled(node, position, arrives, args), shape))
         return "elsewhere" if beside else "underflow"
-    if part.kinks.is_kink(node):
+    if subgraph.kinks.is_kink(node):
         return "kink"
     if infinite_operand(node) is not None and any(
         absorbs(node, position, True, 1.0, size) for size in (FAR, NEAR)
     ):
         return "infinite"
-    if primitive.name in CHOICES:
+    if primitive.unchosen:
         return "not-chosen"
-    if primitive.name in PRODUCTS:
+    if primitive.multiplies:
         return "factor"
     return "stationary" if _moves(node, position, args, unit) else "saturated"
 
@@ -195,7 +195,7 @@ def absorbs(node: Node, position: int, where: Any, g: Any, size: float) -> bool:
     It would get something if all that is infinite were as large as `size`.
     """
     assert node.primitive is not None
-    if node.primitive.name in CHOICES:
+    if node.primitive.unchosen:
         # What was not chosen has no part in it.
         return False
     operands = operands_of(node.primitive, node.args)
@@ -255,24 +255,24 @@ class Zeros:
         return int(np.sum(self.where))
 
 
-def zero_elements(part: Between, gradient: Any) -> list[Zeros]:
+def zero_elements(subgraph: Subgraph, gradient: Any) -> list[Zeros]:
     """Why those elements of an array's gradient are 0 that are, where others are not.
 
     Those are left out of which it cannot be told: several operations take them on.
     """
     zero = np.equal(gradient, 0.0)
-    consumers = _consumers(part)
-    read = _read(part.target, consumers[part.target])
-    found = [Zeros("unread", None, zero & ~read), *_along(part, consumers, zero & read)]
+    consumers = _consumers(subgraph)
+    read = _read(subgraph.target, consumers[subgraph.target])
+    found = [Zeros("unread", None, zero & ~read), *_along(subgraph, consumers, zero & read)]
     return [zeros for zeros in found if zeros.count]
 
 
-def _consumers(part: Between) -> dict[Node, dict[Node, list[int]]]:
+def _consumers(subgraph: Subgraph) -> dict[Node, dict[Node, list[int]]]:
     """By node, the operations between that take it, each with the operand's positions."""
     consumers: dict[Node, dict[Node, list[int]]] = {}
-    for node in part.order[1:]:
+    for node in subgraph.order[1:]:
         for position, arg in enumerate(node.args):
-            if isinstance(arg, Node) and arg in part.index:
+            if isinstance(arg, Node) and arg in subgraph.index:
                 consumers.setdefault(arg, {}).setdefault(node, []).append(position)
     return consumers
 
@@ -290,13 +290,13 @@ def _read(target: Node, consumers: dict[Node, list[int]]) -> Any:
 
 
 def _along(
-    part: Between, consumers: dict[Node, dict[Node, list[int]]], places: Any
+    subgraph: Subgraph, consumers: dict[Node, dict[Node, list[int]]], places: Any
 ) -> Iterator[Zeros]:
     """The operations, one after another, whose derivatives are 0 at some of `places`."""
-    at = part.target
+    at = subgraph.target
     while places.any() and len(consumers.get(at, ())) == 1:
         ((node, positions),) = consumers[at].items()
-        if node not in part.adjoints:
+        if node not in subgraph.adjoints:
             break
         dead = places
         for position in positions:
@@ -311,7 +311,7 @@ def _along(
                 for position in positions
                 for size in (FAR, NEAR)
             )
-            cause = "infinite" if absorbed else _cause_of_some(part, node)
+            cause = "infinite" if absorbed else _cause_of_some(subgraph, node)
             yield Zeros(cause, node, dead)
         places = places & ~dead
         if shape_of(node.value) != places.shape or not _by_element(node):
@@ -323,14 +323,13 @@ def _by_element(node: Node) -> bool:
     return node.primitive is not None and node.primitive.kind == "elementwise"
 
 
-def _cause_of_some(part: Between, node: Node) -> Cause:
+def _cause_of_some(subgraph: Subgraph, node: Node) -> Cause:
     """Why an operation passes nothing on to some elements of its operand."""
     assert node.primitive is not None
-    name = node.primitive.name
-    if part.kinks.is_kink(node):
+    if subgraph.kinks.is_kink(node):
         return "kink"
-    if name == "setindex":
+    if node.primitive.name == "setindex":
         return "overwritten"
-    if name in CHOICES:
+    if node.primitive.unchosen:
         return "not-chosen"
-    return "factor" if name in PRODUCTS else "saturated"
+    return "factor" if node.primitive.multiplies else "saturated"

@@ -14,7 +14,7 @@ from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_
 from autodiff_cli.interpreter import calculus
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
 from autodiff_cli.interpreter.values import NOTHING, describe_value
-from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Names
+from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Resolved
 from autodiff_cli.language.syntax import Call, Name
 from autodiff_cli.records import record
 
@@ -26,15 +26,8 @@ if TYPE_CHECKING:
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
-OPERATORS = frozenset(
-    ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "neg", "less", "less_equal", "greater")
-) | {"greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"}
-
-OF_DERIVATIVES = frozenset(name for name, entry in TABLE.items() if not entry.example)
-"""What only derivatives call: no program can show it."""
-
-INTERNAL = OPERATORS | OF_DERIVATIVES | {"index", "setindex"}
-"""Primitives that programs reach by an operator, by syntax or by a derivative, and not by name."""
+INTERNAL = frozenset(name for name, entry in TABLE.items() if entry.internal)
+"""Primitives that programs do not call by name."""
 
 
 # ── functions that need the machine ───────────────────────────────────────────────────
@@ -233,10 +226,10 @@ def arrange(
         if not function.needed <= len(positional) <= len(function.parameters):
             raise _wrong_count(name, function.count, len(arguments), span)
         return None, [argument.value for argument in positional]
-    if name in ("max", "min") and len(positional) > 1:
-        _refuse_unknown(name, keywords, (), span)
-        return TABLE["maximum" if name == "max" else "minimum"], [a.value for a in positional]
     primitive = TABLE[name]
+    if primitive.of_several is not None and len(positional) > 1:
+        _refuse_unknown(name, keywords, (), span)
+        return primitive.of_several, [a.value for a in positional]
     known = primitive.options if primitive.variadic else primitive.parameters
     _refuse_unknown(name, keywords, known, span)
     if not primitive.variadic:
@@ -316,19 +309,19 @@ def _wrong_count(name: str, want: int | str, got: int, span: Span) -> ProgramErr
     return ProgramError(error.what, span, help=error.help, kind="arguments")
 
 
-def check_calls(names: Names) -> None:
+def check_calls(resolved: Resolved) -> None:
     """Refuses calls that can never succeed, also where they are not reached.
 
     Raises:
         ProgramError: arguments that a built-in function doesn't take, or names of arguments
             for a function of the program.
     """
-    for nodes in names.nodes.values():
+    for nodes in resolved.nodes.values():
         for node in nodes:
             if not isinstance(node, Call):
                 continue
             if isinstance(node.function, Name):
-                function = names.bindings[node.function]
+                function = resolved.bindings[node.function]
                 if isinstance(function, BuiltIn):
                     if function.name not in CONSTANTS:
                         arrange(function.name, node.arguments, node.span)
@@ -359,8 +352,8 @@ def as_value(name: str) -> Callable[[Machine, list[Any], Span], Any]:
                 raise arity_error(name, function.count, len(args), span, signature(name))
             return call_machine_function(machine, name, args, span)
         primitive = TABLE[name]
-        if name in ("max", "min") and len(args) > 1:
-            pair = TABLE["maximum" if name == "max" else "minimum"]
+        pair = primitive.of_several
+        if pair is not None and len(args) > 1:
             return reduce(lambda a, b: machine.apply(pair, (a, b), span), args)
         values = _in_order(primitive, args, {})
         if values is None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import children
 
 if TYPE_CHECKING:
     from autodiff_cli.interpreter.machine import Note
-
-READ_AS_CONDITIONS = frozenset(("where", "all", "any"))
-"""Functions that take a comparison for what it is, and not for the number 0 or 1."""
 
 
 def notes(program: syntax.Program) -> dict[syntax.Comparison, Note]:
@@ -53,6 +51,7 @@ def _place(node: Any, child: Any, place: Place) -> Place:
     if isinstance(node, (syntax.Binary, syntax.Unary)):
         return "number"
     if isinstance(node, syntax.Call):
-        name = node.function.name if isinstance(node.function, syntax.Name) else ""
-        return "elsewhere" if name in READ_AS_CONDITIONS else "number"
+        # What reads a condition takes it for that, and not for the number 0 or 1.
+        entry = TABLE.get(node.function.name) if isinstance(node.function, syntax.Name) else None
+        return "elsewhere" if entry is not None and entry.reads == "condition" else "number"
     return place if isinstance(node, syntax.Argument) else "elsewhere"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.engine.graph import Node, cast, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import SIGNS
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.indexing import index_key
 from autodiff_cli.errors import AdiffError, ProgramError, RunError, TypeMismatch
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
 
     Closure = Callable[[Frame], Any]
 
-OPERATORS = {sign: name for name, sign in SIGNS.items() if name != "neg"}
+OPERATORS = {
+    entry.sign: entry for entry in TABLE.values() if entry.sign and len(entry.operands) == 2
+}
 """The primitives of the operators that take two operands, by their signs."""
 
 
@@ -48,7 +49,7 @@ class ExpressionLowering:
 
     def __init__(self, facts: Facts, scope: Scope, single: bool) -> None:
         self.facts = facts
-        self.names = facts.names
+        self.resolved = facts.resolved
         self.scope = scope
         self.single = single
         self._literals: dict[syntax.ArrayLiteral, list[Any] | None] = {}
@@ -97,7 +98,7 @@ class ExpressionLowering:
             if node.operator != "not" and not isinstance(value, bool):
                 return cast(-value if node.operator == "-" else value, self.single)
         if isinstance(node, syntax.Name):
-            binding = self.names.bindings[node]
+            binding = self.resolved.bindings[node]
             if isinstance(binding, BuiltIn) and binding.name in builtins.CONSTANTS:
                 return cast(builtins.CONSTANTS[binding.name], self.single)
         return None
@@ -106,7 +107,7 @@ class ExpressionLowering:
         return lambda frame: node.text
 
     def name(self, node: syntax.Name) -> Closure:
-        binding = self.names.bindings[node]
+        binding = self.resolved.bindings[node]
         if isinstance(binding, BuiltIn):
             function = BuiltInFunction(binding.name, builtins.as_value(binding.name))
             return lambda frame: function
@@ -121,7 +122,7 @@ class ExpressionLowering:
                 f"`{name}` is read before it has a value{where}",
                 span,
                 help=f"a function has variables of its own: pass `{name}` to it as a parameter"
-                if where and name in self.names.top.slots
+                if where and name in self.resolved.top.slots
                 else f"assign to `{name}` on every path that leads here",
                 kind="name",
             )
@@ -165,18 +166,18 @@ class ExpressionLowering:
         return negation
 
     def binary(self, node: syntax.Binary) -> Closure:
-        primitive = TABLE[OPERATORS[node.operator]]
+        primitive = OPERATORS[node.operator]
         left, right = self.expression(node.left), self.expression(node.right)
         return operators.binary(primitive, left, right, node.span)
 
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
             left, right = (self.expression(operand) for operand in node.operands)
-            primitive = TABLE[OPERATORS[node.operators[0]]]
+            primitive = OPERATORS[node.operators[0]]
             note = self.facts.notes.get(node)
             return operators.comparison(primitive, left, right, node.span, note)
         span = node.span
-        primitives = [TABLE[OPERATORS[operator]] for operator in node.operators]
+        primitives = [OPERATORS[operator] for operator in node.operators]
         operands = [self.expression(operand) for operand in node.operands]
 
         def chain(frame: Frame) -> Any:
@@ -201,7 +202,7 @@ class ExpressionLowering:
         left, right = self.expression(node.left), self.expression(node.right)
         left_span, right_span = node.left.span, node.right.span
         decided = node.operator == "or"
-        primitive = TABLE[f"logical_{node.operator}"]
+        primitive = OPERATORS[node.operator]
 
         def evaluate(frame: Frame) -> Any:
             a = left(frame)
@@ -236,7 +237,7 @@ class ExpressionLowering:
 
     def _is_built_in(self, function: Any) -> bool:
         return isinstance(function, syntax.Name) and isinstance(
-            self.names.bindings[function], BuiltIn
+            self.resolved.bindings[function], BuiltIn
         )
 
     def _is_primitive(self, function: Any) -> bool:
@@ -292,7 +293,7 @@ class ExpressionLowering:
         )
 
     def function(self, node: syntax.Function) -> Closure:
-        scope = self.names.scopes[node]
+        scope = self.resolved.scopes[node]
         parameters = tuple(parameter.name for parameter in node.parameters)
         local = scope.size - HEAD - len(parameters)
         body = self.in_scope(scope).function_body(node)
@@ -364,7 +365,7 @@ class ExpressionLowering:
         Where it `sweeps` at once, it is noted that the name holds another value by then. What
         `backward` has accumulated is meant to be read after that.
         """
-        binding = self.names.bindings.get(node) if isinstance(node, syntax.Name) else None
+        binding = self.resolved.bindings.get(node) if isinstance(node, syntax.Name) else None
         if not isinstance(binding, Variable):
             raise ProgramError(
                 f"got `{node.span.text}`, want the name of a variable to differentiate by",

@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodiff_cli.interpreter.machine import Note
-    from autodiff_cli.language.names import Names
+    from autodiff_cli.language.names import Resolved
 
 
 class Facts:
     """Facts of a program's tree.
 
     Attributes:
-        names: the tree, with what its names refer to.
+        resolved: the tree, with what its names refer to.
     """
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, resolved: Resolved) -> None:
+        self.resolved = resolved
 
     @cached_property
     def notes(self) -> dict[syntax.Comparison, Note]:
         """What to note of each comparison, should it meet a node."""
-        return notes(self.names.program)
+        return notes(self.resolved.tree)
 
     @cached_property
     def conditions(self) -> tuple[set[Any], set[Any]]:
@@ -52,4 +52,4 @@ class Facts:
 
     def _nodes(self) -> Iterator[Any]:
         """What stands in the program, and in its functions."""
-        return chain.from_iterable(self.names.nodes.values())
+        return chain.from_iterable(self.resolved.nodes.values())

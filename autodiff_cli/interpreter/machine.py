@@ -41,9 +41,6 @@ Note = Literal["equality", "comparison", "static", "rebound"]
 argument by which a function could have a derivative, and has none; a name in `grad(y, x)` that no
 longer holds the value that derivatives by it are by."""
 
-NOT_DIFFERENTIATED = frozenset(("arange",))
-"""Functions with static arguments that are real numbers, no counts, axes or sizes."""
-
 BYTES_OF_A_NODE = 200
 """What a scalar node takes with its tuple of arguments and its value."""
 
@@ -178,7 +175,7 @@ class Machine(Surroundings):
                 span,
                 help="--max-memory sets a limit",
             ) from None
-        if primitive.name in NOT_DIFFERENTIATED:
+        if primitive.reads == "number":
             static = args[len(primitive.operands) :]
             if any(isinstance(arg, Node) for arg in static):
                 self.noted.setdefault(span, "static")

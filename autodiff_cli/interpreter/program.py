@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.interpreter.expressions import Closure
-    from autodiff_cli.language.names import Names, Scope
+    from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source, Span
 
 BYTES_OF_A_CHARACTER = 700
@@ -33,8 +33,8 @@ BYTES_OF_A_CHARACTER = 700
 class Program(Facts):
     """A text that is ready to run. Nothing about it changes, but for what it keeps."""
 
-    def __init__(self, names: Names) -> None:
-        super().__init__(names)
+    def __init__(self, resolved: Resolved) -> None:
+        super().__init__(resolved)
         self._prepared: dict[Any, Prepared] = {}
 
     def prepared(
@@ -75,46 +75,48 @@ class Program(Facts):
             from autodiff_cli.interpreter.logged import LoggedLowering
 
             lowering_class = LoggedLowering
-        lowering = lowering_class(self, self.names.top, single)
+        lowering = lowering_class(self, self.resolved.top, single)
         lowering.targets = frozenset(by)
         lowering.floats_only = unasked
         with deep_recursion(), no_garbage_collection():
-            body = lowering.tail(self.names.program.body)
-        return Prepared(by, body, outputs, self.names.top.size)
+            body = lowering.tail(self.resolved.tree.body)
+        return Prepared(by, body, outputs, self.resolved.top.size)
 
     # ── what is asked of it ───────────────────────────────────────────────────────────
 
     def _wanted(self, of: Sequence[str] | None) -> Sequence[str]:
-        names = self.names
+        resolved = self.resolved
         if of is None:
-            if not names.results:
-                last = names.program.body.statements[-1]
+            if not resolved.results:
+                last = resolved.tree.body.statements[-1]
                 raise ProgramError(
                     "the program has no result: its last statement is no expression or assignment",
                     last.span,
                     help="end it with an expression, or name an output with --of NAME",
                     kind="result",
                 )
-            return names.results
+            return resolved.results
         for name in of:
-            if name not in names.top.slots and not (name == "result" == "".join(names.results)):
+            if name not in resolved.top.slots and not (
+                name == "result" == "".join(resolved.results)
+            ):
                 raise UsageError(
                     f"--of {name}: the program has no such name",
-                    help=did_you_mean(name, names.top.slots),
+                    help=did_you_mean(name, resolved.top.slots),
                     kind="output",
                 )
         return of
 
     def _output(self, name: str, unasked: bool) -> Output:
         """Where an output is; `unasked` where nobody named it, and it is the last statement's."""
-        top, last = self.names.top, self.names.program.body.statements[-1]
+        top, last = self.resolved.top, self.resolved.tree.body.statements[-1]
         is_last = unasked or "result" not in top.slots
         if name == "result" and is_last and isinstance(last, syntax.Evaluate):
             return Output(name, None, last.span)
         return Output(name, top.slots[name], top.bound_at[name])
 
     def _check_wrt(self, wrt: Sequence[str]) -> None:
-        top = self.names.top
+        top = self.resolved.top
         for name in wrt:
             if name not in top.slots:
                 raise UsageError(
@@ -125,7 +127,7 @@ class Program(Facts):
             span = top.bound_at[name]
             if any(
                 isinstance(node, syntax.FunctionDefinition) and node.name.span is span
-                for node in self.names.nodes[self.names.program]
+                for node in self.resolved.nodes[self.resolved.tree]
             ):
                 raise UsageError(
                     f"--wrt {name}: got a function, want a number or an array",
@@ -188,6 +190,6 @@ def load(source: Source, limits: Limits | None = None, session: Scope | None = N
             help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
         )
     with deep_recursion(), no_garbage_collection():
-        names = resolve(parse(source), NAMES, session)
-        check_calls(names)
-    return Program(names)
+        resolved = resolve(parse(source), NAMES, session)
+        check_calls(resolved)
+    return Program(resolved)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.interpreter.program import Output, Program
     from autodiff_cli.interpreter.values import Frame
-    from autodiff_cli.language.names import Names, Scope
+    from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source
 
 
@@ -47,8 +47,8 @@ class Outcome:
     is_whole: bool = True
 
     @property
-    def names(self) -> Names:
-        return self.program.names
+    def resolved(self) -> Resolved:
+        return self.program.resolved
 
     @property
     def graph(self) -> Graph:
@@ -90,9 +90,9 @@ def run_in(
     logged: bool,
 ) -> Outcome:
     """Runs a program in a machine that is new, and open; else as `run`."""
-    names = program.names
-    check_inputs(names, inputs)
-    by = floating_inputs(names, inputs) if wrt is None else tuple(wrt)
+    resolved = program.resolved
+    check_inputs(resolved, inputs)
+    by = floating_inputs(resolved, inputs) if wrt is None else tuple(wrt)
     prepared = program.prepared(
         by, wrt is None, None if of is None else tuple(of), machine.graph.single, logged
     )
@@ -101,7 +101,7 @@ def run_in(
 
         machine.journal = Journal(machine.graph)
     frame = machine.frame(prepared.size)
-    _set_inputs(machine, frame, names.top, inputs, by)
+    _set_inputs(machine, frame, resolved.top, inputs, by)
     try:
         result = prepared.body(frame)
     except MemoryError:
@@ -117,9 +117,9 @@ def run_in(
     return Outcome(program, outputs, targets, machine)
 
 
-def floating_inputs(names: Names, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+def floating_inputs(resolved: Resolved, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """What is differentiated by where nobody says: all inputs but the booleans."""
-    return tuple([name for name in names.inputs if not is_boolean(inputs.get(name))])
+    return tuple([name for name in resolved.inputs if not is_boolean(inputs.get(name))])
 
 
 def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
@@ -129,11 +129,11 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
         ProgramError: it is not one expression, or it reads a name.
     """
     program = load(source, settings.limits if settings else None)
-    names = program.names
-    statements = names.program.body.statements
-    if len(statements) != 1 or names.results != ("result",):
-        raise ProgramError("got a program, want one expression", names.program.span)
-    for name in names.inputs.values():
+    resolved = program.resolved
+    statements = resolved.tree.body.statements
+    if len(statements) != 1 or resolved.results != ("result",):
+        raise ProgramError("got a program, want one expression", resolved.tree.span)
+    for name in resolved.inputs.values():
         raise ProgramError(
             f"`{name.name}` has no value here: want an expression of numbers and built-in names",
             name.span,
@@ -145,27 +145,27 @@ def evaluate_constant(source: Source, settings: Settings | None = None) -> Any:
 # ── inputs and outputs ────────────────────────────────────────────────────────────────
 
 
-def check_inputs(names: Names, inputs: Mapping[str, Any]) -> None:
-    if inputs.keys() == names.inputs.keys():
+def check_inputs(resolved: Resolved, inputs: Mapping[str, Any]) -> None:
+    if inputs.keys() == resolved.inputs.keys():
         return
     for name in inputs:
-        if name not in names.inputs:
-            raise unknown_input(names, name)
+        if name not in resolved.inputs:
+            raise unknown_input(resolved, name)
     missing = [
         known
-        for known in names.inputs.values()
+        for known in resolved.inputs.values()
         if known.name not in inputs and not known.has_default
     ]
     if missing:
-        raise _missing_input(names, missing[0].name, inputs)
+        raise _missing_input(resolved, missing[0].name, inputs)
 
 
-def unknown_input(names: Names, name: str) -> UsageError:
+def unknown_input(resolved: Resolved, name: str) -> UsageError:
     """The error of a value given for a name that is no input."""
-    if name in names.top.slots:
+    if name in resolved.top.slots:
         return UsageError(
             f"`{name}` is assigned by the program, and not an input",
-            names.top.bound_at[name],
+            resolved.top.bound_at[name],
             label="assigned here",
             help=f"to set it from outside, make this `input {name} = …`",
             kind="input",
@@ -176,18 +176,18 @@ def unknown_input(names: Names, name: str) -> UsageError:
             help=f"to take it as an input, begin the program with `input {name}`",
             kind="input",
         )
-    inputs = ", ".join(f"`{known}`" for known in names.inputs) or "none"
+    inputs = ", ".join(f"`{known}`" for known in resolved.inputs) or "none"
     return UsageError(
         f"the program has no input `{name}`",
-        help=did_you_mean(name, names.inputs) or f"its inputs are: {inputs}",
+        help=did_you_mean(name, resolved.inputs) or f"its inputs are: {inputs}",
         kind="input",
     )
 
 
-def _missing_input(names: Names, name: str, inputs: Mapping[str, Any]) -> UsageError:
-    known = names.inputs[name]
+def _missing_input(resolved: Resolved, name: str, inputs: Mapping[str, Any]) -> UsageError:
+    known = resolved.inputs[name]
     # A name that is read and never bound may well be a slip of the pen.
-    others = [other for other in (*names.top.slots, *NAMES) if other != name]
+    others = [other for other in (*resolved.top.slots, *NAMES) if other != name]
     similar = "" if known.declared else did_you_mean(name, others)
     return UsageError(
         f"input `{name}` has no value",

@@ -192,7 +192,7 @@ class StatementLowering(ExpressionLowering):
             old = self._old_element(target)
         else:
             old = self.variable(target, 0, self.scope.slots[target.name])
-        primitive = TABLE[OPERATORS[node.operator]]
+        primitive = OPERATORS[node.operator]
         return operators.binary(primitive, old, value, node.span)
 
     def _old_element(self, target: syntax.Index) -> Closure:
@@ -345,7 +345,7 @@ class StatementLowering(ExpressionLowering):
         if (
             isinstance(node, syntax.Call)
             and isinstance(node.function, syntax.Name)
-            and isinstance(self.names.bindings[node.function], BuiltIn)
+            and isinstance(self.resolved.bindings[node.function], BuiltIn)
             and node.function.name == "range"
             and 1 <= len(node.arguments) <= 3
             and not any(argument.keyword for argument in node.arguments)

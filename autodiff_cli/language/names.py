@@ -130,8 +130,8 @@ class InputName:
 
 
 @record
-class Names:
-    """What names mean in one program.
+class Resolved:
+    """The tree of a program, with what its names refer to.
 
     Attributes:
         scopes: the scope of every function, and of the program under its `Program`.
@@ -141,7 +141,7 @@ class Names:
         results: the names that the last statement gives its value; empty where it has none.
     """
 
-    program: syntax.Program
+    tree: syntax.Program
     scopes: dict[Any, Scope]
     nodes: dict[Any, list[Any]]
     bindings: dict[syntax.Name, Variable | BuiltIn]
@@ -150,7 +150,7 @@ class Names:
 
     @property
     def top(self) -> Scope:
-        return self.scopes[self.program]
+        return self.scopes[self.tree]
 
     def uses(self, name: str) -> list[syntax.Name]:
         """Every place that reads the top-level variable `name`, in order of the source."""
@@ -167,7 +167,7 @@ class Names:
 
 def resolve(
     program: syntax.Program, built_in: Collection[str], session: Scope | None = None
-) -> Names:
+) -> Resolved:
     """Finds what every name refers to.
 
     Args:
@@ -179,12 +179,12 @@ def resolve(
             means nothing (`break` outside a loop).
     """
     top = session or Scope(None, None)
-    names = Names(program, {program: top}, {}, {}, {}, result_names(program))
+    resolved = Resolved(program, {program: top}, {}, {}, {}, result_names(program))
     owners: list[Any] = [program]
     bound: set[syntax.Name] = set()
     for owner in owners:
-        scope, nodes = names.scopes[owner], list(walk(owner.body))
-        names.nodes[owner] = nodes
+        scope, nodes = resolved.scopes[owner], list(walk(owner.body))
+        resolved.nodes[owner] = nodes
         parameters = owner.parameters if isinstance(owner, syntax.Function) else ()
         _check_parameters(parameters)
         for name in [*parameters, *bound_in(nodes)]:
@@ -194,25 +194,25 @@ def resolve(
             if isinstance(node, syntax.FunctionDefinition):
                 _check_derivative(node)
             elif isinstance(node, syntax.Function):
-                names.scopes[node] = Scope(node, scope)
+                resolved.scopes[node] = Scope(node, scope)
                 owners.append(node)
             elif isinstance(node, syntax.InputItem) and owner is program:
-                names.inputs[node.name.name] = InputName(
+                resolved.inputs[node.name.name] = InputName(
                     node.name.name, True, node.default is not None, node.name.span
                 )
-    for owner, scope in names.scopes.items():
+    for owner, scope in resolved.scopes.items():
         _check_placement(owner.body, scope.function is not None)
-        for node in names.nodes[owner]:
+        for node in resolved.nodes[owner]:
             if isinstance(node, syntax.Name) and node not in bound:
-                names.bindings[node] = _lookup(node, scope, names, built_in, top is session)
+                resolved.bindings[node] = _lookup(node, scope, resolved, built_in, top is session)
             elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
                 raise _unknown_attribute(node, built_in)
             elif isinstance(node, syntax.Call):
-                _check_called(node, scope, names, built_in)
-    for owner, scope in names.scopes.items():
-        _find_targets(names, names.nodes[owner], scope)
-    names.inputs = dict(sorted(names.inputs.items(), key=lambda item: item[1].span.start))
-    return names
+                _check_called(node, scope, resolved, built_in)
+    for owner, scope in resolved.scopes.items():
+        _find_targets(resolved, resolved.nodes[owner], scope)
+    resolved.inputs = dict(sorted(resolved.inputs.items(), key=lambda item: item[1].span.start))
+    return resolved
 
 
 def result_names(program: syntax.Program) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ def bound_in(nodes: Iterable[Any]) -> list[syntax.Name]:
 
 
 def _lookup(
-    node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str], in_session: bool
+    node: syntax.Name, scope: Scope, resolved: Resolved, built_in: Collection[str], in_session: bool
 ) -> Variable | BuiltIn:
     for depth, out in enumerate(scope.chain):
         if node.name in out.slots:
@@ -297,7 +297,7 @@ def _lookup(
             kind="name",
         )
     out.bind(node.name, node.span)
-    names.inputs[node.name] = InputName(node.name, False, False, node.span)
+    resolved.inputs[node.name] = InputName(node.name, False, False, node.span)
     return Variable(depth, out.slots[node.name])
 
 
@@ -308,7 +308,9 @@ def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> Pro
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 
-def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Collection[str]) -> None:
+def _check_called(
+    call: syntax.Call, scope: Scope, resolved: Resolved, built_in: Collection[str]
+) -> None:
     function = call.function
     if isinstance(function, NO_FUNCTIONS):
         factors = [function.span.text, call.span.source.text[function.span.end : call.span.end]]
@@ -323,11 +325,11 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
         return
     name = function.name
     visible = scope.chain
-    read_only = name in names.inputs and not names.inputs[name].declared
+    read_only = name in resolved.inputs and not resolved.inputs[name].declared
     if name in built_in or (not read_only and any(name in one.slots for one in visible)):
         return
     known = set(built_in).union(*(one.slots for one in visible))
-    known -= {one.name for one in names.inputs.values() if not one.declared}
+    known -= {one.name for one in resolved.inputs.values() if not one.declared}
     raise ProgramError(
         f"unknown function `{name}`",
         function.span,
@@ -338,20 +340,20 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
     )
 
 
-def _find_targets(names: Names, nodes: Iterable[Any], scope: Scope) -> None:
+def _find_targets(resolved: Resolved, nodes: Iterable[Any], scope: Scope) -> None:
     """Marks the names that `grad(y, x)`, `x.grad` and their like differentiate by."""
     for node in nodes:
         target: Any = None
         if isinstance(node, syntax.Attribute) and node.name == "grad":
             target = node.base
         elif isinstance(node, syntax.Call) and isinstance(node.function, syntax.Name):
-            function = names.bindings[node.function]
+            function = resolved.bindings[node.function]
             place = DIFFERENTIATED.get(node.function.name)
             if isinstance(function, BuiltIn) and place is not None and place < len(node.arguments):
                 target = node.arguments[place].value
         else:
             continue
-        binding = names.bindings.get(target) if isinstance(target, syntax.Name) else None
+        binding = resolved.bindings.get(target) if isinstance(target, syntax.Name) else None
         if isinstance(binding, Variable):
             out = scope.chain[binding.depth]
             out.make_target(target.name)

@@ -43,9 +43,9 @@ def parse(source: Source) -> syntax.Program:
             source.text, newlines.process, TreeBuilder(source)
         )
     except Stuck as stuck:
-        from autodiff_cli.language.syntax_errors import explain
+        from autodiff_cli.language.syntax_errors import syntax_error
 
-        raise explain(stuck, source, newlines.previous, newlines.opened) from None
+        raise syntax_error(stuck, source, newlines.previous, newlines.opened) from None
     if not program.body.statements:
         raise ProgramError(
             f"the program {source.name} is empty",

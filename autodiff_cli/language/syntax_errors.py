@@ -155,7 +155,7 @@ class Place:
         return self.after in OPERATORS | {"EQUAL", "UPDATE"} and self.kind != "LBRACE"
 
 
-def explain(
+def syntax_error(
     stuck: Stuck, source: Source, previous: Token | None, opened: list[Token]
 ) -> ProgramError:
     """The error to raise for a text at which the parser had to stop.

@@ -28,7 +28,7 @@ class Words:
     def __init__(self, explanation: Explanation) -> None:
         outcome = explanation.outcome
         self._names = assigned_names(outcome)
-        self._several_lines = "\n" in outcome.names.program.span.source.text.strip()
+        self._several_lines = "\n" in outcome.resolved.tree.span.source.text.strip()
         self._target = outcome.targets[explanation.name]
         self._target_name = explanation.name
 

@@ -61,8 +61,8 @@ def _adiff() -> None:
     from autodiff_cli.interpreter.program import load
     from autodiff_cli.language.source import Source
 
-    names = load(Source("chain.ad", PROGRAM))
-    _report(lambda: evaluate(names, {"x": POINT})[0].gradient["x"])
+    prepared = load(Source("chain.ad", PROGRAM))
+    _report(lambda: evaluate(prepared, {"x": POINT})[0].gradient["x"])
 
 
 def _torch() -> None:

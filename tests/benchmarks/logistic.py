@@ -54,10 +54,10 @@ def rows() -> list[Row]:
 
 
 def _adiff(w: Any, x: Any, y: Any) -> Callable[[], Answer]:
-    names = load(Source("logistic.ad", PROGRAM))
+    program = load(Source("logistic.ad", PROGRAM))
 
     def run() -> Answer:
-        (evaluation,) = evaluate(names, {"w": w, "X": x, "y": y}, wrt=["w"])
+        (evaluation,) = evaluate(program, {"w": w, "X": x, "y": y}, wrt=["w"])
         return evaluation.value, evaluation.gradient["w"]
 
     return run

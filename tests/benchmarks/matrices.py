@@ -134,11 +134,11 @@ def _growth() -> list[Row]:
 
 
 def _adiff(problem: Problem, kind: Literal["hessian", "jacobian", "gradient"]) -> Callable[[], Any]:
-    names = load(Source("matrices.ad", problem.program))
+    prepared = load(Source("matrices.ad", problem.program))
     question = Question(kind)
 
     def run() -> Any:
-        (evaluation,) = evaluate(names, {"x": problem.point}, question=question)
+        (evaluation,) = evaluate(prepared, {"x": problem.point}, question=question)
         found = evaluation.found["x"]
         return found["x"] if kind == "hessian" else found
 

@@ -61,11 +61,11 @@ def rows() -> list[Row]:
 
 
 def _adiff() -> Callable[[], Gradient]:
-    names = load(Source("scalar_loop.ad", PROGRAM))
+    program = load(Source("scalar_loop.ad", PROGRAM))
     inputs = dict(zip("xab", POINT, strict=True))
 
     def run() -> Gradient:
-        (evaluation,) = evaluate(names, inputs)
+        (evaluation,) = evaluate(program, inputs)
         return tuple(evaluation.gradient[name] for name in "xab")
 
     return run

@@ -27,7 +27,6 @@ from autodiff_cli.engine.graph import Graph, Node, apply
 from autodiff_cli.engine.precise import REFUSED, mp
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import recorded_reverse_sweep, reverse_sweep
-from autodiff_cli.interpreter.builtins import OF_DERIVATIVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -414,7 +413,7 @@ if __name__ == "__main__":
     shown = [
         name
         for name, entry in TABLE.items()
-        if entry.kind == "elementwise" and not entry.flat and name not in OF_DERIVATIVES
+        if entry.kind == "elementwise" and not entry.flat and entry.example
     ]
     for line in table(sys.argv[1:] or shown):
         print(line, flush=True)

@@ -174,12 +174,12 @@ def expected(row: dict[str, Any], name: str) -> Any:
 
 
 def run(row: dict[str, Any]) -> Evaluation:
-    names = load(Source("<row>", NOTATION.get(row["expr"], row["expr"])))
+    program = load(Source("<row>", NOTATION.get(row["expr"], row["expr"])))
     inputs = {
         name: number(value) if isinstance(value, list) else float(value)
         for name, value in row["inputs"].items()
     }
-    (evaluation,) = evaluate(names, inputs)
+    (evaluation,) = evaluate(program, inputs)
     return evaluation
 
 

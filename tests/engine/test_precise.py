@@ -133,8 +133,8 @@ def test_outside_of_the_domain_there_is_nothing() -> None:
 
 def test_digits_that_floats_lose() -> None:
     """(1 - cos x) / x², whose derivative floats at 1e-5 do not know at all."""
-    names = load(Source("<test>", "(1 - cos(x)) / x^2"))
-    outcome = run(names, {"x": 1e-5})
+    program = load(Source("<test>", "(1 - cos(x)) / x^2"))
+    outcome = run(program, {"x": 1e-5})
     (output,) = outcome.outputs.values()
     got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
     assert got is not None
@@ -142,8 +142,8 @@ def test_digits_that_floats_lose() -> None:
 
 
 def test_what_80_digits_do_not_hold_is_not_claimed() -> None:
-    names = load(Source("<test>", "y + x"))
-    outcome = run(names, {"x": 1.0, "y": 1e90})
+    program = load(Source("<test>", "y + x"))
+    outcome = run(program, {"x": 1.0, "y": 1e90})
     (output,) = outcome.outputs.values()
     got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
     assert got is None or abs(got.value - 1) <= got.error

@@ -24,8 +24,8 @@ def test_derivative_of_the_antiderivative(case: dict[str, Any]) -> None:
     variable, parameters = case["variable"], case["parameters"]
     at = {variable: case["at"], **parameters}
     declared = f"input {', '.join(at)}\n"
-    names = load(Source("<antiderivative>", declared + case["antiderivative"]))
-    (evaluation,) = evaluate(names, at)
+    program = load(Source("<antiderivative>", declared + case["antiderivative"]))
+    (evaluation,) = evaluate(program, at)
     tolerance = max(1e-12, 10 * case["torch_float64_rel_err"])
 
     assert evaluation.value == pytest.approx(float(case["expected_value"]), rel=tolerance)
@@ -35,8 +35,8 @@ def test_derivative_of_the_antiderivative(case: dict[str, Any]) -> None:
     for name, partial in case["expected_parameter_partials"].items():
         assert evaluation.gradient[name] == pytest.approx(float(partial), rel=tolerance), name
 
-    names = load(Source("<integrand>", declared + case["integrand"]))
-    (evaluation,) = evaluate(names, at, wrt=[variable])
+    program = load(Source("<integrand>", declared + case["integrand"]))
+    (evaluation,) = evaluate(program, at, wrt=[variable])
     assert evaluation.value == pytest.approx(derivative, rel=VALUE_TOLERANCE)
     second = float(case["expected_second_derivative"])
     assert evaluation.gradient[variable] == pytest.approx(second, rel=VALUE_TOLERANCE)

@@ -84,8 +84,8 @@ def matrix(
 ) -> Any:
     """The Jacobian or the Hessian of `y` by `x`, so many rows side by side."""
     patch.setattr(derivatives, "rows_at_once", lambda nodes, count: min(at_once, count))
-    names = load(Source("<test>", f"input x\n{text}"))
-    (evaluation,) = evaluate(names, {"x": POINT}, None, ["y"], settings, question)
+    program = load(Source("<test>", f"input x\n{text}"))
+    (evaluation,) = evaluate(program, {"x": POINT}, None, ["y"], settings, question)
     found = evaluation.found["x"]
     return found["x"] if question.kind == "hessian" else found
 
@@ -122,10 +122,10 @@ def test_a_hessian_is_as_many_sweeps_as_variables(monkeypatch: pytest.MonkeyPatc
         return reverse_sweeps(nodes, seeds, targets, kinks)
 
     monkeypatch.setattr(derivatives, "reverse_sweeps", counted)
-    names = load(Source("<test>", "sum((x[1:] - x[:-1]^2)^2)"))
+    program = load(Source("<test>", "sum((x[1:] - x[:-1]^2)^2)"))
     for variables in (50, 100):
         sweeps.clear()
-        evaluate(names, {"x": np.linspace(0, 1, variables)}, question=Question("hessian"))
+        evaluate(program, {"x": np.linspace(0, 1, variables)}, question=Question("hessian"))
         assert sum(sweeps) == variables
 
 

@@ -48,8 +48,8 @@ def test_agrees_with_the_record(path: Path) -> None:
     record = json.loads(path.read_text())
     inputs = read_adbench(FOLDER / Path(record["file"]).name, record["n_points_used"])
     program = programs()["gaussian_mixture"]
-    names = load(Source(program.name, program.read_text(encoding="utf-8")))
-    (evaluation,) = evaluate(names, inputs, wrt=["α", "μ", "q", "l"])
+    prepared = load(Source(program.name, program.read_text(encoding="utf-8")))
+    (evaluation,) = evaluate(prepared, inputs, wrt=["α", "μ", "q", "l"])
     parts = evaluation.gradient
     factors = np.concatenate([parts["q"], parts["l"]], axis=1)
     gradient = np.concatenate([parts["α"], parts["μ"].ravel(), factors.ravel()])

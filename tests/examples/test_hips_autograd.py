@@ -59,10 +59,10 @@ def test_agrees_with_the_record(example: str, output: str) -> None:
     record = RECORDS[example]
     answer = record["outputs"][output]
     scale = abs(answer["value"]) if (example, output) in CANCELLED else 0.0
-    names = load(Source(f"{example}.ad", programs()[example].read_text(encoding="utf-8")))
+    program = load(Source(f"{example}.ad", programs()[example].read_text(encoding="utf-8")))
     for question, want in questions(record, answer):
         (evaluation,) = evaluate(
-            names, arrays(record["inputs"]), record["wrt"], [output], question=question
+            program, arrays(record["inputs"]), record["wrt"], [output], question=question
         )
         require_close(question.kind, evaluation.value, answer["value"])
         require_close(question.kind, evaluation.found, want, scale)

@@ -53,8 +53,8 @@ def test_what_becomes_of_a_name(text: str) -> None:
 
 @pytest.mark.parametrize("text", [t for t in USES if "range(" not in t and "[n]" not in t])
 def test_the_value_is_the_same_beside_the_point(text: str) -> None:
-    names = load(Source("<test>", text))
+    program = load(Source("<test>", text))
     at, beside = (
-        evaluate(names, {"x": 1.5, "n": n}, wrt=["x"])[0].value for n in (3.0, 3.0 - 1e-9)
+        evaluate(program, {"x": 1.5, "n": n}, wrt=["x"])[0].value for n in (3.0, 3.0 - 1e-9)
     )
     assert at == beside

@@ -38,8 +38,8 @@ POINTS = 4
 
 def evaluated(text: str, inputs: Mapping[str, Any], **options: Any) -> Evaluation:
     settings = Settings(single=options.pop("single", False))
-    names = load(Source("<test>", text))
-    [evaluation] = evaluate(names, inputs, settings=settings, question=Question(**options))
+    program = load(Source("<test>", text))
+    [evaluation] = evaluate(program, inputs, settings=settings, question=Question(**options))
     return evaluation
 
 

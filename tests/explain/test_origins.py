@@ -90,9 +90,9 @@ BEGUN = [
 def test_the_origin_and_its_sources(
     text: str, inputs: Mapping[str, Any], label: str, sources: list[str]
 ) -> None:
-    names = load(Source("<test>", text))
+    program = load(Source("<test>", text))
     outcome = run(
-        names,
+        program,
         {
             name: np.float64(value).tolist() if np.ndim(value) == 0 else value
             for name, value in inputs.items()
@@ -183,8 +183,8 @@ def holds(origin: Origin) -> None:
 @settings(max_examples=300, deadline=None)
 @given(expressions(), points)
 def test_what_is_said_of_an_origin_holds(text: str, point: dict[str, float]) -> None:
-    names = load(Source("<test>", f"input x, y, z\n{text}"))
-    outcome = run(names, point)
+    program = load(Source("<test>", f"input x, y, z\n{text}"))
+    outcome = run(program, point)
     (output,) = outcome.outputs.values()
     if is_finite(value_of(output)):
         return
@@ -202,12 +202,12 @@ def test_what_is_said_of_an_origin_holds(text: str, point: dict[str, float]) -> 
 @given(expressions(), points)
 def test_eval_and_why_name_the_same(text: str, point: dict[str, float]) -> None:
     """Of a value that is not finite, and of each derivative that is not or rests on such."""
-    names = load(Source("<test>", f"input x, y, z\n{text}"))
-    [evaluation] = evaluate(names, point)
+    program = load(Source("<test>", f"input x, y, z\n{text}"))
+    [evaluation] = evaluate(program, point)
     found = [f for f in evaluation.findings if f.kind in ("non-finite", "overflow")]
     if not found:
         return
-    for explanation in explain(names, point):
+    for explanation in explain(program, point):
         told = [
             text
             for reason in explanation.reasons
@@ -222,10 +222,10 @@ def test_eval_and_why_name_the_same(text: str, point: dict[str, float]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(expressions(), points)
 def test_an_array_of_one_begins_where_the_number_does(text: str, point: dict[str, float]) -> None:
-    names = load(Source("<test>", f"input x, y, z\n{text}"))
+    program = load(Source("<test>", f"input x, y, z\n{text}"))
     said = []
     for wrap in (float, lambda value: np.array([value])):
-        outcome = run(names, {name: wrap(value) for name, value in point.items()})
+        outcome = run(program, {name: wrap(value) for name, value in point.items()})
         (output,) = outcome.outputs.values()
         if is_finite(value_of(output)):
             return

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autodiff_cli.engine.derivatives import gradient
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.sweeps import Kinks, ones_of
-from autodiff_cli.explain.paths import BEST, Between, Flow, between, binary_order, flow
+from autodiff_cli.explain.paths import BEST, Flow, Subgraph, between, binary_order, flow
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
@@ -37,19 +37,19 @@ UNARY = ("sin", "exp", "relu")
 
 
 @dataclass
-class Part:
-    between: Between
+class Found:
+    subgraph: Subgraph
     flow: Flow
     gradient: Any
 
 
-def part(text: str, x: Any, wrt: str = "x") -> Part:
+def found_of(text: str, x: Any, wrt: str = "x") -> Found:
     outcome = run(load(Source("<test>", text)), {"x": x}, [wrt])
     (output,) = outcome.outputs.values()
     target = outcome.targets[wrt]
     assert isinstance(target, Node)
     found = between(outcome.graph, target, output, ones_of(output), Kinks())
-    return Part(found, flow(found), gradient(outcome.graph, output, [target])[0])
+    return Found(found, flow(found), gradient(outcome.graph, output, [target])[0])
 
 
 def every_path(output: Node, target: Node) -> Iterator[tuple[list[Node], float]]:
@@ -127,7 +127,7 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_paths_of_an_array_add_up_to_its_gradient(name: str) -> None:
     text, count = ARRAYS[name]
-    found = part(text, np.array([0.7, -1.3]))
+    found = found_of(text, np.array([0.7, -1.3]))
     assert (found.flow.paths, found.flow.alive) == (count, count)
     if count <= BEST:
         total = sum(path.contribution for path in found.flow.best)
@@ -148,7 +148,7 @@ LOOPS = {
 @pytest.mark.parametrize("name", LOOPS)
 def test_long_loops(name: str) -> None:
     text, count = LOOPS[name]
-    found = part(text, 0.5).flow
+    found = found_of(text, 0.5).flow
     if isinstance(count, int):
         assert found.paths == count
     else:
@@ -158,7 +158,7 @@ def test_long_loops(name: str) -> None:
 
 
 def test_a_loop_has_its_largest_path_along_the_state() -> None:
-    found = part("y = x\nfor i in range(50) { y = y + y * 0.001 }\ny", 0.5)
+    found = found_of("y = x\nfor i in range(50) { y = y + y * 0.001 }\ny", 0.5)
     first, *others = found.flow.best
     assert first.contribution == 1.0
     assert [round(path.contribution, 12) for path in others] == [0.001, 0.001]
@@ -171,7 +171,7 @@ def names_of(nodes: Sequence[Node]) -> list[str]:
 
 
 def test_a_path_goes_from_the_name_to_the_output() -> None:
-    found = part("x^2 * sin(x)", 3.0).flow
+    found = found_of("x^2 * sin(x)", 3.0).flow
     assert [names_of(path.nodes) for path in found.best] == [
         ["x", "sin", "mul"],
         ["x", "pow", "mul"],

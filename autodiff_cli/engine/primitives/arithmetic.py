@@ -85,6 +85,8 @@ def _is_multiple(a: Any, b: Any) -> Any:
 
 add = Primitive(
     name="add",
+    sign="+",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=operator.add,
@@ -95,9 +97,12 @@ add = Primitive(
     example="1 + [2, 3]",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: a + b,
+    python="({} + {})",
 )
 sub = Primitive(
     name="sub",
+    sign="-",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=operator.sub,
@@ -108,9 +113,12 @@ sub = Primitive(
     example="1 - [2, 3]",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: a - b,
+    python="({} - {})",
 )
 mul = Primitive(
     name="mul",
+    sign="*",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=operator.mul,
@@ -122,9 +130,15 @@ mul = Primitive(
     example="2 * [2, 3]",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: a * b,
+    python="({} * {})",
+    multiplies=True,
+    vanishes="with an operand",
+    remedies={"overflow": "past 1.8e308 a product overflows: scale it, or add logarithms"},
 )
 div = Primitive(
     name="div",
+    sign="/",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=operator.truediv,
@@ -137,9 +151,14 @@ div = Primitive(
     example="1 / [2, 4]",
     sample=((-5, 5), (0.2, 5)),
     precise=lambda mp, a, b: a / b,
+    multiplies=True,
+    vanishes="with an operand",
+    remedies={"outside": "keep the divisor away from 0, or write where(b == 0, 0, a / b)"},
 )
 floordiv = Primitive(
     name="floordiv",
+    sign="//",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=_floor_divide,
@@ -157,6 +176,8 @@ floordiv = Primitive(
 )
 mod = Primitive(
     name="mod",
+    sign="%",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=operator.mod,
@@ -190,6 +211,8 @@ def _by_exponent(out: Any, a: Any, b: Any) -> Any:
 
 pow_ = Primitive(
     name="pow",
+    sign="^",
+    internal=True,
     kind="elementwise",
     operands=("a", "b"),
     scalar=math.pow,
@@ -210,6 +233,8 @@ pow_ = Primitive(
     sample=((0.2, 5), (-2, 3)),
     precise=high_precision.power,
     special=((2.0, 0.5, 1e-200), (2.0, 3.0, 0.5)),
+    vanishes="with an operand",
+    remedies={"outside": "keep the base above 0, or take abs(x); below 0 it takes whole powers"},
 )
 
 
@@ -252,6 +277,8 @@ power_log = Primitive(
 )
 neg = Primitive(
     name="neg",
+    sign="-",
+    internal=True,
     kind="elementwise",
     operands=("a",),
     scalar=operator.neg,
@@ -262,6 +289,7 @@ neg = Primitive(
     example="-[1, 2]",
     sample=((-5, 5),),
     precise=lambda mp, a: -a,
+    python="(-{})",
 )
 identity = Primitive(
     name="identity",
@@ -297,4 +325,5 @@ gated = Primitive(
     example="",
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, factor, partial: factor * partial if factor else factor,
+    python="({0} * {1} if {0} else 0.0)",
 )

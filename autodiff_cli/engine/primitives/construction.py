@@ -15,9 +15,11 @@ from autodiff_cli.errors import DomainError, ShapeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autodiff_cli.engine.primitive import Read
+
 
 def _constant(
-    name: str, doc: str, array: Callable[..., Any], example: str, **options: Any
+    name: str, doc: str, array: Callable[..., Any], example: str, reads: Read, **options: Any
 ) -> Primitive:
     return Primitive(
         name=name,
@@ -25,6 +27,7 @@ def _constant(
         operands=(),
         options=options,
         array=array,
+        reads=reads,
         doc=doc,
         example=example,
     )
@@ -68,6 +71,7 @@ zeros = _constant(
     lambda shape: np.zeros(shape_argument("zeros", shape)),
     "zeros([2, 3])",
     shape=REQUIRED,
+    reads="size",
 )
 ones = _constant(
     "ones",
@@ -75,8 +79,16 @@ ones = _constant(
     lambda shape: np.ones(shape_argument("ones", shape)),
     "ones(3)",
     shape=REQUIRED,
+    reads="size",
 )
-eye = _constant("eye", "the identity matrix of n rows", _eye, "eye(2)", n=REQUIRED)
+eye = _constant(
+    "eye",
+    "the identity matrix of n rows",
+    _eye,
+    "eye(2)",
+    n=REQUIRED,
+    reads="size",
+)
 range_ = _constant(
     "range",
     "the integers from start (0) up to, not including, stop",
@@ -87,6 +99,7 @@ range_ = _constant(
     start=REQUIRED,
     stop=None,
     step=None,
+    reads="size",
 )
 arange = _constant(
     "arange",
@@ -98,6 +111,7 @@ arange = _constant(
     start=REQUIRED,
     stop=None,
     step=None,
+    reads="number",
 )
 
 
@@ -123,6 +137,7 @@ full = Primitive(
     doc="one value in every place of a shape",
     example="full([2, 2], 7)",
     precise=lambda mp, value, shape: np.full(high_precision.sizes(shape), value, dtype=object),
+    reads="size",
 )
 
 

@@ -65,6 +65,11 @@ exp = _function(
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.exp(x),
     special=((-745.5, -1e300, 709.5, 710.0),),
+    vanishes="never",
+    remedies={
+        "overflow": "it overflows past 709; logsumexp, softplus and sigmoid do not",
+        "saturated": "its argument is so far below 0 that it is 0 in floats",
+    },
 )
 expm1 = _function(
     "expm1",
@@ -85,6 +90,7 @@ exp2 = _function(
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.power(2, x),
     special=((-1075.5, 1023.5, 1027.0),),
+    vanishes="never",
 )
 log = _function(
     "log",
@@ -97,6 +103,7 @@ log = _function(
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x),
     special=((1e-300, 1e300),),
+    remedies={"outside": "keep its argument above 0, log(x + 1e-12); x*log(y) is xlogy(x, y)"},
 )
 log1p = _function(
     "log1p",
@@ -121,6 +128,7 @@ log2 = _function(
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x) / mp.log(2),
     special=((1e-300, 1e300),),
+    remedies={"outside": "keep its argument above 0, as in log2(max(x, 1e-12))"},
 )
 log10 = _function(
     "log10",
@@ -133,6 +141,7 @@ log10 = _function(
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.log(x) / mp.log(10),
     special=((1e-300, 1e300),),
+    remedies={"outside": "keep its argument above 0, as in log10(max(x, 1e-12))"},
 )
 
 
@@ -167,6 +176,7 @@ sqrt = _function(
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.sqrt(x),
     special=((1e-300, 1e300),),
+    remedies={"outside": "keep its argument above 0, sqrt(x + 1e-12), or write abs(x) of x^2"},
 )
 cbrt = _function(
     "cbrt",
@@ -178,6 +188,7 @@ cbrt = _function(
     sample=((0.1, 10),),
     precise=lambda mp, x: mp.sign(x) * mp.cbrt(builtins.abs(x)),
     special=((1e-300, -1e-300, 1e300),),
+    remedies={"outside": "keep its argument away from 0"},
 )
 hypot = _function(
     "hypot",
@@ -235,6 +246,7 @@ asin = _function(
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.asin(x),
     special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
+    remedies={"outside": "keep its argument between -1 and 1: clamp(x, -0.999999, 0.999999)"},
 )
 acos = _function(
     "acos",
@@ -246,6 +258,7 @@ acos = _function(
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.acos(x),
     special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
+    remedies={"outside": "keep its argument between -1 and 1: clamp(x, -0.999999, 0.999999)"},
 )
 cosasin = _function(
     "cosasin",
@@ -351,6 +364,7 @@ cosh = _function(
     beyond=lambda x: inf,
     precise=lambda mp, x: mp.cosh(x),
     special=((1e-9, 40.0, 710.0),),
+    vanishes="never",
 )
 tanh = _function(
     "tanh",
@@ -360,6 +374,7 @@ tanh = _function(
     lambda out, x: sech(x) ** 2.0,
     precise=lambda mp, x: mp.tanh(x),
     special=((1e-9, 20.0, -400.0, 1e160),),
+    remedies={"saturated": "keep its argument near 0: scale the input or the weights down"},
 )
 
 
@@ -381,6 +396,7 @@ sech = _function(
     lambda out, x: -(out * tanh(x)),
     precise=lambda mp, x: mp.sech(x),
     special=((1e-9, 20.0, -400.0, 1e160),),
+    vanishes="never",
 )
 asinh = _function(
     "asinh",
@@ -516,7 +532,7 @@ abs_ = _function(
 
 
 def _choice(
-    name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, first: Any
+    name: str, doc: str, pick: Callable[[Any, Any], Any], array: Any, first: Any, **fields: Any
 ) -> Primitive:
     return _function(
         name,
@@ -533,6 +549,7 @@ def _choice(
         precise=lambda mp, a, b: pick(a, b),
         sample=((-5, 5), (-5, 5)),
         example=f"{name}(1, 2)",
+        **fields,
     )
 
 
@@ -542,6 +559,8 @@ maximum = _choice(
     builtins.max,
     lambda a, b: np.maximum(a, b),
     lambda a, b: a > b,
+    unchosen="`max` takes its other operand",
+    remedies={"not-chosen": "logsumexp is a smooth maximum"},
 )
 minimum = _choice(
     "minimum",
@@ -549,6 +568,7 @@ minimum = _choice(
     builtins.min,
     lambda a, b: np.minimum(a, b),
     lambda a, b: a < b,
+    unchosen="`min` takes its other operand",
 )
 
 
@@ -581,6 +601,7 @@ clamp = _function(
     example="clamp([-2, 0.5, 2], -1, 1)",
     precise=lambda mp, x, low, high: builtins.min(builtins.max(x, low), high),
     special=((-0.75, 0.75, 1e300), (-0.75,), (0.75,)),
+    unchosen="`clamp` holds its operand at a bound",
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────
@@ -625,6 +646,7 @@ relu = _function(
     sample=((0.1, 5),),
     precise=lambda mp, x: builtins.max(x, mp.mpf(0)),
     special=((1e-300, -1e300),),
+    remedies={"saturated": "leaky_relu, elu and softplus have a derivative on both sides"},
 )
 leaky_relu = _function(
     "leaky_relu",
@@ -667,6 +689,8 @@ sigmoid = _function(
     lambda out, x: 0.25 * sech(0.5 * x) ** 2.0,
     precise=high_precision.sigmoid,
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
+    vanishes="never",
+    remedies={"saturated": "keep its argument near 0, or take logsigmoid or softplus of it"},
 )
 logsigmoid = _function(
     "logsigmoid",
@@ -685,6 +709,7 @@ softplus = _function(
     lambda out, x: sigmoid(x),
     precise=high_precision.softplus,
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
+    vanishes="never",
 )
 silu = _function(
     "silu",

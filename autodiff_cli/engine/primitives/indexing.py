@@ -134,6 +134,7 @@ def _zeros_with(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 
 index = Primitive(
     name="index",
+    internal=True,
     kind="structural",
     derivative="ȳ where the key points, 0 elsewhere",
     operands=("x",),
@@ -184,6 +185,7 @@ def _written(g: Any, out: Any, x: Any, value: Any, key: tuple[Any, ...]) -> Any:
 
 setindex: Primitive = Primitive(
     name="setindex",
+    internal=True,
     kind="structural",
     derivative="x̄ = ȳ with 0 at the key; the cotangent of value is ȳ at the key",
     operands=("x", "value"),

@@ -43,6 +43,9 @@ def _comparison(
         operands=("a", "b"),
         scalar=scalar,
         array=array,
+        sign=symbol,
+        internal=True,
+        python=f"({{}} {symbol} {{}})",
         exact=True,
         doc=f"whether a {symbol} b, element by element",
         example=f"1 {symbol} [0, 1, 2]",
@@ -70,6 +73,9 @@ logical_or = _comparison(
 )
 logical_not = Primitive(
     name="logical_not",
+    sign="not",
+    internal=True,
+    python="(not {})",
     kind="constant",
     operands=("a",),
     scalar=lambda a: not a,
@@ -96,4 +102,7 @@ where = Primitive(
     example="where([1, -2] > 0, 10, 20)",
     sample=(range(2), (-5, 5), (-5, 5)),
     precise=lambda mp, condition, a, b: a if condition else b,
+    python="({1} if {0} else {2})",
+    unchosen="`where` takes its other branch",
+    reads="condition",
 )

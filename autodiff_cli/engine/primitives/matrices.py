@@ -157,4 +157,5 @@ trace = Primitive(
     vjps=(_trace_vjp,),
     doc="the sum of the diagonal of a matrix, or of each in a stack",
     example="trace([[1, 2], [3, 4]])",
+    sums=True,
 )

@@ -126,6 +126,7 @@ def _matmul(a: Any, b: Any) -> Any:
 
 matmul = Primitive(
     name="matmul",
+    sign="@",
     kind="structural",
     derivative="ā = ȳ @ b.T, b̄ = a.T @ ȳ",
     operands=("a", "b"),
@@ -134,6 +135,9 @@ matmul = Primitive(
     doc="the matrix product a @ b, of vectors too, and of stacks of matrices",
     example="[[1, 2], [3, 4]] @ [5, 6]",
     precise=lambda mp, a, b: np.matmul(a, b),
+    sums=True,
+    multiplies=True,
+    vanishes="with an operand",
 )
 
 
@@ -157,6 +161,9 @@ dot = Primitive(
     doc="the inner product Σ aᵢ bᵢ of two vectors",
     example="dot([1, 2], [3, 4])",
     precise=lambda mp, a, b: np.dot(a, b),
+    sums=True,
+    multiplies=True,
+    vanishes="with an operand",
 )
 
 
@@ -178,6 +185,8 @@ outer = Primitive(
     doc="the matrix aᵢ bⱼ of all products; what is no vector is flattened",
     example="outer([1, 2], [3, 4, 5])",
     precise=lambda mp, a, b: np.outer(a, b),
+    multiplies=True,
+    vanishes="with an operand",
 )
 
 
@@ -259,6 +268,8 @@ kron = Primitive(
     ),
     doc="the Kronecker product: b in the place of every element of a, times that",
     example="kron([[1, 2], [3, 4]], [[1, 1]])",
+    multiplies=True,
+    vanishes="with an operand",
 )
 
 
@@ -399,4 +410,7 @@ einsum = Primitive(
     jvps=_einsum_jvp,
     doc="the product of arrays, axes named by letters; what the result does not name is summed",
     example='einsum("ij,jk->ik", [[1, 2], [3, 4]], [[5, 6], [7, 8]])',
+    sums=True,
+    multiplies=True,
+    vanishes="with an operand",
 )

@@ -166,6 +166,7 @@ median = reduction(
     example="median([3, 1, 2])",
     derivative="∂y/∂xᵢ = 1 where xᵢ is the median; 1/2 for each of two",
     precise=lambda mp, x, axis, keep: high_precision.quantile(mp, x, mp.mpf(0.5), axis, keep),
+    unchosen="`median` takes other elements",
 )
 
 # ── by the level too ──────────────────────────────────────────────────────────────────

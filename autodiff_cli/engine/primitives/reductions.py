@@ -14,6 +14,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, counted, shape_of
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, axis_of, number, on_integers_too
+from autodiff_cli.engine.primitives.elementwise import maximum, minimum
 from autodiff_cli.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ sum_ = reduction(
     adds_up=True,
     derivative="∂y/∂xᵢ = 1",
     precise=lambda mp, x, axis, keep: x.sum(**high_precision.axes(x, axis, keep)),
+    sums=True,
 )
 
 
@@ -116,6 +118,7 @@ mean = reduction(
     empty=False,
     derivative="∂y/∂xᵢ = 1 / n",
     precise=lambda mp, x, axis, keep: x.mean(**high_precision.axes(x, axis, keep)),
+    sums=True,
 )
 
 
@@ -140,7 +143,10 @@ max_ = reduction(
     kink=lambda x, axis, keep: _has_ties(x, axis, True),
     convention="an equal share to each of those that tie",
     derivative="∂y/∂xᵢ = 1 where xᵢ is the largest, else 0",
+    of_several=maximum,
     precise=lambda mp, x, axis, keep: x.max(**high_precision.axes(x, axis, keep)),
+    unchosen="`max` takes other elements",
+    remedies={"not-chosen": "logsumexp is a smooth maximum"},
 )
 min_ = reduction(
     "min",
@@ -152,7 +158,9 @@ min_ = reduction(
     kink=lambda x, axis, keep: _has_ties(x, axis, False),
     convention="an equal share to each of those that tie",
     derivative="∂y/∂xᵢ = 1 where xᵢ is the smallest, else 0",
+    of_several=minimum,
     precise=lambda mp, x, axis, keep: x.min(**high_precision.axes(x, axis, keep)),
+    unchosen="`min` takes other elements",
 )
 
 
@@ -162,6 +170,7 @@ all_ = reduction(
     lambda x, axes, keep: x.all(axis=axes, keepdims=keep),
     None,
     example="all([1, 2] > 0)",
+    reads="condition",
 )
 any_ = reduction(
     "any",
@@ -169,6 +178,7 @@ any_ = reduction(
     lambda x, axes, keep: x.any(axis=axes, keepdims=keep),
     None,
     example="any([1, 2] > 1)",
+    reads="condition",
 )
 
 
@@ -205,6 +215,7 @@ def along(
     precise: Callable[..., Any],
     place: Callable[..., Any] = axis_of,
     adds_up: bool = False,
+    **fields: Any,
 ) -> Primitive:
     """`array(x, place(axis, x.shape))`, an array of the shape of x; `adds_up` as of `reduction`."""
 
@@ -228,4 +239,5 @@ def along(
         doc=doc,
         example=f"{name}([1, 2, 4])",
         sample=((0.2, 5),),
+        **fields,
     )

@@ -162,6 +162,8 @@ prod = reduction(
     adds_up=True,
     derivative="∂y/∂xᵢ = the product of the others",
     precise=lambda mp, x, axis, keep: x.prod(**high_precision.axes(x, axis, keep)),
+    vanishes="with an operand",
+    remedies={"overflow": "past 1.8e308 a product overflows: add logarithms instead"},
 )
 
 # ── along an axis ─────────────────────────────────────────────────────────────────────
@@ -176,6 +178,7 @@ cumsum = along(
     adds_up=True,
     derivative="x̄ᵢ = Σ ȳₖ over k ≥ i",
     precise=lambda mp, x, axis: np.cumsum(x, int(axis)),
+    sums=True,
 )
 
 
@@ -284,4 +287,5 @@ cumprod = along(
     adds_up=True,
     derivative="x̄ᵢ = Σ ȳₖ * (the product of x up to k, without xᵢ) over k ≥ i",
     precise=lambda mp, x, axis: np.cumprod(x, int(axis)),
+    vanishes="with an operand",
 )

@@ -73,6 +73,7 @@ sort = Primitive(
     convention="elements that tie keep their order, and each its own derivative",
     doc="the elements in ascending order along an axis, nan at the end",
     example="sort([3, 1, 2])",
+    unchosen="`sort` takes other elements",
 )
 argsort = Primitive(
     name="argsort",
@@ -331,4 +332,5 @@ convolve = Primitive(
     ),
     doc='the convolution Σ aᵢ v₍ₖ₋ᵢ₎ of two vectors, as NumPy\'s: "full", "same" or "valid"',
     example="convolve([1, 2, 3], [0, 1, 0.5])",
+    sums=True,
 )

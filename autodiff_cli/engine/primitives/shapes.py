@@ -162,6 +162,7 @@ len_ = Primitive(
     array=_len,
     doc="the size of the first axis",
     example="len([4, 5, 6])",
+    reads="size",
 )
 shape_ = Primitive(
     name="shape",
@@ -170,4 +171,5 @@ shape_ = Primitive(
     array=lambda x: np.array(shape_of(x), dtype=np.int64),
     doc="the size of every axis; also x.shape",
     example="shape([[1, 2, 3], [4, 5, 6]])",
+    reads="size",
 )

@@ -110,6 +110,8 @@ softmax = along(
     place=axes_of,
     derivative="x̄ = y * (ȳ - sum(ȳ * y))",
     precise=high_precision.softmax,
+    vanishes="never",
+    remedies={"saturated": "keep its arguments close together, or take log_softmax"},
 )
 
 

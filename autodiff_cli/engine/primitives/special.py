@@ -114,6 +114,7 @@ expmsq = _special(
     lambda out, x: -2.0 * _not_flat(x) * out,
     special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x),
+    vanishes="never",
 )
 erf = _special(
     "erf",
@@ -134,6 +135,7 @@ erfc = _special(
     lambda out, x: -TWO_OVER_ROOT_PI * expmsq(x),
     special=((-FLAT_FROM, 0.5, FLAT_FROM),),
     precise=high_precision.erfc,
+    vanishes="never",
 )
 erfinv = _special(
     "erfinv",
@@ -154,6 +156,7 @@ normal_pdf = _special(
     lambda out, x: -(_not_flat(x) * out),
     special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    vanishes="never",
 )
 normal_cdf = _special(
     "normal_cdf",
@@ -163,6 +166,7 @@ normal_cdf = _special(
     lambda out, x: normal_pdf(x),
     special=((-FLAT_FROM, -1.0, FLAT_FROM),),
     precise=lambda mp, x: high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
+    vanishes="never",
 )
 gelu = _special(
     "gelu",
@@ -244,6 +248,7 @@ beta = _special(
     sample=((0.2, 10), (0.2, 10)),
     special=((beta_.NEXT_TO_NOTHING, 2.0, gamma.ASYMPTOTIC_FROM - 1),) * 2,
     precise=high_precision.beta,
+    vanishes="never",
 )
 beta_derivative = _special(
     "beta_derivative",
@@ -329,6 +334,7 @@ gammainc = _special(
         (0.0, incomplete_gamma.SERIES_BELOW, 1.0),
     ),
     precise=high_precision.gammainc,
+    vanishes="with an operand",
 )
 
 # ── others ────────────────────────────────────────────────────────────────────────────────
@@ -376,4 +382,5 @@ xlogy = _special(
     sample=((-5, 5), (0.1, 10)),
     special=((0.0,), (0.0,)),
     precise=lambda mp, x, y: x * mp.log(y) if x else mp.mpf(0),
+    multiplies=True,
 )

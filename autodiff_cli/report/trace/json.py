@@ -39,7 +39,7 @@ class _Writer:
     def trace(self) -> dict[str, Any]:
         view = self._view
         evaluation = view.trace.evaluation
-        source = view.trace.outcome.names.program.body.span.source
+        source = view.trace.outcome.resolved.tree.body.span.source
         return {
             "schema": SCHEMA,
             "status": "non-finite" if is_non_finite(evaluation) else "ok",

@@ -46,7 +46,7 @@ class Labels:
         """What a name to differentiate by was first given: the name is that of its own node."""
         self._bearers = self._count_bearers(nodes)
         self._leaves = Counter(node.span for node in nodes if node.primitive is None)
-        taken = " ".join(scope_name for scope_name in outcome.names.top.slots)
+        taken = " ".join(scope_name for scope_name in outcome.resolved.top.slots)
         self._letter = next(
             (letter for letter in LETTERS if not re.search(rf"\b{letter}\d", taken)), LETTERS[-1]
         )
@@ -194,7 +194,7 @@ def assigned_names(outcome: Outcome) -> dict[int, str]:
     A function's own names too, wherever it is called from.
     """
     found: dict[int, str] = {}
-    for owner, nodes in outcome.names.nodes.items():
+    for owner, nodes in outcome.resolved.nodes.items():
         if isinstance(owner, syntax.Function):
             found |= {id(parameter.span): parameter.name for parameter in owner.parameters}
         for statement in nodes:
@@ -212,7 +212,7 @@ def _calls(outcome: Outcome) -> set[int]:
     """The spans of all calls."""
     return {
         id(node.span)
-        for nodes in outcome.names.nodes.values()
+        for nodes in outcome.resolved.nodes.values()
         for node in nodes
         if isinstance(node, syntax.Call)
     }

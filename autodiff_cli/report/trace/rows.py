@@ -150,14 +150,14 @@ class NodeRow(_Row):
 
         What a `grad` recorded has none, nor has an input that the program never declares.
         """
-        node, names = self.node, self.view.trace.outcome.names
+        node, resolved = self.node, self.view.trace.outcome.resolved
         if node.primitive is not None:
             span: Span | None = node.span
             return span
-        known = names.inputs.get(node.span)
+        known = resolved.inputs.get(node.span)
         if known is not None and not known.declared:
             return None
-        return names.top.bound_at.get(node.span)
+        return resolved.top.bound_at.get(node.span)
 
     @property
     def line(self) -> int | None:

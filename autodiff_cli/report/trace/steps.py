@@ -111,7 +111,7 @@ class _Story:
         if line is None or line == self._line:
             return
         self._line = line
-        source = self._view.trace.outcome.names.program.body.span.source
+        source = self._view.trace.outcome.resolved.tree.body.span.source
         words = " ".join(source.line(line).split())
         said: list[Piece] = [("source", f"line {line}"), ("", "  "), ("dim", words)]
         room = self._room(depth)

@@ -106,7 +106,7 @@ class View:
         What a `grad` recorded is of its line, and a leaf of the line that binds its name.
         """
         known: dict[int, int] = {}
-        bound = self.trace.outcome.names.top.bound_at
+        bound = self.trace.outcome.resolved.top.bound_at
         groups = [group for group in self.trace.groups if group.kind == "derivative"]
         for place, node in enumerate(self.nodes):
             span = node.span
