@@ -14,6 +14,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
 from autodiff_cli.engine.rules import cotangents, fit, rule_arguments, tangents
+from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ def reverse_sweep(
     try:
         _pull_back(nodes, set(targets), adjoints, kinks, watch)
     except BaseException:
-        for node in nodes:
-            node.adjoint = 0.0 if type(node) is Scalar else None
+        if not CURRENT.get().abandoned:
+            for node in nodes:
+                node.adjoint = 0.0 if type(node) is Scalar else None
         raise
     return adjoints
 

@@ -7,25 +7,34 @@ else: what no name can reach any more is gone.
 
 from __future__ import annotations
 
+import os
 from collections import ChainMap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.graph import Node, Scalar, below, value_of
 from autodiff_cli.engine.surroundings import Randomness
 from autodiff_cli.errors import LimitError, UsageError, did_you_mean
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in
+from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
 from autodiff_cli.runtime.evaluation import Question, answer, asked
 from autodiff_cli.runtime.interpreter import Outcome
 from autodiff_cli.runtime.machine import Machine, Settings
 from autodiff_cli.runtime.program import load
 from autodiff_cli.runtime.statements import StatementLowering
-from autodiff_cli.runtime.values import NOTHING, RECORD, RUN, UNSET, Frame, is_boolean
+from autodiff_cli.runtime.values import (
+    NOTHING,
+    RECORD,
+    RUN,
+    UNSET,
+    Frame,
+    UserFunction,
+    is_boolean,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.runtime.evaluation import Evaluation
@@ -44,10 +53,15 @@ class Reply:
         values: what its last statement is worth, by the names that it binds, or as `result`;
             empty where it is worth nothing. A function's is a function.
         findings: what there is to tell of the derivatives that it took on its way.
+        stale: the names that it has bound anew, each with those that still hold what was made
+            of the value before.
+        changed: of each of its statements, the names that have another value since.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    stale: dict[str, list[str]] = field(default_factory=dict)
+    changed: list[list[str]] = field(default_factory=list)
 
 
 class Session:
@@ -57,13 +71,22 @@ class Session:
     other names, a node of its own: `x = 3`, `y = x^2`, and then the gradient of `y` by `x`. A
     whole number that is bound counts and indexes as before; one that a float does not hold
     exactly stays a whole number, and is not differentiated by.
+
+    Args:
+        last: the name that every result gets besides; none where it is empty.
+
+    Attributes:
+        settings: with a seed, so that what has run can run again.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings()
+    def __init__(self, settings: Settings | None = None, last: str = "") -> None:
+        self.settings = settings or Settings()
+        if self.settings.seed is None:
+            self.settings = replace(self.settings, seed=int.from_bytes(os.urandom(6), "big"))
+        self.last = last
         self._scope = Scope(None, None)
         self._frame: Frame = [None] * HEAD
-        self._randomness = Randomness(self._settings.seed)
+        self._randomness = Randomness(self.settings.seed)
         self._accumulated: dict[Node, Any] = {}
         self._marks: dict[Node, str] = {}
         """The nodes that names are differentiated by: nobody can ask for any other's."""
@@ -71,24 +94,44 @@ class Session:
         self._kept = 0
         self._new = 0
         """Nodes that were left when it was last looked through for them, and recorded since."""
+        self._made_of: dict[str, set[str]] = {}
+        self._makes: dict[str, set[str]] = {}
+        """The names that each name's value was made of, and those that were made of it."""
+        self._running: tuple[_Change, Machine | None] | None = None
 
-    def run(self, text: str) -> Reply:
+    def run(self, text: str, given: Mapping[str, Any] | None = None) -> Reply:
         """Runs one statement or several.
+
+        Args:
+            given: numbers and arrays that are bound to names before.
 
         Raises:
             ProgramError, RunError: the text is wrong, or it failed; all is as it was before.
+            UsageError: what is given is no name, or no number.
         """
         change = _Change(self)
+        reply = Reply()
+        made: list[tuple[syntax.Statement, list[str]]] = []
         try:
-            program = self._load(text)
-            with self._machine() as machine:
-                return self._run(program, machine, change)
+            for name, value in (given or {}).items():
+                made.append((self._define(name, value, change), [name]))
+                reply.values = {name: self[name]}
+            if text:
+                self._texts += 1
+                program = self._load(text, f"<{self._texts}>")
+                with self._machine() as machine:
+                    self._running = change, machine
+                    reply.changed = self._run(program, machine, change, reply)
+                made += zip(program.names.program.body.statements, reply.changed, strict=True)
         except MemoryError:
             change.undo()
             raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
         except BaseException:
             change.undo()
             raise
+        for statement, changed in made:
+            self._make(statement, changed, reply)
+        return reply
 
     def define(self, name: str, value: Any) -> None:
         """Binds a name to a number or an array, as `name = …` does.
@@ -96,34 +139,36 @@ class Session:
         Raises:
             UsageError: it is no name; TypeMismatch: it is no number.
         """
-        change = _Change(self)
-        try:
-            program = self._load(f"{name} = 0")
-            statement = program.names.program.body.statements[0]
-            if set(self._bound(statement)) != {name}:
-                raise UsageError(f"got {name!r}, want a name", kind="input")
-            with self._machine() as machine:
-                change.before(name)
-                boolean = is_boolean(value)
-                self._frame[self._scope.slots[name]] = (
-                    value if boolean else machine.as_float(value, name)
-                )
-                self._mark(machine, [name], change)
-        except BaseException:
-            change.undo()
-            raise
+        self.run("", {name: value})
+
+    def abandon(self) -> None:
+        """Gives up a text that another thread runs and that does not let itself be stopped.
+
+        All is as it was before, and that thread can change nothing here any more.
+        """
+        assert self._running is not None
+        change, machine = self._running
+        if machine is not None:
+            machine.abandoned = True
+        change.undo()
+        self._frame[RUN] = self._frame[RECORD] = None
+        # Where it stands in a sweep, its adjoints are on the nodes still.
+        for node in below(*self._held()):
+            node.adjoint = 0.0 if type(node) is Scalar else None
 
     def evaluate(
         self,
         output: str,
         wrt: Sequence[str] | None = None,
         question: Question | None = None,
+        settings: Settings | None = None,
     ) -> Evaluation:
         """The value and the derivatives of an expression, which changes nothing.
 
         Args:
             output: an expression; the text of it is what the result is called.
             wrt: the names to differentiate by; all leaves that it was made of where it is None.
+            settings: of this one run; the session's where it is None.
 
         Raises:
             UsageError: there is no such name; and as `run` and `evaluation.evaluate`.
@@ -132,7 +177,8 @@ class Session:
         change = _Change(self)
         try:
             program = self._load(output)
-            with self._machine(asked(self._settings, question)) as machine:
+            with self._machine(asked(settings or self.settings, question)) as machine:
+                self._running = change, machine
                 value = self._value(program, machine, change)
                 targets = self._targets(value, wrt)
                 if isinstance(value, Node):
@@ -165,48 +211,123 @@ class Session:
         """How many nodes the names can reach. It takes a walk through all of them."""
         return len(below(*self._nodes()))
 
+    def bytes(self) -> int:
+        """How much the arrays take that the names can reach, as values or as operands."""
+        held = {id(value): value for value in map(value_of, self._frame[HEAD:])}
+        for node in below(*self._nodes()):
+            held.update((id(value), value) for value in map(value_of, (node, *node.args)))
+        return sum(getattr(value, "nbytes", 0) for value in held.values())
+
+    def most_below(self, name: str, most: int) -> int:
+        """How many nodes a name's value was made of; more than `most` are not counted on."""
+        value = self._frame[self._scope.slots[name]]
+        seen = {value} if isinstance(value, Node) else set()
+        pending = list(seen)
+        while pending and len(seen) <= most:
+            for parent in pending.pop().parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    pending.append(parent)
+        return len(seen)
+
     # ── one text ──────────────────────────────────────────────────────────────────────
 
-    def _load(self, text: str) -> Program:
-        self._texts += 1
+    def _load(self, text: str, name: str = "<expression>") -> Program:
         self._scope.differentiated.clear()
-        program = load(Source(f"<{self._texts}>", text), self._settings.limits, self._scope)
+        program = load(Source(name, text), self.settings.limits, self._scope)
         for name in self._scope.differentiated.union(self._bound(program.names.program.body)):
             self._scope.make_target(name)
         self._frame += [UNSET] * (self._scope.size - len(self._frame))
         return program
 
     def _machine(self, settings: Settings | None = None) -> _Run:
-        machine = Machine(settings or self._settings)
+        machine = Machine(settings or self.settings)
         machine.randomness = self._randomness
         machine.accumulated = ChainMap({}, self._accumulated)
         return _Run(machine, self._frame)
 
-    def _run(self, program: Program, machine: Machine, change: _Change) -> Reply:
+    def _define(self, name: str, value: Any, change: _Change) -> syntax.Statement:
+        program = self._load(f"{name} = 0")
+        statement = program.names.program.body.statements[0]
+        if set(self._bound(statement)) != {name}:
+            raise UsageError(f"got {name!r}, want a name", kind="input")
+        with self._machine() as machine:
+            before = self._before([name], change)
+            boolean = is_boolean(value)
+            self._frame[self._scope.slots[name]] = (
+                value if boolean else machine.as_float(value, name)
+            )
+            self._mark(machine, before, change)
+        return statement
+
+    def _run(
+        self, program: Program, machine: Machine, change: _Change, reply: Reply
+    ) -> list[list[str]]:
+        """Runs the statements; gives the names that each has given another value."""
         value: Any = NOTHING
         statements = program.names.program.body.statements
-        lowering = StatementLowering(program, self._scope, self._settings.single)
+        lowering = StatementLowering(program, self._scope, self.settings.single)
+        changed = []
         for statement in statements:
-            names = self._bound(statement)
-            for name in names:
-                change.before(name)
+            before = self._before(self._bound(statement), change)
             body = lowering.tail(syntax.Block(statement.span, (statement,)))
             value = body(self._frame)
-            self._mark(machine, names, change)
+            changed.append(self._mark(machine, before, change))
             machine.check_nodes()
         last = statements[-1]
-        values = {}
+        results = {}
         if isinstance(last, syntax.Assign):
             for target in last.targets:
                 name = assigned_name(target).name
-                values[name] = value_of(self._frame[self._scope.slots[name]])
+                results[name] = self._frame[self._scope.slots[name]]
         elif value is not NOTHING:
-            values["result"] = value_of(value)
+            results["result"] = value
+        if self.last and len(results) == 1 and self.last not in results:
+            (value,) = results.values()
+            changed[-1] += self._keep_last(machine, value, last, change)
+        reply.values = {name: value_of(value) for name, value in results.items()}
+        reply.findings = _findings(machine)
         self._keep(machine)
         self._new += len(machine.graph.nodes)
         if self._new > max(FEW, self._kept):
             self._drop()
-        return Reply(values, _findings(machine))
+        return changed
+
+    def _keep_last(
+        self, machine: Machine, value: Any, statement: syntax.Statement, change: _Change
+    ) -> list[str]:
+        """The result gets the name that all results get."""
+        scope, name = self._scope, self.last
+        scope.bind(name, statement.span)
+        scope.make_target(name)
+        self._frame += [UNSET] * (scope.size - len(self._frame))
+        before = self._before([name], change)
+        self._frame[scope.slots[name]] = value
+        return self._mark(machine, before, change)
+
+    def _make(self, statement: syntax.Statement, changed: Sequence[str], reply: Reply) -> None:
+        """Takes down what the names that a statement has changed are made of."""
+        if not changed:
+            return
+        slots = self._scope.slots
+        read = {node.name for node in walk(statement) if isinstance(node, syntax.Name)}
+        for name in changed:
+            made = self._makes.pop(name, set()).difference(changed, (self.last,))
+            if made:
+                reply.stale[name] = sorted(made, key=slots.__getitem__)
+            for other in self._made_of.pop(name, ()):
+                self._makes.get(other, set()).discard(name)
+        for name in changed:
+            others = {other for other in read if other in slots}.difference(changed)
+            self._made_of[name] = others
+            for other in others:
+                self._makes.setdefault(other, set()).add(name)
+
+    def _before(self, names: Sequence[str], change: _Change) -> dict[str, Any]:
+        """What some names hold that may get another value."""
+        for name in names:
+            change.before(name)
+        return {name: self._frame[self._scope.slots[name]] for name in names}
 
     def _value(self, program: Program, machine: Machine, change: _Change) -> Any:
         """What an expression is worth."""
@@ -218,7 +339,7 @@ class Session:
             )
         for name in self._bound(statement):
             change.before(name)
-        lowering = StatementLowering(program, self._scope, self._settings.single)
+        lowering = StatementLowering(program, self._scope, self.settings.single)
         return lowering.expression(statement.value)(self._frame)
 
     def _bound(self, part: Any) -> list[str]:
@@ -243,10 +364,15 @@ class Session:
             targets[name] = node
         return targets
 
-    def _mark(self, machine: Machine, names: Sequence[str], change: _Change) -> None:
-        """Makes a node of its own of each name that a statement has given another value."""
+    def _mark(self, machine: Machine, before: Mapping[str, Any], change: _Change) -> list[str]:
+        """Makes a node of its own of each name that a statement has given another value.
+
+        Gives those names; `before` has what they held.
+        """
         scope, frame = self._scope, self._frame
-        new = [name for name in names if frame[scope.slots[name]] is not frame[scope.targets[name]]]
+        new = [
+            name for name in before if frame[scope.slots[name]] is not frame[scope.targets[name]]
+        ]
         for name in new:
             change.unmark(frame[scope.targets[name]])
         for name in new:
@@ -261,8 +387,9 @@ class Session:
             if node is not UNSET:
                 frame[scope.slots[name]] = node
             frame[scope.targets[name]] = node
-        for name in names:
+        for name in before:
             change.mark(frame[scope.targets[name]], name)
+        return [name for name, value in before.items() if frame[scope.slots[name]] is not value]
 
     def _reaches_a_mark(self, value: Node) -> bool:
         """Whether a value depends on a name that there is; else it is a number from here on."""
@@ -280,6 +407,19 @@ class Session:
 
     def _nodes(self) -> list[Node]:
         return [value for value in self._frame[HEAD:] if isinstance(value, Node)]
+
+    def _held(self) -> Iterator[Node]:
+        """The nodes that names hold, and those that functions have closed over."""
+        frames: dict[int, Frame] = {id(self._frame): self._frame}
+        pending = [self._frame]
+        while pending:
+            frame = pending.pop()
+            for value in frame:
+                if isinstance(value, Node):
+                    yield value
+                elif isinstance(value, UserFunction) and id(value.frame) not in frames:
+                    frames[id(value.frame)] = value.frame
+                    pending.append(value.frame)
 
     def _active(self, order: Sequence[Node]) -> tuple[set[Node], list[Node]]:
         """Those nodes that depend on a name, and those that are a name's and on no other's."""
@@ -335,7 +475,8 @@ class _Run:
         return self._machine
 
     def __exit__(self, *_: object) -> None:
-        self._frame[RUN] = self._frame[RECORD] = None
+        if self._frame[RUN] is self._machine:
+            self._frame[RUN] = self._frame[RECORD] = None
         # A function that was made in a function holds on to the machine, and so to its graph.
         self._machine.graph.nodes = []
         self._machine.journal = None
@@ -353,7 +494,9 @@ class _Change:
         self._values: dict[int, Any] = {}
         self._marked: list[Node] = []
         self._unmarked: dict[Node, tuple[str, Any]] = {}
+        self._is_undone = False
         session._randomness.keep()
+        session._running = self, None
 
     def before(self, name: str) -> None:
         """Remembers a name that may get another value."""
@@ -374,6 +517,10 @@ class _Change:
             self._unmarked[node] = session._marks.pop(node), session._accumulated.pop(node, None)
 
     def undo(self) -> None:
+        """It is done once, by the thread that runs, or by the one that gives it up."""
+        if self._is_undone:
+            return
+        self._is_undone = True
         session = self._session
         scope, frame = session._scope, session._frame
         for slot, value in self._values.items():
