@@ -17,7 +17,8 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 
 LAYERS = (
     ("__init__", "__main__"),
-    ("commands", "repl"),
+    ("commands",),
+    ("repl",),
     ("report",),
     ("data", "runtime"),
     ("engine", "language"),
@@ -32,6 +33,7 @@ OWNERS = {
     "lark": ("language/",),
     "mpmath": ("engine/",),
     "numpy": ("engine/", "data/", "runtime/", "report/"),
+    "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
 }

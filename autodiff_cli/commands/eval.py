@@ -59,7 +59,7 @@ def command(
     """Run a program; print its value and its gradient."""
     if shows_help_instead(context, words):
         return
-    form = _format(options)
+    form = format_of(options)
     from autodiff_cli.runtime.evaluation import evaluate
 
     with opened("evaluating", words, expressions, options) as job:
@@ -71,10 +71,10 @@ def command(
         warn(evaluations, options["color"])
     if options["verbose"]:
         _tell(evaluations)
-    _deliver(evaluations, form, options)
+    deliver_evaluations(evaluations, form, options)
 
 
-def _format(options: dict[str, Any]) -> str:
+def format_of(options: dict[str, Any]) -> str:
     """The format that is asked for, or the one that `auto` stands for."""
     form = chosen_format(options, "table", BY_ENDING)
     if form == "npz":
@@ -96,7 +96,9 @@ def _tell(evaluations: Sequence[Evaluation]) -> None:
             show_text(f"{evaluation.output}: the Jacobian was swept {evaluation.direction}\n")
 
 
-def _deliver(evaluations: Sequence[Evaluation], form: str, options: dict[str, Any]) -> None:
+def deliver_evaluations(
+    evaluations: Sequence[Evaluation], form: str, options: dict[str, Any]
+) -> None:
     """Writes the results to where they are to go."""
     from autodiff_cli.report import result
 

@@ -62,18 +62,8 @@ def format_options(formats: Sequence[str], auto: str) -> Callable[[Command], Com
         click.option(
             "-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all."
         ),
-        click.option(
-            "--digits",
-            type=click.IntRange(1, 17),
-            metavar="N",
-            help="Significant digits.  [all that it takes]",
-        ),
-        click.option(
-            "--color",
-            type=click.Choice(COLOR),
-            default="auto",
-            help="Colour on terminals, or as told.",
-        ),
+        digits_option,
+        color_option,
     )
 
 
@@ -91,6 +81,15 @@ def number_options(function: Command) -> Command:
     )
 
 
+digits_option = click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="N",
+    help="Significant digits.  [all that it takes]",
+)
+color_option = click.option(
+    "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here."
 )

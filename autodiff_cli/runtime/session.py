@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, Scalar, below, value_of
+from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.surroundings import Randomness
-from autodiff_cli.errors import LimitError, UsageError, did_you_mean
+from autodiff_cli.errors import LimitError, RunError, TypeMismatch, UsageError, did_you_mean
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
@@ -30,7 +32,9 @@ from autodiff_cli.runtime.values import (
     UNSET,
     Frame,
     UserFunction,
+    describe_value,
     is_boolean,
+    is_number,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.runtime.machine import Limits
     from autodiff_cli.runtime.program import Program
 
 
@@ -161,34 +166,78 @@ class Session:
         output: str,
         wrt: Sequence[str] | None = None,
         question: Question | None = None,
-        settings: Settings | None = None,
     ) -> Evaluation:
         """The value and the derivatives of an expression, which changes nothing.
 
         Args:
             output: an expression; the text of it is what the result is called.
             wrt: the names to differentiate by; all leaves that it was made of where it is None.
-            settings: of this one run; the session's where it is None.
 
         Raises:
             UsageError: there is no such name; and as `run` and `evaluation.evaluate`.
         """
         question = question or Question()
+        with self._looked_at(output, asked(self.settings, question)) as (program, machine, value):
+            targets = self._targets(value, wrt)
+            return self._answer(program, machine, output, value, targets, question)
+
+    def peek(self, output: str, limits: Limits) -> Evaluation:
+        """The value of an expression, and its gradient if that is a single number's.
+
+        Raises as `evaluate`, and a `RunError` where anything is printed or random.
+        """
+        settings = replace(self.settings, limits=limits, on_print=_refuse)
+        with self._looked_at(output, settings, Untouched()) as (program, machine, value):
+            targets = {} if shape_of(value_of(value)) else self._targets(value, None)
+            return self._answer(program, machine, output, value, targets, Question())
+
+    @contextmanager
+    def _looked_at(
+        self, output: str, settings: Settings, randomness: Randomness | None = None
+    ) -> Iterator[tuple[Program, Machine, Any]]:
+        """Evaluates an expression; when it is left, nothing has changed."""
         change = _Change(self)
         try:
             program = self._load(output)
-            with self._machine(asked(settings or self.settings, question)) as machine:
+            with self._machine(settings) as machine:
                 self._running = change, machine
-                value = self._value(program, machine, change)
-                targets = self._targets(value, wrt)
-                if isinstance(value, Node):
-                    machine.graph.nodes = below(value)
-                name = " ".join(output.split())
-                outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
-                (evaluation,) = answer(outcome, question)
-                return evaluation
+                if randomness is not None:
+                    machine.randomness = randomness
+                yield program, machine, self._value(program, machine, change)
         finally:
             change.undo()
+
+    def _answer(
+        self,
+        program: Program,
+        machine: Machine,
+        output: str,
+        value: Any,
+        targets: Mapping[str, Node],
+        question: Question,
+    ) -> Evaluation:
+        if not is_number(value_of(value)):
+            raise TypeMismatch(
+                f"got {describe_value(value)}, want a number or an array",
+                program.names.program.span,
+                help="differentiate the value of a function: `f(x)`"
+                if isinstance(value, UserFunction)
+                else "",
+            )
+        if isinstance(value, Node):
+            machine.graph.nodes = below(value)
+        name = " ".join(output.split())
+        outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
+        (evaluation,) = answer(outcome, question)
+        return evaluation
+
+    def made_of(self, output: str) -> list[str]:
+        """The names that `evaluate` differentiates an expression by, where nobody says.
+
+        Raises as `run`.
+        """
+        with self._looked_at(output, self.settings) as (_, _, value):
+            return list(self._targets(value, None))
 
     def __getitem__(self, name: str) -> Any:
         """The value of a name; KeyError where it has none."""
@@ -458,6 +507,19 @@ class Session:
         for node, total in machine.accumulated.maps[0].items():
             if node in self._marks:
                 self._accumulated[node] = total
+
+
+class Untouched(Randomness):
+    """Where no random numbers are to be had."""
+
+    __slots__ = ()
+
+    def draw(self, method: str, *args: Any) -> Any:
+        raise RunError("got a random number, want none here")
+
+
+def _refuse(text: str) -> None:
+    raise RunError("got something to print, want nothing here")
 
 
 class _Run:

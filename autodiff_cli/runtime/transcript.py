@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import UsageError
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Scope, Variable, bound_in, walk
+from autodiff_cli.language.parser import pieces
 from autodiff_cli.language.source import Source, Span
 from autodiff_cli.runtime.builtins import NAMES
 from autodiff_cli.runtime.program import load
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from autodiff_cli.language.names import Names
+    from autodiff_cli.runtime.machine import Settings
 
-EFFECTS = frozenset(("backward", "zero_grad", "rand", "randn", "randint", "shuffle"))
-"""Functions whose calls matter to what comes after, whatever names it reads."""
+RANDOM = frozenset(("rand", "randn", "randint", "shuffle"))
+"""Functions whose calls matter to what each of them gives later."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,12 +45,17 @@ class Entry:
     changed: Sequence[Sequence[str]] = ()
 
 
-def again(entries: Sequence[Entry], like: Session) -> Session:
-    """A session with the settings of another in which these run, with the same random numbers."""
-    session = Session(like.settings, like.last)
+def again(entries: Sequence[Entry], settings: Settings, last: str) -> tuple[Session, list[Entry]]:
+    """A session in which these run, and what each of them has changed there.
+
+    Raises as `Session.run`.
+    """
+    session = Session(settings, last)
+    run = []
     for entry in entries:
-        session.run(entry.text, entry.given)
-    return session
+        changed = session.run(entry.text, entry.given).changed
+        run.append(Entry(entry.text, entry.given, changed))
+    return session, run
 
 
 @dataclass(slots=True)
@@ -164,8 +172,9 @@ class _Writer:
 
     def _needed(self, wanted: Collection[str]) -> list[bool]:
         """Which entries have a part in the values of some names."""
-        if not wanted or self._built_in & EFFECTS:
-            return [True] * len(self._entries)
+        everything = [True] * len(self._entries)
+        if not wanted:
+            return everything
         needed = set(wanted)
         kept = [False] * len(self._entries)
         growing = True
@@ -177,6 +186,8 @@ class _Writer:
                 if any(part.keeps_last for part in parts):
                     binds.add(self._last)
                 if not kept[place] and not needed.isdisjoint(binds):
+                    if _hangs_on_more(entry.text):
+                        return everything
                     kept[place] = growing = True
                     needed.update(use.name for part in parts for use in part.uses)
         return kept
@@ -276,7 +287,7 @@ class _Writer:
                 edits += self._edits(part, entry.given)
             texts.append(_edited(entry.text, edits))
         text = "".join(f"{text}\n" for text in texts if text)
-        return Written(text, inputs, bool(self._built_in & (EFFECTS - {"backward", "zero_grad"})))
+        return Written(text, inputs, bool(self._built_in & RANDOM))
 
     def _edits(self, part: _Part, given: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
         for use in part.uses:
@@ -319,6 +330,12 @@ class _Writer:
                 yield node.name.span.end, node.default.span.end, ""
         if after:
             yield end, end, "".join(f"; {line}" for line in after)
+
+
+def _hangs_on_more(text: str) -> bool:
+    """Whether what a text does hangs on more than names: random numbers, and `x.grad`."""
+    words = [text[start:end] for _, start, end in pieces(text)]
+    return not RANDOM.isdisjoint(words) or (".", "grad") in pairwise(words)
 
 
 def _uses(names: Names) -> Iterator[_Use]:

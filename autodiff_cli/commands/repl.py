@@ -1,0 +1,245 @@
+"""`adiff repl`: a prompt, and what it has from the other commands."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autodiff_cli.commands.help import ExamplesFirst
+from autodiff_cli.commands.inputs import INPUT, program_options, read_inputs, read_source
+from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
+from autodiff_cli.commands.running import color_option, digits_option, number_options
+from autodiff_cli.commands.screen import is_terminal, show_text, wants_color
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from autodiff_cli.errors import AdiffError
+    from autodiff_cli.repl.loop import Loop
+    from autodiff_cli.repl.state import State
+
+EXAMPLES = (
+    "adiff repl",
+    "adiff repl -e 'y = x^2 * sin(x)' x=3",
+    "echo 'x = 3; x^2' | adiff repl",
+)
+
+
+@click.command("repl", cls=ExamplesFirst, examples=EXAMPLES)
+@program_options
+@digits_option
+@color_option
+@number_options
+@limit_options
+@click.pass_context
+def command(
+    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
+) -> None:
+    """Explore: a prompt that keeps what you enter, and differentiates by every name in it.
+
+    From a pipe the lines run as they come, each result on a line, and the exit status is that of
+    the last error. Limits hold for each statement. The history is in $ADIFF_HISTORY, or else in
+    the XDG state folder.
+    """
+    context.exit(stay(words, expressions, options, shows=True))
+
+
+def stay(
+    words: Sequence[str],
+    expressions: Sequence[str],
+    options: Mapping[str, Any],
+    shows: bool,
+) -> int:
+    """Runs a program, if there is one, and goes on at a prompt; gives the exit status.
+
+    Args:
+        shows: what the program gives is to be shown; else it has been.
+    """
+    from autodiff_cli.repl.loop import Loop
+    from autodiff_cli.repl.state import State
+    from autodiff_cli.repl.worker import Worker
+
+    on_screen = is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    settings = run_settings(options, lambda text: show_text(f"{text}\n"))
+    state = State(settings, Worker() if on_screen else None)
+    state.digits = options["digits"]
+    colors = (wants_color(sys.stdout, options["color"]), wants_color(sys.stderr, options["color"]))
+    loop = Loop(state, _Tools(options, settings.limits), on_screen, colors)
+    if words or expressions:
+        _begin(loop, words, expressions, options, shows)
+    if on_screen:
+        from autodiff_cli.repl.prompt import interact
+
+        interact(loop)
+    elif sys.stdin is not None:
+        loop.run_lines(sys.stdin)
+    return loop.status
+
+
+def _begin(
+    loop: Loop,
+    words: Sequence[str],
+    expressions: Sequence[str],
+    options: Mapping[str, Any],
+    shows: bool,
+) -> None:
+    """Runs the program of the command line, with its inputs, in the session."""
+    text, inputs = "", list(words)
+    if expressions or any(not INPUT.fullmatch(word) for word in words):
+        source, inputs = read_source(words, expressions)
+        text = source.text
+    given = read_inputs(inputs, options["inputs_file"], False, loop.state.session.settings)
+    loop.begin(text, given, shows)
+
+
+class _Tools:
+    """`repl.tools.Tools`."""
+
+    def __init__(self, options: Mapping[str, Any], limits: Any) -> None:
+        self._options = options
+        self._limits = limits
+
+    def derivatives(self, kind: str, state: State, words: str) -> None:
+        from autodiff_cli.commands import eval as evaluation
+        from autodiff_cli.commands.derivatives import read_question
+        from autodiff_cli.repl.commands import asked_for
+
+        options = self._parsed(evaluation.command, kind, state, words)
+        output, by = asked_for(" ".join(options.pop("words")))
+        if kind != "gradient":
+            options[kind] = True
+        form = evaluation.format_of(options)
+        question = read_question(options, False, state.session.settings)
+        found = state.evaluate(output, by or list(question.tangents) or None, question)
+        self._warn(found.findings, options)
+        evaluation.deliver_evaluations([found], form, options)
+
+    def _warn(self, findings: Sequence[AdiffError], options: Mapping[str, Any]) -> None:
+        from autodiff_cli.commands.warnings import EXPLAINED
+        from autodiff_cli.report import diagnostics
+
+        if options["quiet"]:
+            return
+        for finding in findings:
+            show_text(diagnostics.as_text(finding, wants_color(sys.stderr, options["color"])))
+        if any(finding.kind in EXPLAINED for finding in findings):
+            show_text("`:why` tells more\n")
+
+    def command(self, name: str, state: State, words: str) -> None:
+        from tempfile import TemporaryDirectory
+
+        from autodiff_cli.repl.commands import asked_for
+
+        tool = import_module(f"autodiff_cli.commands.{name}").command
+        options = self._parsed(tool, name, state, words)
+        output, by = asked_for(" ".join(options["words"]))
+        made = state.program({*_names_in(output), *by})
+        is_name = output in state.session
+        options["expressions"] = (made.text if is_name else f"{made.text}{output}",)
+        options["of"] = (output,) if is_name else ()
+        options["wrt"] = tuple(by or state.made_of(output))
+        options["seed"] = state.session.settings.seed
+        for each, most in self._options.items():
+            if each == "timeout" or each.startswith("max_") or each == "dtype":
+                options[each] = most
+        with TemporaryDirectory() as folder:
+            options["words"] = _as_files(made.inputs, folder)
+            _invoke(tool, options)
+
+    def _parsed(self, tool: click.Command, name: str, state: State, words: str) -> dict[str, Any]:
+        """The options of a command of the prompt, which are those of the command line."""
+        import shlex
+
+        try:
+            split = shlex.split(words)
+        except ValueError:
+            split = words.split()
+        with _clicks():
+            context = tool.make_context(f":{name}", split, ignore_unknown_options=True)
+        options = dict(context.params)
+        if options.get("digits") is None:
+            options["digits"] = state.digits
+        if options.get("form") == "auto" and not options.get("output") and state.form != "auto":
+            kinds = next(p.type for p in tool.params if p.name == "form")
+            if state.form in getattr(kinds, "choices", ()):
+                options["form"] = state.form
+        options["color"] = self._options["color"]
+        return options
+
+    def functions(self, name: str | None) -> None:
+        from autodiff_cli.commands import functions
+
+        _invoke(functions.command, {"name": name})
+
+    def value(self, name: str, text: str) -> Any:
+        from autodiff_cli.commands.inputs import read_value
+        from autodiff_cli.runtime.machine import Settings
+
+        return read_value(name, text, False, Settings(self._limits))
+
+    def program(self, path: str) -> str:
+        import os
+
+        from autodiff_cli.data.files import read_program
+
+        return read_program(os.path.expanduser(path))
+
+    def write(self, path: str, text: str) -> None:
+        from autodiff_cli.data.output import write_whole
+
+        write_whole(path, text.encode())
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        with time_limit(self._options["timeout"]):
+            yield
+
+    def error(self, error: BaseException) -> AdiffError:
+        from autodiff_cli.commands.main import as_adiff_error
+
+        return as_adiff_error(error)
+
+    def say(self, text: str) -> None:
+        show_text(text)
+
+
+def _names_in(text: str) -> set[str]:
+    from autodiff_cli.language.parser import pieces
+
+    return {text[start:end] for kind, start, end in pieces(text) if kind == "NAME"}
+
+
+def _as_files(inputs: Mapping[str, Any], folder: str) -> tuple[str, ...]:
+    """Inputs as the words of a command line; arrays are in files."""
+    import os
+
+    from autodiff_cli.data.output import npz_bytes, write_whole
+    from autodiff_cli.engine.primitive import shape_of
+    from autodiff_cli.runtime.transcript import literal
+
+    words = []
+    for name, value in inputs.items():
+        if shape_of(value):
+            path = os.path.join(folder, "inputs.npz")
+            write_whole(path, npz_bytes({n: v for n, v in inputs.items() if shape_of(v)}))
+            words.append(f"{name}=@{path}:{name}")
+        else:
+            words.append(f"{name}={literal(value)}")
+    return tuple(words)
+
+
+def _invoke(tool: click.Command, options: dict[str, Any]) -> None:
+    with _clicks(), click.Context(tool) as context:
+        context.params = options
+        tool.invoke(context)
+
+
+@contextmanager
+def _clicks() -> Iterator[None]:
+    """Help and a status end no more than the command that was asked for."""
+    with suppress(click.exceptions.Exit):
+        yield
