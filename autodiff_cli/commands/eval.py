@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,7 @@ EXAMPLES = (
 @strict_option
 @limit_options
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
+@click.option("-i", "--interactive", is_flag=True, help="Stay at a prompt, as `adiff repl`.")
 @quiet_option
 @click.pass_context
 def command(
@@ -59,6 +61,17 @@ def command(
     """Run a program; print its value and its gradient."""
     if shows_help_instead(context, words):
         return
+    if options["interactive"]:
+        from autodiff_cli.commands.repl import after
+
+        show = partial(_evaluate, words, expressions, options)
+        context.exit(after(show, words, expressions, options))
+    _evaluate(words, expressions, options)
+
+
+def _evaluate(
+    words: tuple[str, ...], expressions: tuple[str, ...], options: dict[str, Any]
+) -> None:
     form = format_of(options)
     from autodiff_cli.runtime.evaluation import evaluate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -13,12 +14,12 @@ from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import INPUT, program_options, read_inputs, read_source
 from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
 from autodiff_cli.commands.running import color_option, digits_option, number_options
-from autodiff_cli.commands.screen import is_terminal, show_text, wants_color
+from autodiff_cli.commands.screen import is_terminal, show_error, show_text, wants_color
+from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from autodiff_cli.errors import AdiffError
     from autodiff_cli.repl.loop import Loop
     from autodiff_cli.repl.state import State
 
@@ -45,10 +46,35 @@ def command(
     the last error. Limits hold for each statement. The history is in $ADIFF_HISTORY, or else in
     the XDG state folder.
     """
-    context.exit(stay(words, expressions, options, shows=True))
+    context.exit(_open(words, expressions, options, shows=True))
 
 
-def stay(
+def after(
+    show: Callable[[], None],
+    words: Sequence[str],
+    expressions: Sequence[str],
+    options: dict[str, Any],
+) -> int:
+    """Runs a program as another command, which `show` is, and goes on with it at a prompt.
+
+    Raises:
+        UsageError: the program is what a prompt would read.
+    """
+    if "-" in words:
+        raise UsageError("got - and -i, and standard input is one of them", help="name a file")
+    if options["seed"] is None:
+        # What is shown and what the prompt goes on with have the same random numbers.
+        options["seed"] = int.from_bytes(os.urandom(4), "big")
+    status = 0
+    try:
+        show()
+    except AdiffError as error:
+        show_error(error, sys.argv[1:])
+        status = error.status
+    return _open(words, expressions, options, shows=False) or status
+
+
+def _open(
     words: Sequence[str],
     expressions: Sequence[str],
     options: Mapping[str, Any],
@@ -75,7 +101,8 @@ def stay(
         from autodiff_cli.repl.prompt import interact
 
         interact(loop)
-    elif sys.stdin is not None:
+        return 0
+    if sys.stdin is not None:
         loop.run_lines(sys.stdin)
     return loop.status
 
@@ -182,8 +209,6 @@ class _Tools:
         return read_value(name, text, False, Settings(self._limits))
 
     def program(self, path: str) -> str:
-        import os
-
         from autodiff_cli.data.files import read_program
 
         return read_program(os.path.expanduser(path))
@@ -215,8 +240,6 @@ def _names_in(text: str) -> set[str]:
 
 def _as_files(inputs: Mapping[str, Any], folder: str) -> tuple[str, ...]:
     """Inputs as the words of a command line; arrays are in files."""
-    import os
-
     from autodiff_cli.data.output import npz_bytes, write_whole
     from autodiff_cli.engine.primitive import shape_of
     from autodiff_cli.runtime.transcript import literal

@@ -87,15 +87,24 @@ def reverse_sweep(
         DomainError: a kink was met, and kinks are errors.
     """
     adjoints: dict[Node, Any] = {}
+    run = CURRENT.get()
+    run.swept.append(nodes)
     nodes[-1].adjoint = seed
     try:
         _pull_back(nodes, set(targets), adjoints, kinks, watch)
     except BaseException:
-        if not CURRENT.get().abandoned:
-            for node in nodes:
-                node.adjoint = 0.0 if type(node) is Scalar else None
+        if not run.abandoned:
+            clear(nodes)
         raise
+    finally:
+        run.swept.pop()
     return adjoints
+
+
+def clear(nodes: Sequence[Node]) -> None:
+    """Takes the adjoints off nodes whose sweep does not come to its end."""
+    for node in nodes:
+        node.adjoint = 0.0 if type(node) is Scalar else None
 
 
 def _pull_back(

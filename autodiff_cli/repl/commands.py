@@ -226,6 +226,7 @@ def _time(loop: Loop, argument: str) -> None:
 
 def _memory(loop: Loop, argument: str) -> None:
     session = loop.state.session
+    session.drop()
     loop.write(f"nodes that names can reach: {session.nodes():,}")
     loop.write(f"their arrays: {in_words(session.bytes())}")
     loop.write(f"statements to undo: {len(loop.state.entries):,}")

@@ -43,6 +43,8 @@ def units(lines: Iterable[str]) -> Iterator[str]:
         if not held and not line.strip():
             continue
         held.append(line)
+        if waits and not _begins(line):
+            continue
         depth += _opened(line)
         # A long block is read to its end before it is looked at.
         if depth > 0:
@@ -61,8 +63,13 @@ def units(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _joins(line: str) -> bool:
-    first = next((kind for kind, *_ in pieces(line) if kind not in ("WHITESPACE", "COMMENT")), "")
-    return first in ("ELSE", "ELIF", "DERIVATIVE", "")
+    """Whether a line may go on with the statement before: by its first word, or without any."""
+    return _begins(line) in ("ELSE", "ELIF", "DERIVATIVE", "")
+
+
+def _begins(line: str) -> str:
+    """The first terminal of a line that is more than space."""
+    return next((kind for kind, *_ in pieces(line) if kind not in ("WHITESPACE", "COMMENT")), "")
 
 
 def _opened(line: str) -> int:

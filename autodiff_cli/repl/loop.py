@@ -85,7 +85,8 @@ class Loop:
                 else:
                     self.state.replace([Entry(text, given)])
         except AdiffError as error:
-            self.show_error(error)
+            if shows:
+                self.show_error(error)
 
     def _try(self, unit: str) -> bool:
         """Does one thing; whatever goes wrong is shown. Whether nothing did."""
@@ -196,7 +197,8 @@ class Loop:
     def show_error(self, error: AdiffError) -> None:
         self.status = error.status
         if error.kind == "interrupted":
-            self.say("interrupted: the session is as it was before")
+            # The terminal has written a `^C` where the cursor was.
+            self.say("\ninterrupted: the session is as it was before")
             return
         self.tools.say(diagnostics.as_text(error, self._error_color))
 

@@ -62,6 +62,8 @@ def as_data(state: State, name: str, form: str) -> str:
     """A result in a format of `adiff eval`, with its gradient where it is a single number."""
     scalar = not shape_of(state.session[name])
     evaluation = state.evaluate(name, None if scalar else [])
+    if name == LAST:
+        evaluation.output = "result"
     write = {"json": result.as_json, "csv": result.as_csv}
     return write[form]([evaluation], state.digits).rstrip("\n")
 

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, Scalar, below, value_of
+from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.surroundings import Randomness
+from autodiff_cli.engine.sweeps import clear
 from autodiff_cli.errors import LimitError, RunError, TypeMismatch, UsageError, did_you_mean
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
@@ -136,6 +137,7 @@ class Session:
             raise
         for statement, changed in made:
             self._make(statement, changed, reply)
+        reply.stale = {name: others for name, others in reply.stale.items() if others}
         return reply
 
     def define(self, name: str, value: Any) -> None:
@@ -155,11 +157,10 @@ class Session:
         change, machine = self._running
         if machine is not None:
             machine.abandoned = True
+            for nodes in list(machine.swept):
+                clear(nodes)
         change.undo()
         self._frame[RUN] = self._frame[RECORD] = None
-        # Where it stands in a sweep, its adjoints are on the nodes still.
-        for node in below(*self._held()):
-            node.adjoint = 0.0 if type(node) is Scalar else None
 
     def evaluate(
         self,
@@ -339,7 +340,7 @@ class Session:
         self._keep(machine)
         self._new += len(machine.graph.nodes)
         if self._new > max(FEW, self._kept):
-            self._drop()
+            self.drop()
         return changed
 
     def _keep_last(
@@ -364,6 +365,9 @@ class Session:
             made = self._makes.pop(name, set()).difference(changed, (self.last,))
             if made:
                 reply.stale[name] = sorted(made, key=slots.__getitem__)
+            for stale in reply.stale.values():
+                if name in stale:
+                    stale.remove(name)
             for other in self._made_of.pop(name, ()):
                 self._makes.get(other, set()).discard(name)
         for name in changed:
@@ -457,19 +461,6 @@ class Session:
     def _nodes(self) -> list[Node]:
         return [value for value in self._frame[HEAD:] if isinstance(value, Node)]
 
-    def _held(self) -> Iterator[Node]:
-        """The nodes that names hold, and those that functions have closed over."""
-        frames: dict[int, Frame] = {id(self._frame): self._frame}
-        pending = [self._frame]
-        while pending:
-            frame = pending.pop()
-            for value in frame:
-                if isinstance(value, Node):
-                    yield value
-                elif isinstance(value, UserFunction) and id(value.frame) not in frames:
-                    frames[id(value.frame)] = value.frame
-                    pending.append(value.frame)
-
     def _active(self, order: Sequence[Node]) -> tuple[set[Node], list[Node]]:
         """Those nodes that depend on a name, and those that are a name's and on no other's."""
         active: set[Node] = set()
@@ -482,7 +473,7 @@ class Session:
                 first.append(node)
         return active, first
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Makes leaves and constants of what depends on names that were bound anew since.
 
         Nobody can ask for a derivative by those. It is done as often as the graph has doubled,
