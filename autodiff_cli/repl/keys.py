@@ -41,7 +41,12 @@ def key_bindings() -> KeyBindings:
 
     @keys.add("c-c", filter=typing)
     def clear(event: KeyPressEvent) -> None:
-        event.current_buffer.reset()
+        """Clears what is typed. To reset the buffer would read the history anew."""
+        buffer = event.current_buffer
+        buffer.text = ""
+        buffer.history_search_text = None
+        buffer.history_forward(count=len(buffer.history.get_strings()))
+        buffer.text = ""
 
     @keys.add("tab", filter=typing & Condition(_at_margin))
     def indent(event: KeyPressEvent) -> None:

@@ -134,7 +134,7 @@ class Loop:
             raise
         self.seconds = perf_counter() - begun
         self.warn(reply.findings)
-        self._show(reply)
+        self._show(reply, text.strip())
         for name, others in reply.stale.items():
             if name not in self._told and name in self.state.session:
                 self._told.add(name)
@@ -143,15 +143,17 @@ class Loop:
                     f"`{name}` before gave; `:set {name}=…` runs again what depends on it"
                 )
 
-    def _show(self, reply: Reply) -> None:
+    def _show(self, reply: Reply, text: str) -> None:
         form = self.form
         for name, value in reply.values.items():
-            called = LAST if name == "result" else name
+            called = name
+            if name == "result":
+                called = text if text in self.state.session else LAST
             if form in ("json", "csv") and is_number(value):
                 self.write(shown.as_data(self.state, called, form))
                 continue
             plain = "plain" if form == "plain" else "table"
-            label = name if plain == "plain" else called
+            label = called if called != LAST or plain != "plain" else name
             self.write(shown.value_shown(label, value, self.state.digits, plain))
             if self.state.auto and self.on_screen and plain == "table":
                 self._glance(called)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.repl.state import State
 
-SECONDS = 0.004
+SECONDS = 0.006
+"""Of the processor, that a preview may take."""
 LONGEST = 500
 """Characters of a text that is looked at."""
 LARGEST = 1_000
@@ -42,6 +43,7 @@ class Preview:
         self._state = state
         self._of: tuple[Any, ...] = ()
         self._text = ""
+        self._is_warm = False
 
     def line(self, text: str) -> str:
         """Value and derivatives of a text, on one line; empty where there are none to show."""
@@ -55,9 +57,14 @@ class Preview:
     def _made(self, text: str) -> str:
         if not self._is_pure(text):
             return ""
+        session = self._state.session
+        if not self._is_warm:
+            # What the first evaluation loads is not to count.
+            self._is_warm = True
+            session.peek("1.5 * 2", LIMITS)
         try:
             with _quickly():
-                evaluation = self._state.session.peek(text, LIMITS)
+                evaluation = session.peek(text, LIMITS)
         except (AdiffError, ArithmeticError, MemoryError):
             return ""
         parts = [f"= {shown.short(evaluation.value, self._state.digits)}"]
@@ -99,10 +106,10 @@ def _quickly() -> Iterator[None]:
                 raise LimitError("a preview takes no longer")
             frame = frame.f_back
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

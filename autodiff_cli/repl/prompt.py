@@ -97,7 +97,7 @@ def _session(loop: Loop) -> PromptSession[str]:
     output.enable_cpr = False
     session: PromptSession[str] = PromptSession(
         [("class:prompt", PROMPT)],
-        prompt_continuation=lambda *_: [("class:continued", CONTINUED)],
+        prompt_continuation=_continued,
         multiline=True,
         history=_history(),
         enable_history_search=True,
@@ -117,6 +117,11 @@ def _session(loop: Loop) -> PromptSession[str]:
     )
     _add_preview(session, loop)
     return session
+
+
+def _continued(width: int, line: int, wraps: int) -> StyleAndTextTuples:
+    """What stands before a line that is not the first; nothing where one line takes several."""
+    return [("class:continued", " " * width if wraps else CONTINUED)]
 
 
 def _add_preview(session: PromptSession[str], loop: Loop) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
+LOOK = 0.1
+"""Seconds after which it is looked whether a signal has come."""
 PATIENCE = 0.5
 """Seconds that what is to be stopped has to put things in order."""
 
@@ -67,7 +69,9 @@ class Worker:
         task = _Task(work)
         self._tasks.put(task)
         try:
-            task.done.wait()
+            # A signal that comes just before the wait does not end it.
+            while not task.done.wait(LOOK):
+                pass
         except BaseException as error:
             if not self._stop(task):
                 self._thread = None

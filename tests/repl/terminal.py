@@ -77,6 +77,11 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
 
     @property
+    def line(self) -> str:
+        """The line that the cursor is on."""
+        return str(self.screen.display[self.screen.cursor.y]).rstrip()
+
+    @property
     def text(self) -> str:
         return "\n".join(self.lines)
 
@@ -101,6 +106,11 @@ class Terminal:
     def wait_for(self, *texts: str) -> None:
         self.wait(lambda: all(text in self.text for text in texts), " and ".join(texts))
 
+    def wait_for_output(self, line: str) -> None:
+        """Waits until a line was written, which may have left the screen since."""
+        wanted = f"{line}\r\n".encode()
+        self.wait(lambda: wanted in self.sent, line)
+
     def wait_for_prompt(self) -> None:
         """Waits until the cursor is behind an empty prompt."""
 
@@ -120,7 +130,8 @@ class Terminal:
         """Enters a line; waits for the next prompt. Gives the lines that came between."""
         self.type(text)
         # The last characters are on the screen before what they bring about.
-        self.wait_for(text.strip()[-10:])
+        last = "".join(text.split())[-10:]
+        self.wait(lambda: last in "".join(self.text.split()), text)
         self.process.send(ENTER)
         before = len(self.sent)
         self.wait(lambda: len(self.sent) > before, "an answer")

@@ -127,7 +127,7 @@ def test_an_error_leaves_the_session_as_it_was() -> None:
     want = piped("r = rand()\nrand()", "--seed", "1").out.splitlines()[-1]
     assert done.status == 3
     assert "unknown name `y`" in done.err
-    assert done.out.splitlines()[1:] == ["result\t3.0", want]
+    assert done.out.splitlines()[1:] == ["x\t3.0", want]
 
 
 def test_a_program_and_its_inputs(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_program_and_its_inputs(tmp_path: Path) -> None:
         "dy/dw\t3.0",
         "y\t6.0",
         "dy/dX\t[2.0, 2.0]",
-        "result\t2.0",
+        "w\t2.0",
         "w\t3.0",
         "y\t9.0",
         "X\t[1.0, 1.0]",
@@ -157,7 +157,7 @@ def test_eval_stays() -> None:
     lines = done.out.splitlines()
     assert done.status == 0
     assert lines[:2] == lines[2:4]
-    assert lines[4] == "result\t3.0"
+    assert lines[4] == "x\t3.0"
     done = adiff("eval", "-e", "assert x < 0; y = x^2", "x=3", "-i", stdin="1 + 1")
     assert (done.out, "does not hold" in done.err) == ("result\t2\n", True)
 
@@ -167,10 +167,10 @@ def test_limits_are_for_each_statement() -> None:
     assert piped(loop * 3, "--max-steps", "60").status == 0
     done = piped(f"x = 1\nwhile true {{ x = x + 1 }}\nx\n{loop}", "--max-steps", "60")
     assert "more than 60 steps" in done.err
-    assert done.out == "x\t1.0\nresult\t1.0\n"
+    assert done.out == "x\t1.0\nx\t1.0\n"
     done = process("repl", "--timeout", "0.2", stdin="x = 1\nwhile true { x = x + 1 }\nx\n")
     assert "0.2 seconds are over" in done.err
-    assert done.out == "x\t1.0\nresult\t1.0\n"
+    assert done.out == "x\t1.0\nx\t1.0\n"
 
 
 def test_formats_and_digits() -> None:
@@ -183,8 +183,8 @@ def test_formats_and_digits() -> None:
     assert truth["value"] is True
     assert done.out.splitlines()[-3:] == [
         "quantity,index,value",
-        "result,,0.429",
-        "dresult/dx,,0.143",
+        "y,,0.429",
+        "dy/dx,,0.143",
     ]
     assert piped(":format bogus").status == piped(":digits 0").status == 2
 
@@ -258,8 +258,8 @@ def test_set_runs_again_what_depends_on_it() -> None:
     assert lines[5:7] == ["x\t5.0", "y\t25.0"]
     assert lines[7].startswith("z\t")
     assert lines[8:10] == ["n\t3.0", "y\t125.0"]
-    assert lines[-3:-1] == ["result\t125.0", f"result\t{w}"]
-    assert lines[-1] == "result\t9.0"
+    assert lines[-3:-1] == ["y\t125.0", f"w\t{w}"]
+    assert lines[-1] == "y\t9.0"
     text = "x = 1\nfor i in range(3) { x = x * 2 }\ny = x + 1\n:set x=10\n:set i=1"
     assert piped(text).out.splitlines()[2:] == ["x\t10.0", "y\t11.0", "i\t1.0"]
 
