@@ -189,7 +189,7 @@ class Loop:
         self.tools.say(f"{text}\n")
 
     def note(self, text: str) -> None:
-        for line in shown.folded(text):
+        for line in shown.folded(text.translate(diagnostics.MULTILINE)):
             self.say(shown.muted(line, self._error_color))
 
     def warn(self, findings: Iterable[Finding]) -> None:

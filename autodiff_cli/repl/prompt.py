@@ -53,7 +53,7 @@ def interact(loop: Loop) -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _leave)
-    loop.say(BANNER)
+    loop.note(BANNER)
     with suppress(Quit):
         if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
             loop.run_lines(_plain_lines())

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autodiff_cli.repl.commands import COMMANDS
 from tests.commands.shell import adiff
+from tests.documents import ROOT, agrees, blocks
 from tests.repl.terminal import (
     CTRL_C,
     CTRL_R,
@@ -27,6 +29,8 @@ from tests.repl.test_piped import CHAPTER
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.documents import Block
 
 PASTE = "\x1b[200~{}\x1b[201~"
 COLOR = re.compile(rb"\x1b\[[0-9;]*[34][0-9][0-9;]*m")
@@ -156,6 +160,27 @@ def test_bare_words_and_unknown_commands(tmp_path: Path) -> None:
         assert t.end() == 0
     with Terminal(tmp_path) as t:
         assert t.leave() == 0
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b for document in ("README.md", "grammar/README.md") for b in blocks(document, "transcript")],
+    ids=str,
+)
+def test_the_documents_show_what_a_screen_shows(block: Block, tmp_path: Path) -> None:
+    with Terminal(tmp_path, rows=80) as t:
+        for line in block.text.splitlines():
+            if line.startswith(PROMPT):
+                t.enter(line.removeprefix(PROMPT))
+        shown = "\n".join(line for line in t.lines[1:-1] if not line.startswith("warning"))
+        assert agrees(f"{shown}\n", block.text), t.text
+
+
+def test_the_reference_has_every_command() -> None:
+    text = (ROOT / "grammar/README.md").read_text(encoding="utf-8")
+    for name, command in COMMANDS.items():
+        head = f":{name} {command.arguments}".rstrip().replace("|", "\\|")
+        assert f"| `{head}` | {command.doc} |\n" in text
 
 
 # ── keys ──────────────────────────────────────────────────────────────────────────────
@@ -323,6 +348,18 @@ def test_the_preview(tmp_path: Path) -> None:
         t.type(CTRL_C)
         t.enter(":vars")
         assert b"\x07" not in t.sent
+
+
+@pytest.mark.parametrize("text", ["sum(linspace(0, x, 5))", "erfinv(sum(rand(2)) / 4) * x"])
+def test_what_is_stopped_while_numpy_loads_can_be_done_later(text: str, tmp_path: Path) -> None:
+    with Terminal(tmp_path) as t:
+        t.enter("x = 1")
+        t.type(text)
+        t.wait(lambda: t.line == f"{PROMPT}{text}", text)
+        t.type(f"{ENTER}{CTRL_C}")
+        t.wait(lambda: "_ = " in t.text or "interrupted" in t.text, "an end")
+        t.wait_for_prompt()
+        assert t.enter(text)[0].startswith("_ = ")
 
 
 # ── nothing kills it ──────────────────────────────────────────────────────────────────
