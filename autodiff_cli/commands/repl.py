@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from autodiff_cli.repl.state import State
 
 EXAMPLES = (
-    "adiff repl",
     "adiff repl -e 'y = x^2 * sin(x)' x=3",
     "echo 'x = 3; x^2' | adiff repl",
+    "adiff examples newton > newton.ad && adiff repl newton.ad a=2",
 )
 
 

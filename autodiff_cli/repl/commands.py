@@ -63,6 +63,7 @@ def meaning(unit: str) -> tuple[str, str]:
     match = re.match(r":\s*(\w*)\s*(.*)", unit, re.DOTALL)
     assert match is not None
     name, argument = match.groups()
+    name = name or "help"
     if name not in COMMANDS:
         (nearest,) = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)
         raise UsageError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.repl.state import LAST
 from autodiff_cli.report import result
+from autodiff_cli.report.diagnostics import MULTILINE
 from autodiff_cli.report.numbers import summary_text, value_text
 from autodiff_cli.runtime.printing import printed
 from autodiff_cli.runtime.values import is_boolean, is_number
@@ -46,7 +47,7 @@ def folded(text: str) -> list[str]:
 def value_shown(name: str, value: Any, digits: int | None, form: str) -> str:
     """A value with its name: as NumPy sets it on a screen, on one line in `plain`."""
     if not is_number(value):
-        text = printed(value)
+        text = printed(value).translate(MULTILINE)
         return f"{name}\t{text}" if form == "plain" else f"{name} = {text}"
     if form == "plain":
         return f"{name}\t{value_text(value, digits)}"

@@ -127,7 +127,8 @@ class _Writer:
         self._built_in: set[str] = set()
         self._known: set[str] = set(NAMES)
         self._parts = self._read()
-        self._find_lasts(last in wanted)
+        self._ends_with_last = not wanted and self._ends_without_a_result()
+        self._find_lasts(last in wanted or self._ends_with_last)
         self._kept = self._needed(wanted)
         self._current: dict[str, str] = {}
         self._versions: Counter[str] = Counter()
@@ -162,6 +163,13 @@ class _Writer:
             if self._last and self._last in entry.changed[-1]:
                 scope.bind(self._last, nowhere)
         return entries
+
+    def _ends_without_a_result(self) -> bool:
+        """Whether what ran last has no result, and something before it has."""
+        results = [
+            bool(entry.changed) and self._last in entry.changed[-1] for entry in self._entries
+        ]
+        return any(results) and not results[-1]
 
     def _find_lasts(self, read: bool) -> None:
         """Finds the results that something reads by the name that all results get."""
@@ -286,6 +294,9 @@ class _Writer:
             for part in parts:
                 edits += self._edits(part, entry.given)
             texts.append(_edited(entry.text, edits))
+        if self._ends_with_last:
+            # A program has a result.
+            texts.append(self._besides.get(self._last) or self._current[self._last])
         text = "".join(f"{text}\n" for text in texts if text)
         return Written(text, inputs, bool(self._built_in & RANDOM))
 

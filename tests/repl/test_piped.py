@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.commands.shell import Done, adiff, process, validate
+from tests.commands.shell import ADIFF, Done, adiff, process, validate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -305,3 +306,19 @@ def test_an_interrupt_ends_it() -> None:
         "repl", shell='timeout -s INT 2 "$@"', stdin="x = 1\nwhile true { x = x + 1 }\nx"
     )
     assert done.out == "x\t1.0\n"
+
+
+def test_each_line_is_answered_before_the_next_comes() -> None:
+    with subprocess.Popen(
+        [*ADIFF, "repl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        for text, answer in (
+            ("x = 3", "x\t3.0"),
+            ("x^2", "result\t9.0"),
+            (":grad x^2", "x^2\t9.0"),
+        ):
+            running.stdin.write(f"{text}\n")
+            running.stdin.flush()
+            assert running.stdout.readline() == f"{answer}\n"

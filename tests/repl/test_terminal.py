@@ -387,6 +387,7 @@ def test_ctrl_c_stops_what_runs(text: str, tmp_path: Path) -> None:
         assert t.enter("x") == ["x = 3.0"]
         assert t.enter("y = x^2 * sum(A) / sum(A)")[0].startswith("y = 9")
         t.enter("x.grad", "none yet")
+        assert t.leave() == 0
 
 
 def test_what_was_left_behind_changes_nothing(tmp_path: Path) -> None:
