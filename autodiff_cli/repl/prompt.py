@@ -82,12 +82,11 @@ def _serve(loop: Loop) -> None:
     while True:
         session.editing_mode = EditingMode.VI if loop.state.keys == "vi" else EditingMode.EMACS
         try:
-            text = session.prompt()
+            loop.take(session.prompt())
         except KeyboardInterrupt:
             continue
         except EOFError:
             return
-        loop.take(text)
 
 
 def _session(loop: Loop) -> PromptSession[str]:

@@ -59,7 +59,14 @@ class State:
     def run(self, text: str, given: Mapping[str, Any] | None = None) -> Reply:
         """Runs a text; raises as `Session.run`."""
         given = given or {}
-        reply = self._call(lambda: self.session.run(text, given))
+        before = self.session.reply
+        try:
+            reply = self._call(lambda: self.session.run(text, given))
+        except KeyboardInterrupt:
+            # It may have come to its end before it was stopped.
+            reply = self.session.reply
+            if reply is before:
+                raise
         self.entries.append(Entry(text, given, reply.changed))
         self._steps.append(None)
         return reply

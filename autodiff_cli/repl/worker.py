@@ -38,7 +38,8 @@ class _Task:
             self._result = self._work()
         except BaseException as error:
             self._error = error
-        self.done.set()
+        finally:
+            self.done.set()
 
     @property
     def has_ended(self) -> bool:

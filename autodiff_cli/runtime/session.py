@@ -83,6 +83,7 @@ class Session:
 
     Attributes:
         settings: with a seed, so that what has run can run again.
+        reply: the last one.
     """
 
     def __init__(self, settings: Settings | None = None, last: str = "") -> None:
@@ -104,6 +105,7 @@ class Session:
         self._makes: dict[str, set[str]] = {}
         """The names that each name's value was made of, and those that were made of it."""
         self._running: tuple[_Change, Machine | None] | None = None
+        self.reply = Reply()
 
     def run(self, text: str, given: Mapping[str, Any] | None = None) -> Reply:
         """Runs one statement or several.
@@ -138,6 +140,7 @@ class Session:
         for statement, changed in made:
             self._make(statement, changed, reply)
         reply.stale = {name: others for name, others in reply.stale.items() if others}
+        self._running, self.reply = None, reply
         return reply
 
     def define(self, name: str, value: Any) -> None:
@@ -153,7 +156,8 @@ class Session:
 
         All is as it was before, and that thread can change nothing here any more.
         """
-        assert self._running is not None
+        if self._running is None:
+            return
         change, machine = self._running
         if machine is not None:
             machine.abandoned = True
@@ -575,6 +579,7 @@ class _Change:
             return
         self._is_undone = True
         session = self._session
+        session._running = None
         scope, frame = session._scope, session._frame
         for slot, value in self._values.items():
             frame[slot] = value

@@ -136,7 +136,7 @@ def test_what_has_no_part_in_a_value_is_left_out() -> None:
 
 @pytest.mark.parametrize("text", ["fn f(t) { t }", "backward(x)", "if x < 1 { x = 1 }", "print(x)"])
 def test_a_program_ends_with_the_last_result(text: str) -> None:
-    session, entries = entered("x = 3", "y = x^2", text)
+    _, entries = entered("x = 3", "y = x^2", text)
     (evaluation,) = evaluate(load(Source("", written(entries, LAST).text)), {}, ["x"])
     assert (evaluation.value, evaluation.gradient) == (9.0, {"x": 6.0})
 
