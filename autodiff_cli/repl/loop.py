@@ -161,7 +161,7 @@ class Loop:
     def _glance(self, name: str) -> None:
         """The derivatives of what was shown, where they are cheap."""
         try:
-            if self.seconds > QUICK:
+            if self.state.cost > QUICK:
                 graph = self.state.session.most_below(name, 1)
                 text = f"took a while: `:grad {name}` differentiates it" if graph > 1 else ""
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodiff_cli.engine.primitive import shape_of
@@ -37,6 +38,7 @@ class State:
 
     Attributes:
         session: another one after an `undo`, a `set`, a `reset`.
+        cost: seconds of the processor that the last text took, without what was loaded for it.
         digits: significant digits to show; None for all.
         form: the format to show results in.
         auto: derivatives are shown by themselves.
@@ -47,6 +49,7 @@ class State:
     def __init__(self, settings: Settings, worker: Worker | None = None) -> None:
         self.session = Session(settings, LAST)
         self.entries: list[Entry] = []
+        self.cost = 0.0
         self.digits: int | None = None
         self.form = "auto"
         self.auto = True
@@ -60,8 +63,16 @@ class State:
         """Runs a text; raises as `Session.run`."""
         given = given or {}
         before = self.session.reply
+
+        def work() -> Reply:
+            begun = thread_time()
+            try:
+                return self.session.run(text, given)
+            finally:
+                self.cost = thread_time() - begun
+
         try:
-            reply = self._call(lambda: self.session.run(text, given))
+            reply = self._call(work)
         except KeyboardInterrupt:
             # It may have come to its end before it was stopped.
             reply = self.session.reply
