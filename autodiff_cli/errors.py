@@ -1,4 +1,4 @@
-"""The one family of errors. Raised anywhere, rendered once (`report.diagnostics`).
+"""What users are told: errors, raised anywhere, and findings; rendered in `report.diagnostics`.
 
 A message keeps to one form: lower case, what was got and what was wanted; the remedy
 goes into `help`. Whoever raises an error names what it knows; a caller that knows more
@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
     from autodiff_cli.language.source import Span
 
 
-class AdiffError(Exception):
-    """Something that the user can put right.
+class Message:
+    """Something to tell the user.
 
     Args:
         what: the heading, one line: what is wrong, what was got and what was wanted.
-        where: the span of the source that is at fault, where there is one.
+        where: the span of the source that it is about, where there is one.
         label: a few words set beside the underline.
         notes: further facts, one line each.
         help: what to do about it.
         kind: the machine-readable name, where it differs from the class's own.
     """
 
-    kind = "error"
-    status = 1
+    kind = "message"
     level = "error"
     """The word that a person reads first."""
 
@@ -42,7 +42,6 @@ class AdiffError(Exception):
         help: str = "",
         kind: str | None = None,
     ) -> None:
-        super().__init__(what)
         self.what = what
         self.where = where
         self.label = label
@@ -52,6 +51,28 @@ class AdiffError(Exception):
         """The `.ad` functions that were running, innermost first, each with its call's span."""
         if kind is not None:
             self.kind = kind
+
+
+class AdiffError(Message, Exception):
+    """Something that the user can put right."""
+
+    kind = "error"
+    status = 1
+
+    def __str__(self) -> str:
+        return self.what
+
+    @classmethod
+    def of(cls, message: Message, kind: str | None = None) -> Self:
+        """What a message says, as an error of this class."""
+        return cls(
+            message.what,
+            message.where,
+            label=message.label,
+            notes=message.notes,
+            help=message.help,
+            kind=kind,
+        )
 
 
 class UsageError(AdiffError):
@@ -111,11 +132,10 @@ class NonFiniteError(AdiffError):
     status = 4
 
 
-class Finding(AdiffError):  # noqa: N818
-    """Something to tell of a run that did not fail. It is collected, and not raised."""
+class Finding(Message):
+    """Something to tell of a run that did not fail."""
 
     kind = "finding"
-    status = 0
     level = "warning"
 
 

@@ -19,7 +19,7 @@ import os
 import re
 import shlex
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,19 +31,20 @@ from autodiff_cli.commands.inputs import read_inputs, read_source, split_names
 from autodiff_cli.commands.main import cli
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.errors import TypeMismatch
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter import builtins
+from autodiff_cli.interpreter.machine import Machine, Settings
+from autodiff_cli.interpreter.program import Program, load
+from autodiff_cli.interpreter.run import run
+from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.language import syntax
-from autodiff_cli.runtime import builtins
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.machine import Machine, Settings
-from autodiff_cli.runtime.program import Program, load
-from autodiff_cli.runtime.statements import StatementLowering
+from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 PRINTED_TOLERANCE = 1e-12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,27 +13,32 @@ import pytest
 import autodiff_cli
 from autodiff_cli.commands.main import COMMANDS
 
+OURS = autodiff_cli.__name__
 PACKAGE = Path(autodiff_cli.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("__init__", "__main__"),
+    ("magic",),
     ("commands",),
     ("repl",),
+    ("api",),
     ("report",),
-    ("data", "runtime"),
+    ("data", "check"),
+    ("explain",),
+    ("interpreter",),
     ("engine", "language"),
-    ("errors", "version"),
+    ("errors", "records", "version"),
 )
 """Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
 its own row but itself."""
 
 OWNERS = {
-    "click": ("commands/",),
+    "click": ("commands/", "magic.py"),
     "fast_sugiyama": ("report/trace/layers.py",),
     "lark": ("language/",),
     "mpmath": ("engine/",),
-    "numpy": ("engine/", "data/", "runtime/", "report/"),
+    "numpy": ("api/", "check/", "data/", "engine/", "explain/", "interpreter/", "report/"),
     "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
@@ -92,6 +98,34 @@ def test_scalars_to_json_load_neither_numpy_nor_rich(program):
     assert loaded_by("eval", "-e", text, *rest, "--json") - LARK_TAKES <= SCALARS_LOAD
 
 
+EXPLAINING = {"dependence", "losses", "origins", "paths", "poison", "remedies", "zeros"}
+"""Modules of `explain` that tell where something is lost."""
+
+
+@pytest.mark.parametrize(
+    ("program", "loads"),
+    [
+        (("x^2 * sin(x)", "x=3"), False),
+        (("a = 0.5 - 0.5; floor(x) + abs(x) + a", "x=0"), False),
+        (("x^2", "x=3", "--hessian"), False),
+        (("sum(where(x > 1, x, x^2))", "x=[1, 2]"), False),
+        (("log(1 + exp(x))", "x=800"), True),
+        (("sum(1 / (1 + exp(x)))", "x=[1, 800]"), True),
+    ],
+)
+def test_what_explains_is_loaded_where_there_is_something_to_explain(program, loads):
+    text, *rest = program
+    probe = PROBE.replace('.partition(".")[0]', "")
+    run = subprocess.run(
+        [sys.executable, "-c", probe, "eval", "-e", text, *rest, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    explaining = {f"autodiff_cli.explain.{name}" for name in EXPLAINING}
+    assert bool(explaining.intersection(run.stderr.splitlines()[-1].split())) == loads
+
+
 def test_the_probe_sees_what_is_loaded():
     assert "numpy" in loaded_by("eval", "-e", "sum(x)", "x=[1, 2]", "--json")
 
@@ -104,19 +138,31 @@ def test_imports_run_down(module):
     assert not wrong
 
 
+def test_no_file_knows_a_file_that_knows_it():
+    assert circle({module: files_known(module) for module in MODULES}) is None
+
+
+def test_a_circle_is_seen():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) is not None
+
+
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("engine/graph.py", "autodiff_cli.runtime.machine"),
+        ("engine/graph.py", "autodiff_cli.interpreter.machine"),
         ("engine/graph.py", "autodiff_cli.language.source"),
         ("language/names.py", "autodiff_cli.engine"),
-        ("runtime/machine.py", "autodiff_cli.data.values"),
-        ("runtime/machine.py", "autodiff_cli.report.result"),
+        ("interpreter/machine.py", "autodiff_cli.data.values"),
+        ("interpreter/run.py", "autodiff_cli.explain.findings"),
+        ("explain/findings.py", "autodiff_cli.check.subject"),
+        ("report/result.py", "autodiff_cli.api.program"),
+        ("interpreter/machine.py", "autodiff_cli.report.result"),
         ("report/result.py", "autodiff_cli"),
         ("report/result.py", "autodiff_cli.commands.screen"),
         ("errors.py", "autodiff_cli.language.syntax"),
         ("version.py", "autodiff_cli.language.source"),
-        ("runtime/machine.py", "lark"),
+        ("interpreter/machine.py", "lark"),
         ("report/table.py", "click.termui"),
         ("commands/eval.py", "rich.table"),
         ("engine/graph.py", "torch"),
@@ -148,17 +194,43 @@ def imports(text: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, "a relative import"
             assert node.module is not None
-            if node.module == autodiff_cli.__name__:
-                names += [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
-                names.append(node.module)
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            names += dict.fromkeys(name if file_of(name) else node.module for name in modules)
     return names
+
+
+def file_of(name: str) -> str | None:
+    """The file of a module of the package."""
+    root, _, rest = name.partition(".")
+    path = rest.replace(".", "/")
+    files = (f"{path}.py", f"{path}/__init__.py" if path else "__init__.py")
+    return next((file for file in files if file in MODULES), None) if root == OURS else None
+
+
+def files_known(module: str) -> set[str]:
+    """The files of the package that a file of it imports from.
+
+    Where an import stands makes no difference, nor whether it is for types alone: a file that
+    names a type of another is not to be read without it.
+    """
+    files = {file_of(name) for name in imports((PACKAGE / module).read_text("utf-8"))}
+    return {file for file in files if file is not None and file != module}
+
+
+def circle(known: dict[str, set[str]]) -> list[str] | None:
+    """Files each of which knows the next, and the last of them the first; None if none do."""
+    try:
+        TopologicalSorter(known).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return None
 
 
 def may(module: str, name: str) -> bool:
     """Whether the file `module` of the package may import the module `name`."""
     root, _, rest = name.partition(".")
-    if root != autodiff_cli.__name__:
+    if root != OURS:
         owners = OWNERS.get(root, ())
         return root in sys.stdlib_module_names or module.startswith(owners)
     if (module, name) == OPAQUE:

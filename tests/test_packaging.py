@@ -132,4 +132,4 @@ def test_the_version_and_the_console_script_are_in_one_place() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dynamic"] == ["version"]
     assert project["tool"]["hatch"]["version"]["path"] == "autodiff_cli/version.py"
-    assert project["project"]["scripts"] == {"adiff": "autodiff_cli.commands.main:main"}
+    assert project["project"]["scripts"] == {"adiff": "autodiff_cli.__main__:start"}

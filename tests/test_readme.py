@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import struct
 import subprocess
@@ -96,6 +97,22 @@ def test_a_document_that_shows_what_is_not_so_fails(shown: str, tmp_path: Path) 
     got = on_terminal("adiff eval -e '2 + 3.0' | cat", tmp_path)
     assert agrees(got, "result\t5.0\n")
     assert not agrees(got, shown)
+
+
+class Agreeing(doctest.OutputChecker):
+    """Two texts are alike where their numbers are, to as many digits as are shown."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        return agrees(got, want)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_python_shows_what_the_documents_show(document: str) -> None:
+    text = "\n".join(block.text for block in blocks(document, "pycon"))
+    examples = doctest.DocTestParser().get_doctest(text, {}, document, document, 0)
+    report: list[str] = []
+    doctest.DocTestRunner(Agreeing()).run(examples, out=report.append)
+    assert not report, "".join(report)
 
 
 def install_lines() -> list[str]:

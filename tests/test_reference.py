@@ -11,20 +11,20 @@ from lark import Lark
 
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, ShapeError
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.builtins import CONSTANTS, INTERNAL, MACHINE_FUNCTIONS, signature
+from autodiff_cli.interpreter.catalogue import CALCULUS, entries
+from autodiff_cli.interpreter.expressions import OPERATORS
+from autodiff_cli.interpreter.machine import Limits, Settings
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.grammar import grammar_text
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.numbers import value_text
-from autodiff_cli.runtime.builtins import CONSTANTS, INTERNAL, MACHINE_FUNCTIONS, signature
-from autodiff_cli.runtime.catalogue import CALCULUS, entries
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.expressions import OPERATORS
-from autodiff_cli.runtime.machine import Limits, Settings
-from autodiff_cli.runtime.program import load
 from tests.documents import ROOT, agrees, blocks
 
 if TYPE_CHECKING:
     from autodiff_cli.engine.primitive import Primitive
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
     from tests.documents import Block
 
 REFERENCE = "grammar/README.md"

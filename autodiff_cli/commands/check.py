@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import math
 import re
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import FILE, program_options
-from autodiff_cli.commands.limits import limit_options
+from autodiff_cli.commands.inputs import FILE
 from autodiff_cli.commands.running import (
-    chosen_format,
+    Call,
     format_options,
-    opened,
-    question_options,
+    limit_options,
+    program_options,
     quiet_option,
     seed_option,
-    shows_help_instead,
+    takes_call,
 )
-from autodiff_cli.commands.screen import deliver, show_text, wants_color
-from autodiff_cli.errors import AdiffError, LimitError, ProgramError, UsageError, did_you_mean
+from autodiff_cli.commands.warnings import show_findings
+from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from autodiff_cli.api.checks import Recorded
+    from autodiff_cli.check.claims import Box
     from autodiff_cli.commands.running import Job
-    from autodiff_cli.data.values import Value
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.names import Names
+    from autodiff_cli.language.source import Source
     from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime.claims import Box, Claim
-    from autodiff_cli.runtime.machine import Settings
 
+FORMATS = ("table", "plain", "json")
 MISMATCH = 5
 """The exit status of a check that was not passed."""
 SAMPLES = 20
@@ -49,7 +48,6 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
 
 @click.command("check", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
-@question_options
 @click.option(
     "--claim",
     "claims",
@@ -84,125 +82,55 @@ BOX = re.compile(r"\s*([^\W\d]\w*)\s*=([^:]*):([^:]*)", re.DOTALL)
     show_default=True,
     help="A relative difference that passes in any case.",
 )
-@format_options(("table", "plain", "json"), "a table on a terminal, else plain.")
+@format_options(FORMATS, "a table on a terminal, else plain.")
 @seed_option
 @limit_options
 @quiet_option
-@click.pass_context
-def command(
-    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
-) -> None:
+@takes_call
+def command(call: Call) -> None:
     """Check a program's gradient: against a forward sweep, differences, and 80 digits.
 
     The error is given in units of what is achievable at the point. The exit status is 5 where
     a derivative is wrong, or there is none.
     """
-    if shows_help_instead(context, words):
-        return
+    options = call.options
     if not options["claims"] and (options["samples"] is not None or options["boxes"]):
         raise UsageError(
             "got --samples or --box without a --claim",
             help="the gradient itself is checked at the given point only",
         )
-    form = chosen_format(options, "table", {".json": "json", ".jsonl": "json"})
+    form = call.form(FORMATS)
     if options["seed"] is None:
         from secrets import randbits  # brings hashing along, which help does without
 
         options["seed"] = randbits(32)
-    with opened("checking", words, expressions, options) as job:
+    with call.opened("checking") as job:
         reports = _check(job, options)
     if form != "json" and not options["quiet"]:
-        _warn(reports, options["color"])
-    _deliver(reports, form, options)
+        show_findings(
+            [one for report in reports for one in report.check.findings], options["color"]
+        )
+    call.deliver(_written(reports, form, call))
     if not all(report.passed for report in reports):
-        context.exit(MISMATCH)
+        call.context.exit(MISMATCH)
 
 
 def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:
     """Everything that the command line asks for, for each output."""
-    from autodiff_cli.report.check import Report
-    from autodiff_cli.runtime.checking import check
-    from autodiff_cli.runtime.claims import finding, verify_claims, verify_records, with_claims
-    from autodiff_cli.runtime.subject import Subject
-
-    program, inputs, of, settings = job.program, job.inputs, job.of, job.settings
-    names = program.names
-    with _on_the_command_line():
-        claims = _claims(options["claims"])
-        extended = with_claims(program, claims)
-    box = _boxes(options["boxes"], names, settings)
-    recorded = _recorded(options["against"])
-    if of is None and recorded and None not in recorded:
-        of = [output for output in recorded if output is not None]
-    wrt = _differentiated(job, of)
-    wrt = list(dict.fromkeys([*wrt, *(claim.name for claim in claims), *_names_in(recorded)]))
-    if not wrt:
-        raise UsageError(
-            "there is nothing to differentiate by",
-            help="name an input, or a variable of the program, with --wrt NAME",
-            kind="wrt",
-        )
-    _require_names(names, _names_in(recorded), options["against"])
-    subject = Subject(program, inputs, wrt, of, settings)
-    outputs = list(subject.outcome.outputs)
-    if claims and len(outputs) > 1:
-        raise UsageError(
-            f"got claims and the outputs {', '.join(outputs)}, want one",
-            help="--of names the output that the claims are about",
-        )
-    reports = []
-    for output in outputs:
-        swept = subject.sweep(output)
-        done = check(subject, output, swept, options["tolerance"])
-        verified = []
-        if claims:
-            samples = SAMPLES if options["samples"] is None else options["samples"]
-            verified = verify_claims(
-                extended, claims, inputs, wrt, output, settings, samples, box, options["tolerance"]
-            )
-            for claim, result in zip(claims, verified, strict=True):
-                if result.verdict == "mismatch":
-                    done.findings.append(finding(claim, result, output))
-        gradients = _record_of(output, outputs, recorded)
-        if gradients:
-            verified += verify_records(
-                gradients, options["against"], subject, swept, options["tolerance"]
-            )
-        reports.append(Report(done, verified, options["seed"]))
-    return reports
+    settings = job.program.settings
+    return job.program.checks(
+        job.inputs,
+        _claims(options["claims"]),
+        SAMPLES if options["samples"] is None else options["samples"],
+        _boxes(options["boxes"], job.program.prepared.names, settings),
+        _recorded(options["against"]),
+        options["tolerance"],
+        options["against"] or "",
+    )
 
 
-def _differentiated(job: Job, of: list[str] | None) -> list[str]:
-    """What `--wrt` says, or every floating input, which takes a run to find out."""
-    if job.wrt is not None:
-        return job.wrt
-    from dataclasses import replace
-
-    from autodiff_cli.runtime.interpreter import run
-
-    silent = replace(job.settings, on_print=lambda text: None)
-    return list(run(job.program, job.inputs, None, of, silent).targets)
-
-
-@contextmanager
-def _on_the_command_line() -> Iterator[None]:
-    """A mistake in a claim is one of the command line, and not of the program."""
-    try:
-        yield
-    except ProgramError as error:
-        raise UsageError(
-            error.what,
-            error.where,
-            label=error.label,
-            notes=error.notes,
-            help=error.help,
-            kind=error.kind,
-        ) from None
-
-
-def _claims(texts: Sequence[str]) -> list[Claim]:
+def _claims(texts: Sequence[str]) -> list[Source]:
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.claims import parse_claims
 
     sources = []
     for text in texts:
@@ -212,17 +140,19 @@ def _claims(texts: Sequence[str]) -> list[Claim]:
             sources.append(Source(text[1:], read_text(text[1:])))
         else:
             sources.append(Source("--claim", text))
-    return parse_claims(sources)
+    return sources
 
 
 def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
+    from autodiff_cli.api.checks import require_names
+
     box: Box = {}
     for text in texts:
         match = BOX.fullmatch(text)
         if match is None:
             raise UsageError(f"--box: got {text!r}, want NAME=LOW:HIGH", help="as in --box x=-2:2")
         name = match[1]
-        _require_names(names, [name], "--box")
+        require_names(names, [name], "--box")
         low, high = (_number(name, end.strip(), settings) for end in match.groups()[1:])
         if low > high:
             raise UsageError(f"--box {name}: {low} is more than {high}", help="want LOW:HIGH")
@@ -231,8 +161,8 @@ def _boxes(texts: Sequence[str], names: Names, settings: Settings) -> Box:
 
 
 def _number(name: str, text: str, settings: Settings) -> float:
+    from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
         value = evaluate_constant(Source(f"--box {name}", text), settings)
@@ -247,19 +177,6 @@ def _number(name: str, text: str, settings: Settings) -> float:
     return float(value)
 
 
-def _require_names(names: Names, given: Sequence[str], what: str) -> None:
-    for name in given:
-        if name not in names.top.slots:
-            raise UsageError(
-                f"{what}: the program has no name {name}",
-                help=did_you_mean(name, names.top.slots)
-                or f"its names are: {', '.join(names.top.slots)}",
-            )
-
-
-Recorded = dict[str | None, dict[str, "Value"]]
-
-
 def _recorded(file: str | None) -> Recorded:
     if file is None:
         return {}
@@ -268,35 +185,12 @@ def _recorded(file: str | None) -> Recorded:
     return read_gradients(file)
 
 
-def _names_in(recorded: Recorded) -> list[str]:
-    return [name for gradients in recorded.values() for name in gradients]
-
-
-def _record_of(output: str, outputs: Sequence[str], recorded: Recorded) -> dict[str, Value]:
-    if None in recorded and len(outputs) > 1:
-        raise UsageError(
-            f"got gradients of an output without a name, and the outputs {', '.join(outputs)}",
-            help="--of names the output that they are of",
-        )
-    return recorded.get(output, recorded.get(None, {}))
-
-
-def _warn(reports: Sequence[Report], color: str) -> None:
-    from autodiff_cli.report import diagnostics
-
-    for report in reports:
-        for one in report.check.findings:
-            show_text(diagnostics.as_text(one, wants_color(sys.stderr, color)))
-
-
-def _deliver(reports: Sequence[Report], form: str, options: Mapping[str, Any]) -> None:
+def _written(reports: Sequence[Report], form: str, call: Call) -> str:
     from autodiff_cli.report import check
 
-    path, digits = options["output"], options["digits"]
+    digits = call.options["digits"]
     if form == "table":
         from autodiff_cli.report.check_table import as_table
 
-        text = as_table(reports, path is None and wants_color(sys.stdout, options["color"]), digits)
-    else:
-        text = (check.as_json if form == "json" else check.as_plain)(reports, digits)
-    deliver([text.encode(errors="backslashreplace")], path)
+        return as_table(reports, call.color, digits)
+    return (check.as_json if form == "json" else check.as_plain)(reports, digits)

@@ -17,7 +17,7 @@ EXAMPLES = (
 
 
 def _completions(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    from autodiff_cli.runtime.catalogue import entries
+    from autodiff_cli.interpreter.catalogue import entries
 
     return [name for name in entries() if name.startswith(begun)]
 
@@ -26,11 +26,11 @@ def _completions(context: click.Context, parameter: click.Parameter, begun: str)
 @click.argument("name", required=False, shell_complete=_completions)
 def command(name: str | None) -> None:
     """List the built-in functions; explain one."""
+    from autodiff_cli.interpreter.catalogue import entries
+    from autodiff_cli.interpreter.machine import Settings
+    from autodiff_cli.interpreter.program import load
+    from autodiff_cli.interpreter.run import run
     from autodiff_cli.report.functions import as_list, as_page
-    from autodiff_cli.runtime.catalogue import entries
-    from autodiff_cli.runtime.interpreter import run
-    from autodiff_cli.runtime.machine import Settings
-    from autodiff_cli.runtime.program import load
 
     known = entries()
     width = min(shutil.get_terminal_size().columns, 100)

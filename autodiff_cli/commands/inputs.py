@@ -11,10 +11,10 @@ import click
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.machine import Settings
 
 INPUT = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")
@@ -23,29 +23,6 @@ LONGEST_SHOWN = 60
 FILE = click.Path(readable=False)
 """A name that the shell completes as a file's; whether it can be read, `data` finds out."""
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-def program_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what every command takes that runs a program: the program, and its inputs."""
-    for add in (
-        click.option(
-            "--inputs",
-            "inputs_file",
-            type=FILE,
-            metavar="FILE",
-            help="Inputs from a JSON object; NAME=VALUE goes before it.",
-        ),
-        click.option(
-            "-e",
-            "expressions",
-            multiple=True,
-            metavar="TEXT",
-            help="The program; several are its lines.",
-        ),
-        click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
-    ):
-        function = add(function)
-    return function
 
 
 def read_source(words: Sequence[str], expressions: Sequence[str]) -> tuple[Source, list[str]]:
@@ -154,8 +131,8 @@ def _standard_input_is_program(what: str) -> UsageError:
 
 
 def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
+    from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.interpreter import evaluate_constant
 
     try:
         return evaluate_constant(Source(f"{name}=", text), _settings_of(name, settings))
@@ -176,7 +153,7 @@ def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
 
 def _settings_of(name: str, settings: Settings) -> Settings:
     """Those of the run for an input's value: its random numbers are its own, and repeatable."""
-    from dataclasses import replace
+    from autodiff_cli.records import replace
 
     seed = None if settings.seed is None else (settings.seed, *name.encode())
     return replace(settings, seed=seed, single=False)

@@ -1,4 +1,4 @@
-"""The options that bound a run."""
+"""What bounds a run, by the options that say so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autodiff_cli.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from autodiff_cli.runtime.machine import Settings
+    from autodiff_cli.interpreter.machine import Settings
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 LONGEST = 1e9
@@ -42,24 +42,9 @@ def seconds(text: str) -> float:
     return value
 
 
-def limit_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--max-steps` and its kin, whose defaults are those of `runtime.machine.Limits`."""
-    count = click.IntRange(min=1)
-    options = (
-        ("--max-steps", count, "N", "Loop iterations and calls, together.  [10 million]"),
-        ("--max-nodes", count, "N", "Nodes recorded.  [10 million]"),
-        ("--max-depth", count, "N", "Calls inside calls.  [10 thousand]"),
-        ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
-        ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
-    )
-    for name, kind, metavar, text in reversed(options):
-        function = click.option(name, type=kind, metavar=metavar, help=text)(function)
-    return function
-
-
 def run_settings(options: Mapping[str, Any], on_print: Callable[[str], None]) -> Settings:
     """How a program is to run, by the options of a command."""
-    from autodiff_cli.runtime.machine import Limits, Settings
+    from autodiff_cli.interpreter.machine import Limits, Settings
 
     names = ("steps", "nodes", "depth", "memory")
     limits = {name: options[f"max_{name}"] for name in names}

@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import INPUT, program_options, read_inputs, read_source
-from autodiff_cli.commands.limits import limit_options, run_settings, time_limit
-from autodiff_cli.commands.running import color_option, digits_option, number_options
+from autodiff_cli.commands.inputs import INPUT, read_inputs, read_source
+from autodiff_cli.commands.limits import run_settings, time_limit
+from autodiff_cli.commands.running import (
+    Call,
+    color_option,
+    digits_option,
+    limit_options,
+    number_options,
+    source_options,
+)
 from autodiff_cli.commands.screen import is_terminal, show_error, show_text, wants_color
 from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from autodiff_cli.errors import Finding
     from autodiff_cli.repl.loop import Loop
     from autodiff_cli.repl.state import State
 
@@ -31,7 +39,7 @@ EXAMPLES = (
 
 
 @click.command("repl", cls=ExamplesFirst, examples=EXAMPLES)
-@program_options
+@source_options
 @digits_option
 @color_option
 @number_options
@@ -51,16 +59,15 @@ def command(
 
 def after(
     show: Callable[[], None],
-    words: Sequence[str],
-    expressions: Sequence[str],
-    options: dict[str, Any],
+    call: Call,
 ) -> int:
     """Runs a program as another command, which `show` is, and goes on with it at a prompt.
 
     Raises:
         UsageError: the program is what a prompt would read.
     """
-    if "-" in words:
+    options = call.options
+    if "-" in call.words:
         raise UsageError("got - and -i, and standard input is one of them", help="name a file")
     if options["seed"] is None:
         # What is shown and what the prompt goes on with have the same random numbers.
@@ -71,7 +78,7 @@ def after(
     except AdiffError as error:
         show_error(error, sys.argv[1:])
         status = error.status
-    return _open(words, expressions, options, shows=False) or status
+    return _open(call.words, call.expressions, options, shows=False) or status
 
 
 def _open(
@@ -131,28 +138,28 @@ class _Tools:
         self._limits = limits
 
     def derivatives(self, kind: str, state: State, words: str) -> None:
-        from autodiff_cli.commands import eval as evaluation
         from autodiff_cli.commands.derivatives import read_question
         from autodiff_cli.repl.commands import asked_for
 
+        # By its name, as `eval` knows this module.
+        evaluation = import_module("autodiff_cli.commands.eval")
         options = self._parsed(evaluation.command, kind, state, words)
+        call = Call(click.Context(evaluation.command), (), (), options)
         output, by = asked_for(" ".join(options.pop("words")))
         if kind != "gradient":
             options[kind] = True
-        form = evaluation.format_of(options)
+        form = evaluation.format_of(call)
         question = read_question(options, False, state.session.settings)
         found = state.evaluate(output, by or list(question.tangents) or None, question)
         self._warn(found.findings, options)
-        evaluation.deliver_evaluations([found], form, options)
+        call.deliver(evaluation.written([found], form, call))
 
-    def _warn(self, findings: Sequence[AdiffError], options: Mapping[str, Any]) -> None:
-        from autodiff_cli.commands.warnings import EXPLAINED
-        from autodiff_cli.report import diagnostics
+    def _warn(self, findings: Sequence[Finding], options: Mapping[str, Any]) -> None:
+        from autodiff_cli.commands.warnings import EXPLAINED, show_findings
 
         if options["quiet"]:
             return
-        for finding in findings:
-            show_text(diagnostics.as_text(finding, wants_color(sys.stderr, options["color"])))
+        show_findings(findings, options["color"])
         if any(finding.kind in EXPLAINED for finding in findings):
             show_text("`:why` tells more\n")
 
@@ -204,7 +211,7 @@ class _Tools:
 
     def value(self, name: str, text: str) -> Any:
         from autodiff_cli.commands.inputs import read_value
-        from autodiff_cli.runtime.machine import Settings
+        from autodiff_cli.interpreter.machine import Settings
 
         return read_value(name, text, False, Settings(self._limits))
 
@@ -240,9 +247,9 @@ def _names_in(text: str) -> set[str]:
 
 def _as_files(inputs: Mapping[str, Any], folder: str) -> tuple[str, ...]:
     """Inputs as the words of a command line; arrays are in files."""
+    from autodiff_cli.api.transcript import literal
     from autodiff_cli.data.output import npz_bytes, write_whole
     from autodiff_cli.engine.primitive import shape_of
-    from autodiff_cli.runtime.transcript import literal
 
     words = []
     for name, value in inputs.items():

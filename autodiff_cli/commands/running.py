@@ -1,56 +1,134 @@
-"""What every command does that runs a program: its common options, and how a run is opened."""
+"""What every command does that runs a program: its options, how it runs, how results leave it."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
-from autodiff_cli.commands.limits import run_settings, time_limit
-from autodiff_cli.commands.screen import COLOR, is_terminal
+from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
 from autodiff_cli.errors import UsageError
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
-    from autodiff_cli.runtime.machine import Settings
-    from autodiff_cli.runtime.program import Program
+    from autodiff_cli.api.program import Program
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.language.source import Source
 
     Command: TypeAlias = Callable[..., Any]
 
+BY_ENDING = {
+    ".json": "json",
+    ".jsonl": "json",
+    ".csv": "csv",
+    ".npz": "npz",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mmd": "mermaid",
+    ".svg": "svg",
+    ".html": "html",
+    ".htm": "html",
+}
+"""The format that the ending of -o asks for, where a command has it."""
 
-def question_options(function: Command) -> Command:
-    """Adds `--wrt` and `--of`."""
-    return _added(
-        function,
-        click.option(
-            "--wrt",
-            multiple=True,
-            metavar="NAMES",
-            help="What to differentiate by; '' for nothing.  [every input]",
-        ),
-        click.option(
-            "--of",
-            multiple=True,
-            metavar="NAMES",
-            help="What to give out.  [the last statement's value]",
-        ),
-    )
+# ── options ───────────────────────────────────────────────────────────────────────────
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def add(function: Command) -> Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+question_options = _all(
+    click.option(
+        "--wrt",
+        multiple=True,
+        metavar="NAMES",
+        help="What to differentiate by; '' for nothing.  [every input]",
+    ),
+    click.option(
+        "--of",
+        multiple=True,
+        metavar="NAMES",
+        help="What to give out.  [the last statement's value]",
+    ),
+)
+"""`--wrt` and `--of`."""
+
+source_options = _all(
+    click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
+    click.option(
+        "-e",
+        "expressions",
+        multiple=True,
+        metavar="TEXT",
+        help="The program; several are its lines.",
+    ),
+    click.option(
+        "--inputs",
+        "inputs_file",
+        type=FILE,
+        metavar="FILE",
+        help="Inputs from a JSON object; NAME=VALUE goes before it.",
+    ),
+)
+"""The program, and its inputs."""
+program_options = _all(source_options, question_options)
+"""Those, and what it is asked for."""
+
+_cotangent = click.option(
+    "--cotangent",
+    metavar="EXPR",
+    help="Weigh the output's elements by these: `ones`, or an array.",
+)
+_at_kink = click.option(
+    "--at-kink",
+    type=click.Choice(("subgradient", "nan", "error")),
+    default="subgradient",
+    help="What a derivative is where there is none.",
+)
+gradient_options = _all(_cotangent, _at_kink)
+derivative_options = _all(
+    _cotangent,
+    click.option("--jacobian", is_flag=True, help="Every output element by every input's."),
+    click.option("--hessian", is_flag=True, help="Second derivatives, for every pair."),
+    click.option(
+        "--jvp", multiple=True, metavar="NAME=EXPR", help="The derivative along a direction."
+    ),
+    click.option(
+        "--hvp", multiple=True, metavar="NAME=EXPR", help="The Hessian times a direction."
+    ),
+    click.option(
+        "--order",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="The first N derivatives along one number.",
+    ),
+    _at_kink,
+)
+"""Those of a gradient, and those that ask for something else."""
 
 
 def format_options(formats: Sequence[str], auto: str) -> Callable[[Command], Command]:
-    """Adds `--format`, with these besides `auto`, `--json`, `-o`, `--digits` and `--color`.
+    """`--format`, with these besides `auto`, `--json`, `-o`, `--digits` and `--color`.
 
     `auto` says in words what that stands for.
     """
-    return lambda function: _added(
-        function,
+    return _all(
         click.option(
             "--format",
             "form",
@@ -67,20 +145,6 @@ def format_options(formats: Sequence[str], auto: str) -> Callable[[Command], Com
     )
 
 
-def number_options(function: Command) -> Command:
-    """Adds `--dtype` and `--seed`."""
-    return _added(
-        function,
-        click.option(
-            "--dtype",
-            type=click.Choice(("float64", "float32")),
-            default="float64",
-            help="The precision of floats.",
-        ),
-        seed_option,
-    )
-
-
 digits_option = click.option(
     "--digits",
     type=click.IntRange(1, 17),
@@ -93,86 +157,146 @@ color_option = click.option(
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here."
 )
+number_options = _all(
+    click.option(
+        "--dtype",
+        type=click.Choice(("float64", "float32")),
+        default="float64",
+        help="The precision of floats.",
+    ),
+    seed_option,
+)
+_count = click.IntRange(min=1)
+limit_options = _all(
+    *(
+        click.option(name, type=kind, metavar=metavar, help=text)
+        for name, kind, metavar, text in (
+            ("--max-steps", _count, "N", "Loop iterations and calls, together.  [10 million]"),
+            ("--max-nodes", _count, "N", "Nodes recorded.  [10 million]"),
+            ("--max-depth", _count, "N", "Calls inside calls.  [10 thousand]"),
+            ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
+            ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
+        )
+    )
+)
+"""Their defaults are those of `interpreter.machine.Limits`."""
 strict_option = click.option(
     "--strict", is_flag=True, help="A nan or inf is an error, of status 4."
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 
 
-def _added(function: Command, *options: Callable[[Command], Command]) -> Command:
-    for option in reversed(options):
-        function = option(function)
-    return function
+# ── a call ────────────────────────────────────────────────────────────────────────────
 
 
-def chosen_format(
-    options: Mapping[str, Any], on_terminal: str, by_ending: Mapping[str, str]
-) -> str:
-    """The format that is asked for, or the one that `auto` stands for.
-
-    That is the one of the ending of -o, else `on_terminal` on a terminal, else plain.
-
-    Raises:
-        UsageError: two of them are asked for.
-    """
-    form = str(options["form"])
-    if options["as_json"]:
-        if form not in ("auto", "json"):
-            raise UsageError(
-                f"got --json and --format {form}, want one of them",
-                help="--json is short for --format json",
-            )
-        return "json"
-    if form != "auto":
-        return form
-    if options["output"] is not None:
-        ending = os.path.splitext(options["output"])[1].lower()
-        return by_ending.get(ending, "plain")
-    return on_terminal if is_terminal(sys.stdout) else "plain"
-
-
-def shows_help_instead(context: click.Context, words: Sequence[str]) -> bool:
-    """Whether the program is to come from a terminal: help is better there than to hang."""
-    if "-" not in words or not is_terminal(sys.stdin):
-        return False
-    click.echo(context.get_help())
-    return True
-
-
-@dataclass(slots=True)
+@record
 class Job:
-    """A program that is ready to run, with what the command line says of it."""
+    """A program that is ready to run, with its inputs and the derivatives that are asked for."""
 
     program: Program
     inputs: dict[str, Any]
-    wrt: list[str] | None
-    of: list[str] | None
-    settings: Settings
-    stdin_is_program: bool
+    question: Question
 
 
-@contextmanager
-def opened(
-    doing: str, words: Sequence[str], expressions: Sequence[str], options: Mapping[str, Any]
-) -> Iterator[Job]:
-    """Reads the program and its inputs; time is limited, and progress shown, while it is open.
+@record
+class Call:
+    """One call of a command, with its options."""
 
-    Raises:
-        UsageError, ProgramError: as the command line or the program is wrong.
-    """
-    from autodiff_cli.commands.progress import progress
-    from autodiff_cli.runtime.program import load
+    context: click.Context
+    words: Sequence[str]
+    expressions: Sequence[str]
+    options: dict[str, Any]
+
+    def form(self, formats: Sequence[str]) -> str:
+        """The format that is asked for, or the one of `formats` that `auto` stands for.
+
+        That is the one of the ending of -o, else a table on a terminal, else plain.
+
+        Raises:
+            UsageError: two of them are asked for.
+        """
+        form, output = str(self.options["form"]), self.options["output"]
+        if self.options["as_json"]:
+            if form not in ("auto", "json"):
+                raise UsageError(
+                    f"got --json and --format {form}, want one of them",
+                    help="--json is short for --format json",
+                )
+            return "json"
+        if form != "auto":
+            return form
+        if output is not None:
+            form = BY_ENDING.get(os.path.splitext(output)[1].lower(), "plain")
+        elif is_terminal(sys.stdout):
+            form = "table"
+        return form if form in formats else "plain"
+
+    @contextmanager
+    def opened(self, doing: str) -> Iterator[Job]:
+        """Reads the program and its inputs; time is limited, and progress shown, while it is open.
+
+        Raises:
+            UsageError, ProgramError: as the command line or the program is wrong.
+        """
+        from autodiff_cli.commands.progress import progress
+
+        options = self.options
+        source, input_words = read_source(self.words, self.expressions)
+        from_stdin = source.name == "<stdin>"
+        with (
+            time_limit(options["timeout"]),
+            progress(f"{doing} {source.name}", options["color"]) as say,
+        ):
+            program = prepared(source, options, say)
+            settings = program.settings
+            inputs = read_inputs(input_words, options["inputs_file"], from_stdin, settings)
+            yield Job(program, inputs, read_question(options, from_stdin, settings))
+
+    @property
+    def color(self) -> bool:
+        """Whether the results are in colour."""
+        return self.options["output"] is None and wants_color(sys.stdout, self.options["color"])
+
+    def deliver(self, content: str | bytes) -> None:
+        """Writes results to where they are to go."""
+        if isinstance(content, str):
+            # A file's name that is no UTF-8 may stand in a warning.
+            content = content.encode(errors="backslashreplace")
+        deliver([content], self.options["output"])
+
+
+def prepared(
+    source: Source, options: Mapping[str, Any], on_print: Callable[[str], None]
+) -> Program:
+    """The program of a text, as the options say."""
+    from autodiff_cli.api.program import Program
 
     of = split_names(options["of"])
     if of == []:
         raise UsageError("--of: got no name", help="leave it out for the last statement's value")
-    source, input_words = read_source(words, expressions)
-    stdin_is_program = source.name == "<stdin>"
-    with (
-        time_limit(options["timeout"]),
-        progress(f"{doing} {source.name}", options["color"]) as say,
-    ):
-        settings = run_settings(options, say)
-        program = load(source, settings.limits)
-        inputs = read_inputs(input_words, options["inputs_file"], stdin_is_program, settings)
-        yield Job(program, inputs, split_names(options["wrt"]), of, settings, stdin_is_program)
+    settings = run_settings(options, on_print)
+    strict = bool(options.get("strict"))
+    return Program(source, split_names(options["wrt"]), of, settings, strict)
+
+
+def takes_call(function: Callable[[Call], None]) -> Command:
+    """What click calls of a function that is to have a `Call`.
+
+    Where the program is to come from a terminal it shows help: that is better than to hang.
+    """
+
+    @click.pass_context
+    @wraps(function)
+    def command(
+        context: click.Context,
+        /,
+        words: tuple[str, ...],
+        expressions: tuple[str, ...],
+        **options: Any,
+    ) -> None:
+        if "-" in words and is_terminal(sys.stdin):
+            click.echo(context.get_help())
+        else:
+            function(Call(context, words, expressions, options))
+
+    return command

@@ -10,46 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autodiff_cli.commands.derivatives import gradient_options, read_question
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import program_options, split_names
-from autodiff_cli.commands.limits import limit_options
+from autodiff_cli.commands.inputs import split_names
 from autodiff_cli.commands.running import (
-    chosen_format,
+    Call,
     format_options,
+    gradient_options,
+    limit_options,
     number_options,
-    opened,
-    question_options,
+    program_options,
     quiet_option,
-    shows_help_instead,
     strict_option,
+    takes_call,
 )
-from autodiff_cli.commands.screen import deliver, is_terminal, page, wants_color
-from autodiff_cli.commands.warnings import refuse_non_finite, warn
+from autodiff_cli.commands.screen import deliver, is_terminal, page
+from autodiff_cli.commands.warnings import warn
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from autodiff_cli.explain.tracing import Trace
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.view import Choice, View
-    from autodiff_cli.runtime.tracing import Trace
 
 FORMATS = ("table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg", "html")
 """Each is the function `text` of the module of its name in `report.trace`."""
 FOR_A_SCREEN = ("table", "tree", "steps")
 ONE_OUTPUT = ("dot", "mermaid", "svg", "html")
 """Formats of which a file holds one."""
-BY_ENDING = {
-    ".json": "json",
-    ".jsonl": "json",
-    ".dot": "dot",
-    ".gv": "dot",
-    ".mmd": "mermaid",
-    ".svg": "svg",
-    ".html": "html",
-    ".htm": "html",
-}
 LINES = re.compile(r"(\d+)?(:)?(\d+)?")
 
 OF_THE_GRADIENT = "make the gradient a part of the program, `g = grad(y, x)`, and trace g"
@@ -79,7 +68,6 @@ def refused_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("trace", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
-@question_options
 @gradient_options
 @refused_options
 @format_options(FORMATS, "by the ending of -o, else a table on a terminal, else plain.")
@@ -104,43 +92,38 @@ def refused_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @strict_option
 @limit_options
 @quiet_option
-@click.pass_context
-def command(
-    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
-) -> None:
+@takes_call
+def command(call: Call) -> None:
     """Show what a program computes: every node with its value, local derivatives and adjoint.
 
     On a terminal, what is longer than the screen goes to the pager of $PAGER. A large array is
     shown by its shape, its least and its greatest element.
     """
-    if shows_help_instead(context, words):
-        return
+    options = call.options
     _refuse_many_passes(options)
-    form = _format(options)
+    form = _format(call)
     choice = _choice(options)
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.tracing import trace
 
-    with opened("tracing", words, expressions, options) as job:
-        question = read_question(options, job.stdin_is_program, job.settings)
-        traces = trace(job.program, job.inputs, job.wrt, job.of, job.settings, question)
+    with call.opened("tracing") as job:
+        traces = job.program.traces(job.inputs, job.question)
         _refuse_several(traces, form)
         with traces[0].outcome.machine.open():
             views = [View(each, choice) for each in traces]
             for view in views:
                 view.sweep()
         evaluations = [each.evaluation for each in traces]
-        if options["strict"]:
-            refuse_non_finite(evaluations)
+        job.program.refuse(evaluations)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
-    _deliver(views, form, options)
+    _deliver(views, form, call)
 
 
-def _format(options: Mapping[str, Any]) -> str:
+def _format(call: Call) -> str:
+    options = call.options
     form: str | None = options["form_of"]
     if form is None:
-        form = chosen_format(options, "table", BY_ENDING)
+        form = call.form(FORMATS)
     elif options["as_json"] or options["form"] not in ("auto", form):
         other = "--json" if options["as_json"] else f"--format {options['form']}"
         raise UsageError(f"got --{form} and {other}, want one of them")
@@ -188,22 +171,22 @@ def _refuse_several(traces: list[Trace], form: str) -> None:
         )
 
 
-def _deliver(views: list[View], form: str, options: Mapping[str, Any]) -> None:
+def _deliver(views: list[View], form: str, call: Call) -> None:
     from importlib import import_module
 
     from autodiff_cli.commands.progress import progress
     from autodiff_cli.report.trace.brief import Style
 
-    to_screen = options["output"] is None
+    options = call.options
     write = import_module(f"autodiff_cli.report.trace.{form}").text
     style = Style(
         options["digits"],
         options["full"],
         shutil.get_terminal_size().columns,
-        form in FOR_A_SCREEN and to_screen and wants_color(sys.stdout, options["color"]),
+        form in FOR_A_SCREEN and call.color,
     )
     chunks = _written(views, write, style, form)
-    seen = to_screen and is_terminal(sys.stdout)
+    seen = options["output"] is None and is_terminal(sys.stdout)
     if seen and form in FOR_A_SCREEN:
         page(chunks)
         return

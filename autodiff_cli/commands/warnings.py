@@ -1,4 +1,4 @@
-"""What a command tells of a run that did not fail, and when that is an error."""
+"""What a command tells of a run that did not fail."""
 
 from __future__ import annotations
 
@@ -6,50 +6,37 @@ import sys
 from typing import TYPE_CHECKING
 
 from autodiff_cli.commands.screen import show_text, wants_color
-from autodiff_cli.errors import NonFiniteError
 
-EXPLAINED = frozenset(("non-finite", "lost-gradient", "no-dependence"))
+EXPLAINED = frozenset(("non-finite", "overflow", "lost-gradient", "no-dependence"))
 """Kinds of findings of which `adiff why` tells more."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
-
-
-def refuse_non_finite(evaluations: Sequence[Evaluation]) -> None:
-    """Raises a `NonFiniteError` for the first nan or inf among values and derivatives."""
-    from autodiff_cli.report.result import is_non_finite
-
-    for evaluation in evaluations:
-        if is_non_finite(evaluation):
-            finding = next(f for f in evaluation.findings if f.kind == "non-finite")
-            raise NonFiniteError(
-                finding.what,
-                finding.where,
-                label=finding.label,
-                notes=finding.notes,
-                help=finding.help,
-            )
+    from autodiff_cli.errors import Finding
+    from autodiff_cli.explain.evaluation import Evaluation
 
 
 def warn(evaluations: Sequence[Evaluation], color: str) -> None:
     """Writes what there is to tell of them to standard error."""
-    if not any(evaluation.findings for evaluation in evaluations):
+    findings = [finding for evaluation in evaluations for finding in evaluation.findings]
+    show_findings(findings, color)
+    if not EXPLAINED.isdisjoint(finding.kind for finding in findings):
+        show_text(f"`{_why(evaluations)}` tells more\n")
+
+
+def show_findings(findings: Sequence[Finding], color: str) -> None:
+    if not findings:
         return
     from autodiff_cli.report import diagnostics
 
-    for evaluation in evaluations:
-        for finding in evaluation.findings:
-            show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
-    kinds = {finding.kind for evaluation in evaluations for finding in evaluation.findings}
-    if not kinds.isdisjoint(EXPLAINED):
-        show_text(f"`{_why(evaluations)}` tells more\n")
+    for finding in findings:
+        show_text(diagnostics.as_text(finding, wants_color(sys.stderr, color)))
 
 
 def _why(evaluations: Sequence[Evaluation]) -> str:
     """The command that explains the derivatives that are not finite, or 0; … is as it was."""
-    from autodiff_cli.runtime.origins import is_finite, is_zero
+    from autodiff_cli.explain.numbers import is_finite, is_zero
 
     names: dict[str, None] = {}
     for evaluation in evaluations:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from autodiff_cli.commands.derivatives import gradient_options, read_question
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import program_options
-from autodiff_cli.commands.limits import limit_options
 from autodiff_cli.commands.running import (
-    chosen_format,
+    Call,
     format_options,
+    gradient_options,
+    limit_options,
     number_options,
-    opened,
-    question_options,
-    shows_help_instead,
+    program_options,
+    takes_call,
 )
-from autodiff_cli.commands.screen import deliver, wants_color
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from autodiff_cli.runtime.reasons import Explanation
-
+FORMATS = ("plain", "json")
 WIDEST = 100
 """Columns; text is hard to read across a whole screen."""
 
@@ -40,37 +31,23 @@ EXAMPLES = (
 
 @click.command("why", cls=ExamplesFirst, examples=EXAMPLES)
 @program_options
-@question_options
 @gradient_options
-@format_options(("plain", "json"), "json by the ending of -o, else plain.")
+@format_options(FORMATS, "json by the ending of -o, else plain.")
 @number_options
 @limit_options
-@click.pass_context
-def command(
-    context: click.Context, /, words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
-) -> None:
+@takes_call
+def command(call: Call) -> None:
     """Explain a gradient: why it is nan or inf, why it is zero, or which paths make it up."""
-    if shows_help_instead(context, words):
-        return
-    form = chosen_format(options, "plain", {".json": "json", ".jsonl": "json"})
-    from autodiff_cli.runtime.reasons import explain
-
-    with opened("explaining", words, expressions, options) as job:
-        question = read_question(options, job.stdin_is_program, job.settings)
-        found = explain(job.program, job.inputs, job.wrt, job.of, job.settings, question)
-    _deliver(found, form, options)
-
-
-def _deliver(found: Sequence[Explanation], form: str, options: Mapping[str, Any]) -> None:
-    path, digits = options["output"], options["digits"]
+    form = call.form(FORMATS)
+    with call.opened("explaining") as job:
+        found = job.program.explanations(job.inputs, job.question)
+    digits = call.options["digits"]
     if form == "json":
         from autodiff_cli.report.why import as_json
 
-        text = as_json(found, digits)
+        call.deliver(as_json(found, digits))
     else:
         from autodiff_cli.report.why_text import as_text
 
-        color = path is None and wants_color(sys.stdout, options["color"])
         width = min(shutil.get_terminal_size().columns, WIDEST)
-        text = as_text(found, width, color, digits)
-    deliver([text.encode(errors="backslashreplace")], path)
+        call.deliver(as_text(found, width, call.color, digits))

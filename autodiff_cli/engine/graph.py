@@ -43,6 +43,9 @@ class Node(Operand):
         """The operands that were recorded."""
         return [arg for arg in self.args if isinstance(arg, Node)]
 
+    def taken_by(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return apply(Graph.current(), primitive, args, None)
+
     @property
     def positions(self) -> list[int]:
         """Where among the arguments the parents stand."""
@@ -60,13 +63,15 @@ class Graph:
 
     Attributes:
         nodes: in the order of evaluation, leaves included.
+        leaves: how many of them are leaves.
         single: floats are float32, not float64.
     """
 
-    __slots__ = ("nodes", "single")
+    __slots__ = ("leaves", "nodes", "single")
 
     def __init__(self, single: bool = False) -> None:
         self.nodes: list[Node] = []
+        self.leaves = 0
         self.single = single
 
     @property
@@ -75,13 +80,9 @@ class Graph:
         return [node for node in self.nodes if at_kink(node)]
 
     @property
-    def flats(self) -> list[Node]:
-        """Those of primitives whose derivative is 0, where they are at no kink."""
-        return [
-            node
-            for node in self.nodes
-            if node.primitive is not None and node.primitive.flat and not at_kink(node)
-        ]
+    def ends(self) -> list[Node]:
+        """Those at which a gradient ends, and which are at no kink."""
+        return [node for node in self.nodes if ends_gradient(node) and not at_kink(node)]
 
     def cast(self, value: Any) -> Any:
         """A float, or an array of floats, in the precision of this graph."""
@@ -89,6 +90,7 @@ class Graph:
 
     def leaf(self, value: Any, name: Any) -> Node:
         """A new node that depends on nothing: what derivatives are taken by."""
+        self.leaves += 1
         return self.record(None, (), value, name)
 
     def record(
@@ -115,10 +117,6 @@ class Graph:
         while self.nodes[last] is not output:
             last -= 1
         return self.nodes if last == len(self.nodes) - 1 else self.nodes[: last + 1]
-
-    @property
-    def leaves(self) -> int:
-        return sum(node.primitive is None for node in self.nodes)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -148,13 +146,38 @@ def cast(value: Any, single: bool) -> Any:
     return value
 
 
+def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
+    """Evaluates a primitive on nodes and plain values, and records it where a node is one."""
+    operands = len(args) - len(primitive.options)
+    active = False
+    values = []
+    for position, arg in enumerate(args):
+        if isinstance(arg, Operand):
+            active = active or position < operands
+            arg = value_of(arg)
+        values.append(arg)
+    out = primitive.evaluate(*values)
+    if not active or primitive.kind == "constant":
+        return graph.cast(out)
+    # What depends on a float is one, also where the integer 0 was chosen by `where`.
+    out = graph.cast(float(out) if type(out) in (int, bool) else out)
+    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
+
+
 def at_kink(node: Node) -> bool:
-    """Whether a node was evaluated exactly at a kink of its primitive."""
-    kink = None if node.primitive is None else node.primitive.kink
-    if kink is None:
+    """Whether a node was evaluated exactly at a kink of its primitive, by an operand recorded."""
+    primitive = node.primitive
+    if primitive is None or primitive.kink is None:
         return False
-    holds = kink(*map(value_of, node.args))
-    return holds if isinstance(holds, bool) else bool(holds.any())
+    return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
+
+
+def ends_gradient(node: Node) -> bool:
+    """Whether the derivative by an operand recorded is 0 everywhere, or there is none."""
+    primitive = node.primitive
+    return primitive is not None and (
+        primitive.flat or not primitive.counts.isdisjoint(node.positions)
+    )
 
 
 def below(*outputs: Node) -> list[Node]:

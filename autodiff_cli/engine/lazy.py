@@ -47,11 +47,15 @@ class quiet_numpy:  # noqa: N801
 
     Arithmetic is IEEE: what is nan or inf is reported at the end, by us. NumPy may be loaded
     while it is open.
+
+    Args:
+        heard: is called, with whatever arguments, when NumPy makes of finite numbers what is not.
     """
 
-    __slots__ = ("_before", "_state")
+    __slots__ = ("_before", "_heard", "_state")
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[..., None] | None = None) -> None:
+        self._heard = heard
         self._state: Any = None
         self._before: Any = None
 
@@ -63,14 +67,18 @@ class quiet_numpy:  # noqa: N801
 
     def quieten(self) -> None:
         if self._state is None:
-            self._state = sys.modules["numpy"].errstate(all="ignore")
+            do = "ignore" if self._heard is None else "call"
+            self._state = sys.modules["numpy"].errstate(all=do, under="ignore", call=self._heard)
             self._state.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            _WAITING.reset(self._before)
         if self._state is not None:
             self._state.__exit__()
+        if self._before is not None:
+            _WAITING.reset(self._before)
+            around = _WAITING.get()
+            if around is not None and self._state is not None:
+                around.quieten()
 
 
 _WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)
@@ -79,6 +87,8 @@ _WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)
 __all__ = ["LazyModule", "np", "quiet_numpy", "special"]
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     special: Any

@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from autodiff_cli.engine.primitive import Primitive
+    from collections.abc import Callable, Mapping
 
 
 class Operand:
@@ -20,11 +18,15 @@ class Operand:
 
     __slots__ = ()
 
-    table: ClassVar[Mapping[str, Primitive]] = {}
+    table: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """The table of primitives, which sets this when it is complete."""
 
     # An array on the left must not take a node for an object to broadcast over.
     __array_ufunc__ = None
+
+    def taken_by(self, primitive: Any, args: tuple[Any, ...]) -> Any:
+        """What a primitive makes of arguments among which this is."""
+        raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:
         return self.table["add"](self, other)

@@ -6,6 +6,7 @@ computed on them; one that has none has no high precision.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,26 +46,26 @@ def can(order: Sequence[Node]) -> bool:
 def derivative(order: Sequence[Node], output: Node, target: Node, direction: Any) -> Slope | None:
     """The derivative of a scalar `output` along `direction`, of the target's shape.
 
-    None where it is not to be had: outside of a domain, or on a scale too fine.
+    None where it is not to be had: outside of a domain, at a pole, or on a scale too fine.
     """
     at, along = _precise(target.value), _precise(direction)
-    size = max((abs(float(x)) for x in np.ravel(np.asarray(target.value))), default=0.0)
+    size = max((abs(float(x)) for x in np.ravel(np.asarray(target.value))), default=0.0) or 1.0
+    if not math.isfinite(size):
+        return None
+    # The step is small beside the target, and the digits make up for it.
+    extra = max(0, -math.floor(math.log10(size)))
 
     def moved(h: Any) -> Any:
         value = replay(order, {target: at + along * h}, compute).get(output)
-        return _precise(output.value) if value is None else value
+        return _only(_precise(output.value) if value is None else value)
 
-    for scale in (max(size, 1.0), size):
-        step = STEP * scale
-        if not step:
-            break
+    with mp.workdps(DIGITS + extra):
+        step = STEP * size
         try:
-            coarse, fine = (
-                (_only(moved(h)) - _only(moved(-h))) / (2 * h) for h in (step, step / FINER)
-            )
+            coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / FINER))
+            rounding = NOTHING * abs(moved(mp.mpf(0))) / (size * mp.mpf(10) ** extra)
         except REFUSED:
-            continue
-        rounding = NOTHING * abs(_only(moved(mp.mpf(0)))) / scale
+            return None
         if abs(coarse - fine) <= max(ALIKE * abs(fine), rounding):
             return Slope(float(fine), float(rounding))
     return None

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import nan, prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from autodiff_cli.engine.graph import Graph, Scalar, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.memory import reserve
 from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.symbols import Symbol, python_source
 from autodiff_cli.errors import ShapeError, TypeMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    Pull = Callable[[Any, float], None]
 
 Kind = Literal["elementwise", "reduction", "structural", "constant"]
 Rule = Any
@@ -74,6 +74,8 @@ class Primitive:
         partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
         weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
             reduced `out` as an array that broadcasts against x.
+        remainder: `remainder(weight, axes)`, what rounding took from the weight, None where that is
+            nothing to speak of: `logsumexp(x) - x[0]` is made of no more.
         vjps: for each operand, `rule(g, out, *args)`, the cotangent that it gets; None
             where it has no derivative. A variadic one has a single `rule(i, g, out, *args)`.
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
@@ -85,7 +87,10 @@ class Primitive:
         chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of
             a cotangent that is inf or nan either.
         plainly: the same in terms that are better known, for formulas that people read.
-        kink: `kink(*operands)`, true where the derivative is a convention.
+        kink: `kink(*args)`, true where the derivative is a convention; or one for each operand
+            or None, where it depends on what the derivative is by.
+        rests: `rests(g, *args)`, whether at a kink a cotangent of the result goes by the
+            convention; left out where each does that is not 0. It may have axes before its own.
         convention: that convention, in words.
         doc: what it computes, one line.
         domain: where it is finite and differentiable, in words.
@@ -116,29 +121,37 @@ class Primitive:
     exact: bool = False
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
+    remainder: Callable[[Any, tuple[int, ...]], Any] | None = None
     vjps: Any = ()
     jvps: Any = ()
     pullback: Callable[..., Sequence[Any]] | None = None
     derivative: str = ""
     chooses: bool = False
     plainly: Callable[..., Any] | None = None
-    kink: Callable[..., Any] | None = None
+    kink: Any = None
+    rests: Callable[..., bool] | None = None
     convention: str = ""
     domain: str = "all reals"
     precise: Callable[..., Any] | None = None
     sample: Sequence[tuple[float, float] | range] = ()
     special: Sequence[Sequence[float]] = ()
-    scalar_pull: Callable[[Scalar, float], None] | None = field(init=False, default=None)
+    compile_pull: ClassVar[Callable[[Primitive], Pull]]
+    """What makes a `scalar_pull` of the partials: the table sets it, as it sets `Operand.table`."""
+    scalar_pull: Pull | None = field(init=False, default=None)
     """`pull(node, g)`: adds g·∂out/∂operand to the adjoint of every operand, on floats; of
     elementwise primitives."""
     flat: bool = field(init=False)
     """The derivative is 0 wherever there is one: a gradient ends here."""
+    counts: frozenset[int] = field(init=False)
+    """The positions of operands that are whole numbers, by which there is no derivative."""
     has_edges: bool = field(init=False)
     """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
 
     def __post_init__(self) -> None:
         self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
-        self.has_edges = self.flat or self.kink is not None
+        whole = {i for i, one in enumerate(self.sample) if isinstance(one, range)}
+        self.counts = frozenset(whole if self.kind == "elementwise" else ())
+        self.has_edges = self.flat or self.kink is not None or bool(self.counts)
         if self.kind == "elementwise":
             self.scalar_pull = self._first_pull
 
@@ -172,10 +185,8 @@ class Primitive:
     def __call__(self, *args: Any) -> Any:
         """Inside a rule: computes on arrays, records on nodes, writes on symbols."""
         for arg in args:
-            if isinstance(arg, Symbol):
-                return Symbol(self.name, self, args)
             if isinstance(arg, Operand):
-                return apply(Graph.current(), self, args, None)
+                return arg.taken_by(self, args)
         return self.array(*args)
 
     def evaluate(self, *values: Any) -> Any:
@@ -227,32 +238,27 @@ class Primitive:
             return float(out)
         return out
 
-    def _first_pull(self, node: Scalar, g: float) -> None:
+    def _first_pull(self, node: Any, g: float) -> None:
         """Stands for `scalar_pull` until it is needed: few of the table's primitives ever are."""
-        self.scalar_pull = _compile_pull(self)
+        self.scalar_pull = Primitive.compile_pull(self)
         self.scalar_pull(node, g)
+
+    def is_kink(self, args: Sequence[Any], by: Sequence[int] | None = None) -> bool:
+        """Whether a derivative by an operand at a position in `by`, or by any, is a convention."""
+        if callable(self.kink):
+            kinks = [self.kink]
+        else:
+            chosen = range(len(self.kink or ())) if by is None else by
+            kinks = [self.kink[position] for position in chosen] if self.kink else []
+        return any(kink is not None and _anywhere(kink(*args)) for kink in kinks)
 
     def guarded(self, *values: float) -> Any:
         """The value on floats, by `beyond` where `scalar` raises."""
         return self._on_scalars(values)
 
 
-def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) -> Any:
-    """Evaluates a primitive on nodes and plain values, and records it where a node is one."""
-    operands = len(args) - len(primitive.options)
-    active = False
-    values = []
-    for position, arg in enumerate(args):
-        if isinstance(arg, Operand):
-            active = active or position < operands
-            arg = value_of(arg)
-        values.append(arg)
-    out = primitive.evaluate(*values)
-    if not active or primitive.kind == "constant":
-        return graph.cast(out)
-    # What depends on a float is one, also where the integer 0 was chosen by `where`.
-    out = graph.cast(float(out) if type(out) in (int, bool) else out)
-    return graph.record(primitive, (*args[:operands], *values[operands:]), out, span)
+def _anywhere(condition: Any) -> bool:
+    return condition if isinstance(condition, bool) else bool(condition.any())
 
 
 def plain(value: Any) -> Any:
@@ -310,34 +316,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _compile_pull(primitive: Primitive) -> Callable[[Scalar, float], None]:
-    """Writes the partials into one function over floats: the sweep's fast case."""
-    names = list(primitive.operands)
-    symbols = [Symbol(name) for name in names]
-    used: dict[str, Primitive] = {}
-    lines = []
-    for name, rule in zip(names, primitive.partials, strict=True):
-        formula = rule(Symbol("out"), *symbols) if callable(rule) else rule
-        if isinstance(formula, (int, float)) and formula == 0:
-            continue
-        product = {1: "g", -1: "-g"}.get(formula) if not isinstance(formula, Symbol) else None
-        if product is None:
-            product = f"g * {python_source(formula, used)}"
-        lines.append(f"    if type(_{name}) is Scalar:\n")
-        if primitive.chooses:
-            lines.append(f"        if partial := {python_source(formula, used)}:\n    ")
-            product = "g * partial"
-        lines.append(f"        _{name}.adjoint += {product}\n")
-    body = "".join(lines)
-    nodes = ", ".join(f"_{name}" for name in names)
-    source = f"def pull(node, g):\n    {nodes}, = node.args\n"
-    for name in names:
-        source += f"    {name} = _{name}.value if type(_{name}) is Scalar else _{name}\n"
-    source += f"    out = node.value\n{body}"
-    namespace: dict[str, Any] = {"Scalar": Scalar, "nan": nan}
-    namespace.update((name, other.guarded) for name, other in used.items())
-    exec(compile(source, f"<partials of {primitive.name}>", "exec"), namespace)
-    pull: Callable[[Scalar, float], None] = namespace["pull"]
-    return pull

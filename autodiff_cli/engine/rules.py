@@ -39,18 +39,30 @@ def rule_arguments(node: Node, recorded: bool = False) -> list[Any]:
 
 
 def cotangents(
-    primitive: Primitive, positions: Sequence[int], g: Any, out: Any, args: list[Any]
+    primitive: Primitive,
+    positions: Sequence[int],
+    g: Any,
+    out: Any,
+    args: list[Any],
+    remainders: list[Any] | None = None,
 ) -> list[Any]:
     """What the operands at `positions` get of the cotangent `g` of `out`; None where nothing.
 
     Shape: that of the operand broadcast as the primitive broadcast it; `fit` undoes it.
+
+    Args:
+        remainders: takes what rounding took from the first operand's, where that may come to
+            light when others' contributions cancel the rest.
     """
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
     if primitive.kind == "elementwise":
         return [_by_partial(primitive, position, g, out, args) for position in positions]
     if primitive.kind == "reduction":
-        weight, shape, _ = _weight(primitive, out, args)
+        weight, shape, axis = _weight(primitive, out, args)
+        if remainders is not None and primitive.remainder is not None:
+            rest = primitive.remainder(value_of(weight), axes_of(axis, shape))
+            remainders += [] if rest is None else [reshape(g, shape) * rest]
         return [_times(reshape(g, shape), weight, primitive.chooses) for _ in positions]
     if primitive.pullback is not None:
         every = primitive.pullback(g, out, *args)

@@ -44,6 +44,8 @@ def reverse_sweeps(
     sums.of[nodes[-1]] = seeds
     wanted = set(targets)
     adjoints: dict[Node, Any] = {}
+    if kinks is not None:
+        kinks.absorbed = True
     for node in reversed(nodes):
         g = sums.of.pop(node, None)
         if g is None or not g.any():

@@ -23,14 +23,14 @@ class Surroundings:
         largest: how many bytes one array may take.
         randomness: where its random numbers come from.
         abandoned: what it computes is of no use any more, and its nodes are others' by now.
-        swept: the nodes of the sweeps that are going on, which hold adjoints.
+        sweeping: the nodes of the sweeps that are going on, which hold adjoints.
     """
 
-    __slots__ = ("abandoned", "largest", "randomness", "swept")
+    __slots__ = ("abandoned", "largest", "randomness", "sweeping")
 
     def __init__(self, seed: Seed = None, largest: float = float("inf")) -> None:
         self.abandoned = False
-        self.swept: list[Any] = []
+        self.sweeping: list[Any] = []
         self.largest = largest
         self.randomness = Randomness(seed)
 

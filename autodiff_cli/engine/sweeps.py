@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar, at_kink
+from autodiff_cli.engine.graph import Node, Scalar, at_kink, ends_gradient, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
@@ -30,12 +30,15 @@ class Kinks:
 
     Attributes:
         met: the nodes, at a kink or flat, at which a derivative that is not zero arrived.
+        absorbed: whether something infinite may have gone on as a finite number, and its
+            derivative as 0. A sweep of numbers sees it; others don't look, and set it.
     """
 
     def __init__(self, at_kink: AtKink = "subgradient") -> None:
         self._at_kink = at_kink
         self._known: dict[Node, bool] = {}
         self.met: dict[Node, None] = {}
+        self.absorbed = False
 
     def is_kink(self, node: Node) -> bool:
         known = self._known.get(node)
@@ -43,8 +46,9 @@ class Kinks:
             known = self._known[node] = at_kink(node)
         return known
 
-    def meet(self, node: Node, derivative: Any) -> Any:
-        """What goes on of a derivative that is not zero and arrives at `node`.
+    def meet(self, node: Node, derivative: Any, backwards: bool = True) -> Any:
+        """What goes on of a derivative that is not zero and arrives at `node`, as a cotangent of
+        it where it comes `backwards`, as a tangent of an operand where not.
 
         Raises:
             DomainError: it is a kink, and kinks are errors.
@@ -53,8 +57,11 @@ class Kinks:
         if not node.primitive.has_edges:
             return derivative
         if not self.is_kink(node):
-            if node.primitive.flat:
+            if ends_gradient(node):
                 self.met[node] = None
+            return derivative
+        rests = node.primitive.rests if backwards else None
+        if rests is not None and not rests(value_of(derivative), *map(value_of, node.args)):
             return derivative
         self.met[node] = None
         if self._at_kink == "subgradient":
@@ -88,16 +95,25 @@ def reverse_sweep(
     """
     adjoints: dict[Node, Any] = {}
     run = CURRENT.get()
-    run.swept.append(nodes)
+    run.sweeping.append(nodes)
     nodes[-1].adjoint = seed
     try:
-        _pull_back(nodes, set(targets), adjoints, kinks, watch)
+        remainders = _pull_back(nodes, set(targets), adjoints, kinks, watch)
+        if remainders and watch is None:
+            # On their own way back, so that what they are added to has cancelled by then.
+            sums = _Sums()
+            for operand, rest in remainders:
+                sums.add(operand, rest)
+            small: dict[Node, Any] = {}
+            _pull_back(nodes, set(targets), small, None, None)
+            for target, rest in small.items():
+                adjoints[target] = adjoints[target] + rest if target in adjoints else rest
     except BaseException:
         if not run.abandoned:
             clear(nodes)
         raise
     finally:
-        run.swept.pop()
+        run.sweeping.pop()
     return adjoints
 
 
@@ -113,15 +129,21 @@ def _pull_back(
     adjoints: dict[Node, Any],
     kinks: Kinks | None,
     watch: Callable[[Node, Any, Node, Any], None] | None,
-) -> None:
-    """Takes every node's adjoint on to its operands, the last node's first."""
-    sums = _Sums()
+) -> list[tuple[Node, Any]]:
+    """Takes every node's adjoint on to its operands, the last node's first.
+
+    Returns what rounding took from contributions, for their operands.
+    """
+    remainders: list[tuple[Node, Any]] = []
+    sums: _Sums | None = None
     for node in reversed(nodes):
         g = node.adjoint
         if type(node) is Scalar:
             if g == 0.0:
                 # An adjoint of zero adds nothing, whatever the partials: a path not taken
                 # cannot poison what was.
+                if node.value - node.value and kinks is not None:
+                    kinks.absorbed = True
                 continue
             node.adjoint = 0.0
         else:
@@ -141,16 +163,21 @@ def _pull_back(
         if pull is not None and watch is None and type(node) is Scalar:
             pull(node, g)
             continue
-        for operand, contribution in contributions(node, g):
+        sums = sums or _Sums()
+        for operand, contribution in contributions(node, g, remainders):
             if watch is not None:
                 watch(node, g, operand, contribution)
             sums.add(operand, contribution)
+    return remainders
 
 
-def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
+def contributions(
+    node: Node, g: Any, remainders: list[tuple[Node, Any]] | None = None
+) -> Iterator[tuple[Node, Any]]:
     """Each operand of a node with what it gets of the node's adjoint `g`.
 
     Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
+    What rounding took from them is added to `remainders`.
     """
     primitive = node.primitive
     assert primitive is not None
@@ -161,10 +188,13 @@ def contributions(node: Node, g: Any) -> Iterator[tuple[Node, Any]]:
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
                 yield operand, g * partial
         return
-    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node))
+    lost: list[Any] = []
+    parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
     for operand, contribution in zip(node.parents, parts, strict=True):
         if contribution is not None:
             yield operand, contribution
+    if remainders is not None:
+        remainders += [(node.parents[0], rest) for rest in lost]
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:
@@ -209,29 +239,49 @@ def recorded_reverse_sweep(
 
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
-    adjoints: dict[Node, Any] = {nodes[-1]: seed}
     found: dict[Node, Any] = {}
-    wanted = set(targets)
+    if kinks is not None:
+        kinks.absorbed = True
     with graph.recording():
-        for node in reversed(nodes):
-            g = adjoints.pop(node, None)
-            if g is None:
-                continue
-            if node in wanted:
-                found[node] = g
-            if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
-                continue
-            if kinks is not None:
-                g = kinks.meet(node, g)
-            args = rule_arguments(node, recorded=True)
-            parts = cotangents(node.primitive, node.positions, g, node, args)
-            for operand, contribution in zip(node.parents, parts, strict=True):
-                if contribution is None:
-                    continue
-                contribution = dense(contribution, shape_of(operand.value))
-                before = adjoints.get(operand)
-                adjoints[operand] = contribution if before is None else before + contribution
+        remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
+        if remainders:
+            _record_back(nodes, remainders, set(targets), found, None)
     return found
+
+
+def _record_back(
+    nodes: Sequence[Node],
+    adjoints: dict[Node, Any],
+    wanted: set[Node],
+    found: dict[Node, Any],
+    kinks: Kinks | None,
+) -> dict[Node, Any]:
+    """As `_pull_back`, from any `adjoints`, recorded; adds to those that are `found`."""
+    remainders: dict[Node, Any] = {}
+
+    def add(sums: dict[Node, Any], node: Node, contribution: Any) -> None:
+        before = sums.get(node)
+        sums[node] = contribution if before is None else before + contribution
+
+    for node in reversed(nodes):
+        g = adjoints.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            add(found, node, g)
+        if node.primitive is None or (not isinstance(g, Node) and not np.any(g)):
+            continue
+        if kinks is not None:
+            g = kinks.meet(node, g)
+        lost: list[Any] = []
+        args = rule_arguments(node, recorded=True)
+        parts = cotangents(node.primitive, node.positions, g, node, args, lost)
+        for operand, contribution in zip(node.parents, parts, strict=True):
+            if contribution is not None:
+                add(adjoints, operand, dense(contribution, shape_of(operand.value)))
+        for rest in lost:
+            add(remainders, node.parents[0], dense(rest, shape_of(node.parents[0].value)))
+    return remainders
 
 
 def forward_sweep(
@@ -244,6 +294,8 @@ def forward_sweep(
         seeds: a tangent for each node that has one of its own, in its shape.
     """
     found: dict[Node, Any] = dict(seeds)
+    if kinks is not None:
+        kinks.absorbed = True
     for node in nodes:
         if node.primitive is None or node in seeds:
             continue
@@ -251,7 +303,7 @@ def forward_sweep(
         for position, operand in zip(node.positions, node.parents, strict=True):
             t = found.get(operand)
             if t is not None and np.any(t):
-                given[position] = t if kinks is None else kinks.meet(node, t)
+                given[position] = t if kinks is None else kinks.meet(node, t, backwards=False)
         if given:
             total = tangents(node.primitive, given, node.value, rule_arguments(node))
             if total is not None:

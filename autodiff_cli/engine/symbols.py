@@ -26,6 +26,9 @@ class Symbol(Operand):
         self.primitive = primitive
         self.args = args
 
+    def taken_by(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
+        return Symbol(primitive.name, primitive, args)
+
 
 INFIX = {
     "add": "({} + {})",

@@ -6,15 +6,16 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
+
+from autodiff_cli.records import record
 
 # Paths are strings here: pathlib takes 3 ms of every start.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
-@dataclass(slots=True)
+@record
 class Rule:
     """A rule of the grammar as the parser reduces by it.
 
@@ -35,7 +36,7 @@ class Rule:
     absent: int
 
 
-@dataclass(slots=True)
+@record
 class Tables:
     """All that parsing needs: plain data, made by Lark from the grammar.
 
@@ -86,10 +87,11 @@ def load_tables() -> Tables:
     return tables
 
 
-def _as_data(tables: Tables) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(tables)
+def _as_data(record: Any) -> dict[str, Any]:
+    data = {name: getattr(record, name) for name in record.__slots__}
+    if isinstance(record, Tables):
+        data["rules"] = [_as_data(rule) for rule in record.rules]
+    return data
 
 
 def _keep(path: str, data: dict[str, Any]) -> None:

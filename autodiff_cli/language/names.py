@@ -6,15 +6,15 @@ scope or of an enclosing one binds is built in, or else an input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
 from autodiff_cli.language import syntax
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from autodiff_cli.language.source import Span
 
@@ -66,10 +66,10 @@ DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 
 
 HEAD = 3
-"""How many slots of a frame come before its variables: see `runtime.values.Frame`."""
+"""How many slots of a frame come before its variables: see `interpreter.values.Frame`."""
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class Variable:
     """Slot `slot` of the scope that is `depth` functions further out."""
 
@@ -77,24 +77,24 @@ class Variable:
     slot: int
 
 
-@dataclass(slots=True, frozen=True)
+@record
 class BuiltIn:
     name: str
 
 
-@dataclass(slots=True, eq=False)
 class Scope:
     """The variables of a function, or of the program."""
 
-    function: syntax.Function | None
-    parent: Scope | None
-    slots: dict[str, int] = field(default_factory=dict)
-    bound_at: dict[str, Span] = field(default_factory=dict)
-    """Where each name is first bound; an undeclared input's is where it is first read."""
-    targets: dict[str, int] = field(default_factory=dict)
-    """The names that can be differentiated by, each with the slot of its node."""
-    differentiated: set[str] = field(default_factory=set)
-    """Those that the program itself differentiates by, so that their first values are marked."""
+    def __init__(self, function: syntax.Function | None, parent: Scope | None) -> None:
+        self.function = function
+        self.parent = parent
+        self.slots: dict[str, int] = {}
+        self.bound_at: dict[str, Span] = {}
+        """Where each name is first bound; an undeclared input's is where it is first read."""
+        self.targets: dict[str, int] = {}
+        """The names that can be differentiated by, each with the slot of its node."""
+        self.differentiated: set[str] = set()
+        """Those that the program itself differentiates by: their first values are marked."""
 
     def bind(self, name: str, span: Span) -> None:
         if name not in self.slots:
@@ -106,12 +106,20 @@ class Scope:
             self.targets[name] = self.size
 
     @property
+    def chain(self) -> list[Scope]:
+        """The scope and those around it, inner ones first."""
+        found = [self]
+        while found[-1].parent is not None:
+            found.append(found[-1].parent)
+        return found
+
+    @property
     def size(self) -> int:
         """How many slots a frame has: its head, and one for each variable and node."""
         return HEAD + len(self.slots) + len(self.targets)
 
 
-@dataclass(slots=True)
+@record
 class InputName:
     """An input of the program: declared by `input`, or read and never bound."""
 
@@ -121,12 +129,13 @@ class InputName:
     span: Span
 
 
-@dataclass(slots=True)
+@record
 class Names:
     """What names mean in one program.
 
     Attributes:
         scopes: the scope of every function, and of the program under its `Program`.
+        nodes: what `walk` finds in the body of each of these, found once.
         bindings: what each `Name` that is read refers to.
         inputs: in the order in which the source first names them.
         results: the names that the last statement gives its value; empty where it has none.
@@ -134,6 +143,7 @@ class Names:
 
     program: syntax.Program
     scopes: dict[Any, Scope]
+    nodes: dict[Any, list[Any]]
     bindings: dict[syntax.Name, Variable | BuiltIn]
     inputs: dict[str, InputName]
     results: tuple[str, ...]
@@ -146,14 +156,12 @@ class Names:
         """Every place that reads the top-level variable `name`, in order of the source."""
         slot = self.top.slots[name]
         found = []
-        for scope, read in _reads(self.program):
-            binding = self.bindings.get(read)
-            if isinstance(binding, Variable) and binding.slot == slot:
-                depth, out = 0, self.scopes[scope]
-                while out.parent is not None:
-                    depth, out = depth + 1, out.parent
-                if binding.depth == depth:
-                    found.append(read)
+        for owner, nodes in self.nodes.items():
+            depth = len(self.scopes[owner].chain) - 1
+            for node in nodes:
+                read = self.bindings.get(node) if isinstance(node, syntax.Name) else None
+                if isinstance(read, Variable) and (read.depth, read.slot) == (depth, slot):
+                    found.append(node)
         return found
 
 
@@ -171,38 +179,38 @@ def resolve(
             means nothing (`break` outside a loop).
     """
     top = session or Scope(None, None)
-    names = Names(program, {program: top}, {}, {}, result_names(program))
-    for node in walk(program.body):
-        if isinstance(node, syntax.InputItem):
-            names.inputs[node.name.name] = InputName(
-                node.name.name, True, node.default is not None, node.name.span
-            )
-    pending: list[tuple[Any, Scope]] = [(program, top)]
-    while pending:
-        owner, scope = pending.pop()
-        if isinstance(owner, syntax.Function):
-            _check_parameters(owner)
-        for node in walk(owner.body):
+    names = Names(program, {program: top}, {}, {}, {}, result_names(program))
+    owners: list[Any] = [program]
+    bound: set[syntax.Name] = set()
+    for owner in owners:
+        scope, nodes = names.scopes[owner], list(walk(owner.body))
+        names.nodes[owner] = nodes
+        parameters = owner.parameters if isinstance(owner, syntax.Function) else ()
+        _check_parameters(parameters)
+        for name in [*parameters, *bound_in(nodes)]:
+            scope.bind(name.name, name.span)
+            bound.add(name)
+        for node in nodes:
             if isinstance(node, syntax.FunctionDefinition):
                 _check_derivative(node)
-        for bound in _bound(owner):
-            scope.bind(bound.name, bound.span)
-        for node in walk(owner.body):
-            if isinstance(node, syntax.Function):
+            elif isinstance(node, syntax.Function):
                 names.scopes[node] = Scope(node, scope)
-                pending.append((node, names.scopes[node]))
-    for owner, scope in list(names.scopes.items()):
+                owners.append(node)
+            elif isinstance(node, syntax.InputItem) and owner is program:
+                names.inputs[node.name.name] = InputName(
+                    node.name.name, True, node.default is not None, node.name.span
+                )
+    for owner, scope in names.scopes.items():
         _check_placement(owner.body, scope.function is not None)
-        targets = set(_bound(owner))
-        for node in walk(owner.body):
-            if isinstance(node, syntax.Name) and node not in targets:
+        for node in names.nodes[owner]:
+            if isinstance(node, syntax.Name) and node not in bound:
                 names.bindings[node] = _lookup(node, scope, names, built_in, top is session)
             elif isinstance(node, syntax.Attribute) and node.name not in ATTRIBUTES:
                 raise _unknown_attribute(node, built_in)
             elif isinstance(node, syntax.Call):
                 _check_called(node, scope, names, built_in)
-    for scope in list(names.scopes.values()):
-        _find_targets(names, scope)
+    for owner, scope in names.scopes.items():
+        _find_targets(names, names.nodes[owner], scope)
     names.inputs = dict(sorted(names.inputs.items(), key=lambda item: item[1].span.start))
     return names
 
@@ -240,7 +248,7 @@ def children(node: Any) -> list[Any]:
 @cache
 def _fields_of_nodes(kind: Any) -> tuple[str, ...]:
     """The fields of a kind of node that hold nodes, in order of the source."""
-    return tuple(field.name for field in fields(kind) if field.type not in syntax.PLAIN)
+    return tuple(name for name, type in kind.__annotations__.items() if type not in syntax.PLAIN)
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -253,27 +261,10 @@ def walk(node: Any) -> Iterator[Any]:
             pending.extend(reversed(children(node)))
 
 
-def _reads(program: syntax.Program) -> Iterator[tuple[Any, syntax.Name]]:
-    pending: list[Any] = [program]
-    while pending:
-        owner = pending.pop(0)
-        for node in walk(owner.body):
-            if isinstance(node, syntax.Function):
-                pending.append(node)
-            elif isinstance(node, syntax.Name):
-                yield owner, node
-
-
-def _bound(owner: Any) -> list[syntax.Name]:
-    """The names that the statements of a function or program bind, parameters first."""
-    parameters = owner.parameters if isinstance(owner, syntax.Function) else ()
-    return [*parameters, *bound_in(owner.body)]
-
-
-def bound_in(part: Any) -> list[syntax.Name]:
-    """The names that a block or a statement binds."""
+def bound_in(nodes: Iterable[Any]) -> list[syntax.Name]:
+    """The names that statements bind, of all that `walk` finds in them."""
     bound: list[syntax.Name] = []
-    for node in walk(part):
+    for node in nodes:
         if isinstance(node, syntax.Assign):
             bound.extend(target for target in node.targets if isinstance(target, syntax.Name))
             bound.extend(assigned_name(t) for t in node.targets if isinstance(t, syntax.Index))
@@ -287,13 +278,9 @@ def bound_in(part: Any) -> list[syntax.Name]:
 def _lookup(
     node: syntax.Name, scope: Scope, names: Names, built_in: Collection[str], in_session: bool
 ) -> Variable | BuiltIn:
-    depth, out = 0, scope
-    while True:
+    for depth, out in enumerate(scope.chain):
         if node.name in out.slots:
             return Variable(depth, out.slots[node.name])
-        if out.parent is None:
-            break
-        depth, out = depth + 1, out.parent
     if node.name in built_in:
         return BuiltIn(node.name)
     if node.name in PYTHON_CONSTANTS:
@@ -335,11 +322,7 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
     if not isinstance(function, syntax.Name):
         return
     name = function.name
-    visible: list[Scope] = []
-    out: Scope | None = scope
-    while out is not None:
-        visible.append(out)
-        out = out.parent
+    visible = scope.chain
     read_only = name in names.inputs and not names.inputs[name].declared
     if name in built_in or (not read_only and any(name in one.slots for one in visible)):
         return
@@ -355,9 +338,9 @@ def _check_called(call: syntax.Call, scope: Scope, names: Names, built_in: Colle
     )
 
 
-def _find_targets(names: Names, scope: Scope) -> None:
+def _find_targets(names: Names, nodes: Iterable[Any], scope: Scope) -> None:
     """Marks the names that `grad(y, x)`, `x.grad` and their like differentiate by."""
-    for node in walk(names.program.body if scope.function is None else scope.function.body):
+    for node in nodes:
         target: Any = None
         if isinstance(node, syntax.Attribute) and node.name == "grad":
             target = node.base
@@ -370,18 +353,14 @@ def _find_targets(names: Names, scope: Scope) -> None:
             continue
         binding = names.bindings.get(target) if isinstance(target, syntax.Name) else None
         if isinstance(binding, Variable):
-            out: Scope | None = scope
-            for _ in range(binding.depth):
-                assert out is not None
-                out = out.parent
-            assert out is not None
+            out = scope.chain[binding.depth]
             out.make_target(target.name)
             out.differentiated.add(target.name)
 
 
-def _check_parameters(function: syntax.Function) -> None:
+def _check_parameters(parameters: Iterable[syntax.Name]) -> None:
     seen: set[str] = set()
-    for parameter in function.parameters:
+    for parameter in parameters:
         if parameter.name in seen:
             raise ProgramError(
                 f"two parameters are called `{parameter.name}`",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from autodiff_cli.language import syntax
 from autodiff_cli.language.automaton import END, Automaton, Stuck, Token
 from autodiff_cli.language.grammar import load_tables
 from autodiff_cli.language.source import Source, Span
+from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -252,7 +252,7 @@ class TreeBuilder:
         return syntax.String(self.span(children), _unescape(children[0][1:-1]))
 
     def parenthesised(self, children: list[Any]) -> Any:
-        return dataclasses.replace(children[1], span=self.span(children))
+        return replace(children[1], span=self.span(children))
 
     def array(self, children: list[Any]) -> syntax.ArrayLiteral:
         return syntax.ArrayLiteral(self.span(children), _nodes(children))
@@ -288,7 +288,7 @@ class TreeBuilder:
             *rest, _, otherwise = rest
         for branch in reversed(rest):
             span = self.span([branch, otherwise or branch])
-            inner = dataclasses.replace(branch, span=span, otherwise=otherwise)
+            inner = replace(branch, span=span, otherwise=otherwise)
             otherwise = syntax.Block(span, (syntax.Evaluate(span, inner),))
         return syntax.If(self.span(children), condition, then, otherwise)
 

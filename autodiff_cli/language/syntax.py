@@ -6,24 +6,12 @@ branch ran) are dictionaries keyed by its nodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, TypeAlias
+
+from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
-
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True, eq_default=False)
-def node(kind: type[T]) -> type[T]:
-    """A dataclass that the type checker holds frozen.
-
-    At run time it is not: a guard at every field doubles the time of making a node, and that
-    of importing this module, which every start pays for.
-    """
-    return dataclass(slots=True, eq=False)(kind)
-
 
 PLAIN = frozenset(("Span", "str", "tuple[str, ...]", "int | float | bool"))
 """The types of fields, as they are written here, that hold no nodes."""
@@ -32,7 +20,7 @@ PLAIN = frozenset(("Span", "str", "tuple[str, ...]", "int | float | bool"))
 # ── expressions ───────────────────────────────────────────────────────────────────────
 
 
-@node
+@record
 class Number:
     """`1`, `.5e3`, `true`."""
 
@@ -40,7 +28,7 @@ class Number:
     value: int | float | bool
 
 
-@node
+@record
 class String:
     """`"text"`, which only messages hold."""
 
@@ -48,7 +36,7 @@ class String:
     text: str
 
 
-@node
+@record
 class Name:
     """`x`."""
 
@@ -56,7 +44,7 @@ class Name:
     name: str
 
 
-@node
+@record
 class ArrayLiteral:
     """`[1, 2, x]`."""
 
@@ -64,7 +52,7 @@ class ArrayLiteral:
     items: tuple[Expression, ...]
 
 
-@node
+@record
 class Argument:
     """One argument of a call; `keyword` is empty for a positional one."""
 
@@ -73,7 +61,7 @@ class Argument:
     value: Expression
 
 
-@node
+@record
 class Call:
     """`function(arguments)`."""
 
@@ -82,7 +70,7 @@ class Call:
     arguments: tuple[Argument, ...]
 
 
-@node
+@record
 class Slice:
     """`start:stop:step` between brackets; what is left out is None."""
 
@@ -92,7 +80,7 @@ class Slice:
     step: Expression | None
 
 
-@node
+@record
 class Index:
     """`base[subscripts]`."""
 
@@ -101,7 +89,7 @@ class Index:
     subscripts: tuple[Expression | Slice, ...]
 
 
-@node
+@record
 class Attribute:
     """`base.name`."""
 
@@ -110,7 +98,7 @@ class Attribute:
     name: str
 
 
-@node
+@record
 class Unary:
     """`-x`, `+x` or `not x`."""
 
@@ -119,7 +107,7 @@ class Unary:
     operand: Expression
 
 
-@node
+@record
 class Binary:
     """An arithmetic operator; `**` arrives here as `^`."""
 
@@ -130,7 +118,7 @@ class Binary:
     operator_span: Span
 
 
-@node
+@record
 class Comparison:
     """`a < b <= c`: one operator fewer than operands, each operand evaluated at most once."""
 
@@ -139,7 +127,7 @@ class Comparison:
     operands: tuple[Expression, ...]
 
 
-@node
+@record
 class Logical:
     """`and` or `or` over two operands; the right one is evaluated only where it decides."""
 
@@ -149,7 +137,7 @@ class Logical:
     right: Expression
 
 
-@node
+@record
 class If:
     """`if` as a statement and as an expression; an `elif` is an `If` alone in `otherwise`."""
 
@@ -159,7 +147,7 @@ class If:
     otherwise: Block | None
 
 
-@node
+@record
 class Function:
     """`fn name(parameters) { … }`; an anonymous function has no name."""
 
@@ -189,7 +177,7 @@ Expression: TypeAlias = (
 # ── statements ────────────────────────────────────────────────────────────────────────
 
 
-@node
+@record
 class Block:
     """`{ statements }`, and the whole of a program."""
 
@@ -197,7 +185,7 @@ class Block:
     statements: tuple[Statement, ...]
 
 
-@node
+@record
 class InputItem:
     """One name of an `input`, with its default."""
 
@@ -206,7 +194,7 @@ class InputItem:
     default: Expression | None
 
 
-@node
+@record
 class Input:
     """`input w = 1, X`."""
 
@@ -214,7 +202,7 @@ class Input:
     items: tuple[InputItem, ...]
 
 
-@node
+@record
 class Assign:
     """`targets = values`; `operator` is the arithmetic operator of `op=`, or empty.
 
@@ -227,7 +215,7 @@ class Assign:
     values: tuple[Expression, ...]
 
 
-@node
+@record
 class While:
     """`while condition { … }`."""
 
@@ -236,7 +224,7 @@ class While:
     body: Block
 
 
-@node
+@record
 class For:
     """`for target in iterable { … }`."""
 
@@ -246,21 +234,21 @@ class For:
     body: Block
 
 
-@node
+@record
 class Break:
     """`break`."""
 
     span: Span
 
 
-@node
+@record
 class Continue:
     """`continue`."""
 
     span: Span
 
 
-@node
+@record
 class Return:
     """`return values`; several make a tuple."""
 
@@ -268,7 +256,7 @@ class Return:
     values: tuple[Expression, ...]
 
 
-@node
+@record
 class Assert:
     """`assert condition, message`."""
 
@@ -277,7 +265,7 @@ class Assert:
     message: Expression | None
 
 
-@node
+@record
 class Print:
     """`print(values)`."""
 
@@ -285,7 +273,7 @@ class Print:
     values: tuple[Expression, ...]
 
 
-@node
+@record
 class FunctionDefinition:
     """`fn f(x) { … }`; `derivative (x, y, g) { … }` gives the cotangents of its parameters.
 
@@ -298,7 +286,7 @@ class FunctionDefinition:
     derivative: Function | None
 
 
-@node
+@record
 class Evaluate:
     """An expression that stands as a statement."""
 
@@ -321,7 +309,7 @@ Statement: TypeAlias = (
 )
 
 
-@node
+@record
 class Program:
     """A whole program: its sources in order, and the top-level statements."""
 

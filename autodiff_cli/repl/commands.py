@@ -10,21 +10,21 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from autodiff_cli.api.transcript import literal
 from autodiff_cli.engine.memory import in_words
 from autodiff_cli.errors import ProgramError, UsageError
+from autodiff_cli.interpreter.builtins import NAMES
+from autodiff_cli.interpreter.values import UserFunction
 from autodiff_cli.language.parser import parse
 from autodiff_cli.language.source import Source
 from autodiff_cli.repl import shown
 from autodiff_cli.repl.entry import HELP
 from autodiff_cli.repl.state import LAST
-from autodiff_cli.runtime.builtins import NAMES
-from autodiff_cli.runtime.transcript import literal
-from autodiff_cli.runtime.values import UserFunction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autodiff_cli.repl.loop import Loop
+    from autodiff_cli.repl.desk import Desk
 
 NAME = re.compile(r"[^\W\d]\w*")
 SETTING = re.compile(r"\s*([^\W\d]\w*)\s*=(?!=)(.*)", re.DOTALL)
@@ -46,7 +46,7 @@ class Command:
 
     arguments: str
     doc: str
-    run: Callable[[Loop, str], None]
+    run: Callable[[Desk, str], None]
 
 
 def meaning(unit: str) -> tuple[str, str]:
@@ -101,19 +101,19 @@ def _is_expression(text: str) -> bool:
 # ── derivatives, and the graph ────────────────────────────────────────────────────────
 
 
-def _derivatives(kind: str) -> Callable[[Loop, str], None]:
-    return lambda loop, argument: loop.tools.derivatives(kind, loop.state, argument)
+def _derivatives(kind: str) -> Callable[[Desk, str], None]:
+    return lambda desk, argument: desk.tools.derivatives(kind, desk.state, argument)
 
 
-def _tool(name: str) -> Callable[[Loop, str], None]:
-    return lambda loop, argument: loop.tools.command(name, loop.state, argument)
+def _tool(name: str) -> Callable[[Desk, str], None]:
+    return lambda desk, argument: desk.tools.command(name, desk.state, argument)
 
 
-def _picture(form: str) -> Callable[[Loop, str], None]:
-    def run(loop: Loop, argument: str) -> None:
+def _picture(form: str) -> Callable[[Desk, str], None]:
+    def run(desk: Desk, argument: str) -> None:
         path, rest = _file(argument, f":{form} FILE")
-        loop.tools.command("trace", loop.state, f"{rest} --format {form} -o {shlex.quote(path)}")
-        loop.note(f"written to {path}")
+        desk.tools.command("trace", desk.state, f"{rest} --format {form} -o {shlex.quote(path)}")
+        desk.note(f"written to {path}")
 
     return run
 
@@ -121,56 +121,56 @@ def _picture(form: str) -> Callable[[Loop, str], None]:
 # ── names ─────────────────────────────────────────────────────────────────────────────
 
 
-def _set(loop: Loop, argument: str) -> None:
+def _set(desk: Desk, argument: str) -> None:
     match = SETTING.fullmatch(argument)
     if match is None or not match[2].strip():
         raise UsageError(f"got `{argument}`, want NAME=VALUE", help="as in `:set x=5`")
     name, text = match[1], match[2].strip()
     if text.startswith("@"):
-        changed = loop.state.set(name, "", loop.tools.value(name, text))
+        changed = desk.state.set(name, "", desk.tools.value(name, text))
     else:
-        changed = loop.state.set(name, text)
+        changed = desk.state.set(name, text)
     for each in changed:
-        value = loop.state.session[each]
-        loop.write(shown.value_shown(each, value, loop.state.digits, loop.form))
+        value = desk.state.session[each]
+        desk.write(shown.value_shown(each, value, desk.state.digits, desk.form))
 
 
-def _vars(loop: Loop, argument: str) -> None:
-    session = loop.state.session
+def _vars(desk: Desk, argument: str) -> None:
+    session = desk.state.session
     names = [name for name in session.names if name != LAST]
     if not names:
-        loop.say("there are no names yet: bind one, as in `x = 3`")
+        desk.say("there are no names yet: bind one, as in `x = 3`")
         return
     widest = max(map(len, names))
     for name in names:
-        text = shown.short(session[name], loop.state.digits)
+        text = shown.short(session[name], desk.state.digits)
         room = shown.width() - widest - 3
-        loop.write(f"{name:<{widest}}  {text if len(text) <= room else text[: room - 1] + '…'}")
+        desk.write(f"{name:<{widest}}  {text if len(text) <= room else text[: room - 1] + '…'}")
 
 
-def _functions(loop: Loop, argument: str) -> None:
-    loop.tools.functions(argument or None)
+def _functions(desk: Desk, argument: str) -> None:
+    desk.tools.functions(argument or None)
 
 
-def _doc(loop: Loop, argument: str) -> None:
+def _doc(desk: Desk, argument: str) -> None:
     if argument in COMMANDS and argument not in NAMES:
-        _help(loop, argument)
-    elif argument in loop.state.session:
-        value = loop.state.session[argument]
+        _help(desk, argument)
+    elif argument in desk.state.session:
+        value = desk.state.session[argument]
         if isinstance(value, UserFunction):
-            loop.write(f"{argument}({', '.join(value.parameters)}): a function of this session")
+            desk.write(f"{argument}({', '.join(value.parameters)}): a function of this session")
         else:
-            loop.write(shown.value_shown(argument, value, loop.state.digits, "table"))
-            for line in shown.folded(shown.glance(loop.state, argument)):
-                loop.write(shown.muted(f"  {line}", loop.color))
+            desk.write(shown.value_shown(argument, value, desk.state.digits, "table"))
+            for line in shown.folded(shown.glance(desk.state, argument)):
+                desk.write(shown.muted(f"  {line}", desk.color))
     else:
-        loop.tools.functions(argument or None)
+        desk.tools.functions(argument or None)
 
 
 # ── the session ───────────────────────────────────────────────────────────────────────
 
 
-def _load(loop: Loop, argument: str) -> None:
+def _load(desk: Desk, argument: str) -> None:
     words = _words(argument)
     files = [word for word in words if not SETTING.fullmatch(word)]
     if len(files) != 1:
@@ -179,18 +179,18 @@ def _load(loop: Loop, argument: str) -> None:
     for word in words:
         match = SETTING.fullmatch(word)
         if match is not None:
-            given[match[1]] = loop.tools.value(match[1], match[2])
-    loop.run(loop.tools.program(files[0]), given)
+            given[match[1]] = desk.tools.value(match[1], match[2])
+    desk.run(desk.tools.program(files[0]), given)
 
 
-def _save(loop: Loop, argument: str) -> None:
+def _save(desk: Desk, argument: str) -> None:
     path, rest = _file(argument, ":save FILE")
     if rest:
         raise UsageError(f"got `{rest}` after the file", help=":save FILE")
-    if not loop.state.entries:
+    if not desk.state.entries:
         raise UsageError("there is nothing to save yet", help="a session is what has run in it")
-    made = loop.state.program()
-    settings = loop.state.session.settings
+    made = desk.state.program()
+    settings = desk.state.session.settings
     words = ["adiff", "eval", shlex.quote(os.path.basename(path))]
     if made.is_random:
         words.append(f"--seed {settings.seed}")
@@ -201,69 +201,69 @@ def _save(loop: Loop, argument: str) -> None:
         name = line.removeprefix("input ")
         known = line.startswith("input ") and name in made.inputs
         lines.append(f"{line} = {literal(made.inputs[name])}" if known else line)
-    loop.tools.write(path, "".join(f"{line}\n" for line in lines))
-    loop.note(f"saved: {' '.join(words)}")
+    desk.tools.write(path, "".join(f"{line}\n" for line in lines))
+    desk.note(f"saved: {' '.join(words)}")
 
 
-def _undo(loop: Loop, argument: str) -> None:
-    before = [entry.text or ", ".join(entry.given) for entry in loop.state.entries]
-    loop.state.undo()
-    now = len(loop.state.entries)
+def _undo(desk: Desk, argument: str) -> None:
+    before = [entry.text or ", ".join(entry.given) for entry in desk.state.entries]
+    desk.state.undo()
+    now = len(desk.state.entries)
     text = before[-1] if before and now == len(before) - 1 else "the last command"
     room = shown.width() - 10
-    loop.note(f"undone: {textwrap.shorten(text, room, placeholder=' …')}")
+    desk.note(f"undone: {textwrap.shorten(text, room, placeholder=' …')}")
 
 
-def _reset(loop: Loop, argument: str) -> None:
-    loop.state.replace([])
-    loop.note("the session is empty")
+def _reset(desk: Desk, argument: str) -> None:
+    desk.state.replace([])
+    desk.note("the session is empty")
 
 
-def _time(loop: Loop, argument: str) -> None:
+def _time(desk: Desk, argument: str) -> None:
     if argument:
-        loop.run(argument)
-    loop.say(f"{loop.seconds * 1000:.3g} ms")
+        desk.run(argument)
+    desk.say(f"{desk.seconds * 1000:.3g} ms")
 
 
-def _memory(loop: Loop, argument: str) -> None:
-    session = loop.state.session
+def _memory(desk: Desk, argument: str) -> None:
+    session = desk.state.session
     session.drop()
-    loop.write(f"nodes that names can reach: {session.nodes():,}")
-    loop.write(f"their arrays: {in_words(session.bytes())}")
-    loop.write(f"statements to undo: {len(loop.state.entries):,}")
+    desk.write(f"nodes that names can reach: {session.nodes():,}")
+    desk.write(f"their arrays: {in_words(session.bytes())}")
+    desk.write(f"statements to undo: {len(desk.state.entries):,}")
 
 
 # ── how it is shown ───────────────────────────────────────────────────────────────────
 
 
-def _digits(loop: Loop, argument: str) -> None:
+def _digits(desk: Desk, argument: str) -> None:
     if argument in ("", "all"):
-        loop.state.digits = None
+        desk.state.digits = None
     elif argument.isdecimal() and 1 <= int(argument) <= 17:
-        loop.state.digits = int(argument)
+        desk.state.digits = int(argument)
     else:
         raise UsageError(f"got `{argument}`, want a number from 1 to 17, or all")
 
 
-def _format(loop: Loop, argument: str) -> None:
+def _format(desk: Desk, argument: str) -> None:
     if argument not in shown.FORMATS:
         raise UsageError(f"got `{argument}`, want one of: {', '.join(shown.FORMATS)}")
-    loop.state.form = argument
+    desk.state.form = argument
 
 
-def _switch(name: str) -> Callable[[Loop, str], None]:
-    def run(loop: Loop, argument: str) -> None:
+def _switch(name: str) -> Callable[[Desk, str], None]:
+    def run(desk: Desk, argument: str) -> None:
         if argument not in ("on", "off"):
             raise UsageError(f"got `{argument}`, want on or off", help=f":{name} off")
-        setattr(loop.state, name, argument == "on")
+        setattr(desk.state, name, argument == "on")
 
     return run
 
 
-def _help(loop: Loop, argument: str) -> None:
+def _help(desk: Desk, argument: str) -> None:
     name = argument.removeprefix(":")
     if name and name not in COMMANDS:
-        _doc(loop, name)
+        _doc(desk, name)
         return
     known = {name: COMMANDS[name]} if name else COMMANDS
     heads = [f":{each} {command.arguments}".rstrip() for each, command in known.items()]
@@ -272,30 +272,30 @@ def _help(loop: Loop, argument: str) -> None:
     for head, command in zip(heads, known.values(), strict=True):
         if width - room < 30:
             lines = textwrap.wrap(command.doc, width - 4)
-            loop.write("\n".join([head, *(f"    {line}" for line in lines)]))
+            desk.write("\n".join([head, *(f"    {line}" for line in lines)]))
         else:
             lines = textwrap.wrap(command.doc, width - room)
-            loop.write(f"{head:<{room}}" + f"\n{' ' * room}".join(lines))
+            desk.write(f"{head:<{room}}" + f"\n{' ' * room}".join(lines))
     if not name:
-        loop.write(
+        desk.write(
             "\n".join(shown.folded("Y is a name or an expression, the last result if left out."))
         )
 
 
-def _quit(loop: Loop, argument: str) -> None:
+def _quit(desk: Desk, argument: str) -> None:
     raise Quit
 
 
-def _edit(loop: Loop, argument: str) -> None:
+def _edit(desk: Desk, argument: str) -> None:
     from autodiff_cli.repl.editor import edit
 
-    edit(loop, argument)
+    edit(desk, argument)
 
 
-def _keys(loop: Loop, argument: str) -> None:
+def _keys(desk: Desk, argument: str) -> None:
     if argument not in ("vi", "emacs"):
         raise UsageError(f"got `{argument}`, want vi or emacs")
-    loop.state.keys = argument
+    desk.state.keys = argument
 
 
 def _words(text: str) -> list[str]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.completion import Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
+from autodiff_cli.interpreter.builtins import CONSTANTS
+from autodiff_cli.interpreter.catalogue import entries
 from autodiff_cli.language.parser import keywords
 from autodiff_cli.repl.commands import COMMANDS
 from autodiff_cli.repl.shown import short
 from autodiff_cli.repl.state import LAST
-from autodiff_cli.runtime.builtins import CONSTANTS
-from autodiff_cli.runtime.catalogue import entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

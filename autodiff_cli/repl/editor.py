@@ -8,14 +8,14 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
+from autodiff_cli.api.transcript import Entry
 from autodiff_cli.errors import AdiffError, UsageError
-from autodiff_cli.runtime.transcript import Entry
 
 if TYPE_CHECKING:
-    from autodiff_cli.repl.loop import Loop
+    from autodiff_cli.repl.desk import Desk
 
 
-def edit(loop: Loop, which: str) -> None:
+def edit(desk: Desk, which: str) -> None:
     """Opens the last statement, which is run when the editor is left; or `all` that has run.
 
     All is run in a session of its own, which takes the place of this one if nothing fails.
@@ -24,7 +24,7 @@ def edit(loop: Loop, which: str) -> None:
         UsageError: there is nothing to edit, or no editor; and as `Session.run`. Where the
             text fails its file stays, and a note says where.
     """
-    entries = loop.state.entries
+    entries = desk.state.entries
     if which not in ("", "all"):
         raise UsageError(f"got `{which}`, want nothing, or all")
     if not entries:
@@ -35,17 +35,17 @@ def edit(loop: Loop, which: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(before)
     _open(path)
-    text = loop.tools.program(path)
+    text = desk.tools.program(path)
     if not text.strip() or text == before:
         os.unlink(path)
-        loop.note("nothing was changed")
+        desk.note("nothing was changed")
         return
     try:
         if which:
             given = {name: value for entry in entries for name, value in entry.given.items()}
-            loop.state.replace([Entry(text, given)])
+            desk.state.replace([Entry(text, given)])
         else:
-            loop.run(text.strip("\n"))
+            desk.run(text.strip("\n"))
     except AdiffError as error:
         error.notes.append(f"what you wrote is in {path}")
         raise

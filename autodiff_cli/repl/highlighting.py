@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.lexers import Lexer
 
+from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.language.parser import keywords, pieces
 from autodiff_cli.repl.entry import is_command
-from autodiff_cli.runtime.builtins import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

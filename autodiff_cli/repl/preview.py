@@ -6,16 +6,16 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.api.session import Session
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import AdiffError, LimitError
+from autodiff_cli.explain.evaluation import answer
+from autodiff_cli.interpreter.builtins import NAMES
+from autodiff_cli.interpreter.machine import Limits
+from autodiff_cli.interpreter.values import is_number
 from autodiff_cli.language.parser import pieces, wants_more
 from autodiff_cli.repl import shown
 from autodiff_cli.repl.entry import is_command
-from autodiff_cli.runtime.builtins import NAMES
-from autodiff_cli.runtime.evaluation import answer
-from autodiff_cli.runtime.machine import Limits
-from autodiff_cli.runtime.session import Session
-from autodiff_cli.runtime.values import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,16 +7,16 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.interpreter.printing import printed
+from autodiff_cli.interpreter.values import is_boolean, is_number
 from autodiff_cli.repl.state import LAST
 from autodiff_cli.report import result
 from autodiff_cli.report.diagnostics import MULTILINE
 from autodiff_cli.report.numbers import summary_text, value_text
-from autodiff_cli.runtime.printing import printed
-from autodiff_cli.runtime.values import is_boolean, is_number
 
 if TYPE_CHECKING:
+    from autodiff_cli.explain.evaluation import Evaluation
     from autodiff_cli.repl.state import State
-    from autodiff_cli.runtime.evaluation import Evaluation
 
 SMALL_GRAPH = 1_000
 """Nodes of a value whose derivatives are shown by themselves."""

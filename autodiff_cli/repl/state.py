@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from autodiff_cli.api.session import Session
+from autodiff_cli.api.transcript import Entry, Written, again, literal, written
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import UsageError, did_you_mean
+from autodiff_cli.interpreter.values import is_number
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import walk
 from autodiff_cli.language.parser import parse
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.session import Session
-from autodiff_cli.runtime.transcript import Entry, Written, again, literal, written
-from autodiff_cli.runtime.values import is_number
+from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from autodiff_cli.api.session import Reply
+    from autodiff_cli.explain.evaluation import Evaluation, Question
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.repl.worker import Worker
-    from autodiff_cli.runtime.evaluation import Evaluation, Question
-    from autodiff_cli.runtime.machine import Settings
-    from autodiff_cli.runtime.session import Reply
 
     Result = TypeVar("Result")
 
@@ -89,7 +89,7 @@ class State:
         question: Question | None = None,
     ) -> Evaluation:
         """Raises as `Session.evaluate`."""
-        return self._call(lambda: self.session.evaluate(output, wrt, question))
+        return self._call(lambda: self.session.evaluate(output, wrt, question).evaluation)
 
     def made_of(self, output: str) -> list[str]:
         return self._call(lambda: self.session.made_of(output))
@@ -116,7 +116,7 @@ class State:
 
     def _replace(self, entries: Sequence[Entry]) -> None:
         settings = self.session.settings
-        quiet = dataclasses.replace(settings, on_print=lambda text: None)
+        quiet = replace(settings, on_print=lambda text: None)
 
         def work() -> tuple[Session, list[Entry]]:
             return again(entries, quiet, LAST)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.check.checking import FAILED
 from autodiff_cli.report.diagnostics import as_data
-from autodiff_cli.report.numbers import json_value, number_text
-from autodiff_cli.runtime.checking import FAILED
+from autodiff_cli.report.numbers import json_lines, json_value, number_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.runtime.checking import Check, Comparison, Component, Verdict
-    from autodiff_cli.runtime.claims import Verified
+    from autodiff_cli.check.checking import Check, Comparison, Component, Verdict
+    from autodiff_cli.check.claims import Verified
 
 SCHEMA = "adiff.check/1"
 
@@ -156,10 +155,7 @@ def verdict_text(report: Report) -> str:
 
 def as_json(reports: Sequence[Report], digits: int | None = None) -> str:
     """One object a line, as `schemas/check.json` describes it."""
-    return "".join(
-        f"{json.dumps(_data(report, digits), ensure_ascii=False, allow_nan=False)}\n"
-        for report in reports
-    )
+    return json_lines(_data(report, digits) for report in reports)
 
 
 def _data(report: Report, digits: int | None) -> dict[str, Any]:

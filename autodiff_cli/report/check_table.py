@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
+from autodiff_cli.check.checking import FAILED
 from autodiff_cli.report.check import Report, Row, error_text, other_text, rows, verdict_text
-from autodiff_cli.report.console import drawn
+from autodiff_cli.report.console import drawn, new_table
 from autodiff_cli.report.numbers import number_text
-from autodiff_cli.runtime.checking import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
 
 DIGITS = 12
 """Unless told otherwise; two numbers beside each other in full would be wide."""
@@ -34,7 +34,7 @@ def _parts(report: Report, digits: int) -> Iterator[Table | Text]:
 
 
 def _table(report: Report, digits: int) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    table = new_table()
     for title in ("derivative", "gradient", "checked against", "by", "error", ""):
         table.add_column(title, overflow="fold", justify="right" if title == "error" else "left")
     shown = list(rows(report))

@@ -5,10 +5,17 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+def new_table(**settings: Any) -> Table:
+    """A table of our own looks: a line below the headings, and none besides."""
+    return Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, **settings)
 
 
 def drawn(
@@ -22,6 +29,7 @@ def drawn(
         width=width,
         file=StringIO(),
         force_terminal=color,
+        force_jupyter=False,  # it would show there what is only to be drawn
         color_system="standard" if color else None,
         no_color=not color,
         highlight=False,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autodiff_cli.errors import AdiffError
+    from autodiff_cli.errors import AdiffError, Message
     from autodiff_cli.language.source import Span
 
 ERROR_SCHEMA = "adiff.error/1"
@@ -40,7 +40,7 @@ STYLES = {
 RESET = "\x1b[0m"
 
 
-def as_data(error: AdiffError) -> dict[str, Any]:
+def as_data(error: Message) -> dict[str, Any]:
     """The fields that JSON gives of an error or a warning."""
     where = error.where
     return {
@@ -61,7 +61,7 @@ def as_json(error: AdiffError) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
-def as_text(error: AdiffError, color: bool = False) -> str:
+def as_text(error: Message, color: bool = False) -> str:
     """An error or a warning with its place in the source, the span underlined."""
     return "\n".join(_lines(error, color)) + "\n"
 
@@ -71,7 +71,7 @@ def _shown(text: str) -> str:
     return text.translate(MULTILINE)
 
 
-def _lines(error: AdiffError, color: bool) -> Iterator[str]:
+def _lines(error: Message, color: bool) -> Iterator[str]:
     def paint(style: str, text: str) -> str:
         return f"{STYLES[style]}{text}{RESET}" if color and text else text
 
@@ -123,7 +123,7 @@ def _columns(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _calls(error: AdiffError) -> Iterator[str]:
+def _calls(error: Message) -> Iterator[str]:
     """The functions that were running, innermost first; of a deep recursion its two ends."""
     calls = error.calls
     shown = calls

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.engine.graph import Node
-    from autodiff_cli.runtime.paths import Path
+    from autodiff_cli.explain.paths import Path
 
 LONGEST_ROUND = 16
 """Steps of a round of a loop that is folded."""

@@ -10,7 +10,7 @@ from autodiff_cli.report.numbers import summary_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autodiff_cli.runtime.catalogue import Entry
+    from autodiff_cli.interpreter.catalogue import Entry
 
 LABEL = 12
 """Columns of the labels on a page."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
+from autodiff_cli.report.console import new_table
 from autodiff_cli.report.numbers import number_text, summary_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from rich.table import Table
+
+    from autodiff_cli.explain.evaluation import Evaluation
 
 DIGITS = 6
 """Significant digits of an element, where nobody says: a matrix is to be looked over."""
@@ -35,14 +36,10 @@ def matrix_table(evaluation: Evaluation, width: int, digits: int | None) -> Tabl
     value = summary_text(evaluation.value, digits, width)
     if "\n" in value or len(value) + len(evaluation.output) > width - 3:
         value = f"an array of shape {np.shape(evaluation.value)}"
-    table = Table(
+    table = new_table(
         title=Text(f"{evaluation.output} = {value}"),
         title_justify="left",
         title_style="",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        header_style="bold",
-        show_edge=False,
         padding=(0, GAP, 0, 0),
     )
     table.add_column("", style="cyan", no_wrap=True)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MOST_ITEMS = 100
 """A longer array is shown by its ends."""
@@ -51,6 +51,13 @@ def json_value(value: Any, digits: int | None = None) -> Any:
     if not math.isfinite(value):
         return str(value)
     return float(number_text(value, digits))
+
+
+def json_lines(objects: Iterable[dict[str, Any]]) -> str:
+    """One object a line."""
+    import json
+
+    return "".join(f"{json.dumps(data, ensure_ascii=False, allow_nan=False)}\n" for data in objects)
 
 
 def summary_text(value: Any, digits: int | None = None, width: int = 75) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.report.diagnostics import as_data
-from autodiff_cli.report.numbers import json_value, value_text
+from autodiff_cli.report.numbers import json_lines, json_value, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from autodiff_cli.explain.evaluation import Evaluation
 
 SCHEMA = "adiff.result/1"
 
@@ -37,11 +36,11 @@ def _has_non_finite(value: Any) -> bool:
 
 def as_json(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
     """One object a line, as `schemas/result.json` describes it."""
-    return "".join(f"{_json_object(evaluation, digits)}\n" for evaluation in evaluations)
+    return json_lines(_data(evaluation, digits) for evaluation in evaluations)
 
 
-def _json_object(evaluation: Evaluation, digits: int | None) -> str:
-    data = {
+def _data(evaluation: Evaluation, digits: int | None) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "status": "non-finite" if is_non_finite(evaluation) else "ok",
         "output": evaluation.output,
@@ -51,7 +50,6 @@ def _json_object(evaluation: Evaluation, digits: int | None) -> str:
         "warnings": [as_data(finding) for finding in evaluation.findings],
         "graph": {"nodes": evaluation.nodes, "leaves": evaluation.leaves},
     }
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def _json_tree(found: Any, digits: int | None) -> Any:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
-from autodiff_cli.report.console import drawn
+from autodiff_cli.report.console import drawn, new_table
 from autodiff_cli.report.matrix import matrix_table
 from autodiff_cli.report.numbers import summary_text
 from autodiff_cli.report.result import quantities
@@ -16,7 +14,9 @@ from autodiff_cli.report.result import quantities
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from autodiff_cli.runtime.evaluation import Evaluation
+    from rich.table import Table
+
+    from autodiff_cli.explain.evaluation import Evaluation
 
 BETWEEN_COLUMNS = 3
 NARROWEST = 16
@@ -45,7 +45,7 @@ def _table(evaluation: Evaluation, width: int, digits: int | None) -> Table:
 
 
 def _new_table(*headings: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    table = new_table()
     styles = ("cyan", "", "green")
     for position, heading in enumerate(headings):
         # All text is the user's: as a plain string, rich would take `[x]` for markup.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.explain.paths import binary_order
 from autodiff_cli.report.diagnostics import as_data
 from autodiff_cli.report.folding import segments
-from autodiff_cli.report.numbers import json_value
+from autodiff_cli.report.numbers import json_lines, json_value
 from autodiff_cli.report.trace.brief import brief_data
 from autodiff_cli.report.trace.labels import assigned_names
-from autodiff_cli.runtime.paths import binary_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.engine.graph import Node
-    from autodiff_cli.runtime.paths import Flow
-    from autodiff_cli.runtime.reasons import Explanation
+    from autodiff_cli.explain.paths import Flow
+    from autodiff_cli.explain.reasons import Explanation
 
 SCHEMA = "adiff.why/1"
 LONGEST_LABEL = 30
@@ -94,10 +93,7 @@ def short(text: str) -> str:
 
 def as_json(explanations: Sequence[Explanation], digits: int | None = None) -> str:
     """One object a line, as `schemas/why.json` describes it."""
-    return "".join(
-        f"{json.dumps(_data(each, digits), ensure_ascii=False, allow_nan=False)}\n"
-        for each in explanations
-    )
+    return json_lines(_data(each, digits) for each in explanations)
 
 
 def _data(explanation: Explanation, digits: int | None) -> dict[str, Any]:

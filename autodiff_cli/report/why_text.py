@@ -6,21 +6,21 @@ import math
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.explain.paths import binary_order
 from autodiff_cli.report.diagnostics import RESET, STYLES
 from autodiff_cli.report.diagnostics import as_text as finding_text
 from autodiff_cli.report.folding import segments
 from autodiff_cli.report.numbers import number_text
 from autodiff_cli.report.trace.brief import brief, extent
 from autodiff_cli.report.why import Words
-from autodiff_cli.runtime.paths import binary_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from autodiff_cli.engine.graph import Node
+    from autodiff_cli.explain.paths import Count, Flow, Path, Use
+    from autodiff_cli.explain.reasons import Explanation
     from autodiff_cli.report.folding import Segment
-    from autodiff_cli.runtime.paths import Count, Flow, Path, Use
-    from autodiff_cli.runtime.reasons import Explanation
 
 DIGITS = 6
 """Of factors, unless told otherwise: they are many."""
@@ -44,11 +44,12 @@ CAUSES = {
     "saturated": "flat here",
     "stationary": "0 at this point",
     "kink": "0 at a kink",
+    "infinite": "0 at infinity",
     "underflow": "underflow",
     "elsewhere": "0 where the gradient is not",
     "cancelled": "contributions cancel",
 }
-"""Why a derivative ends, in a few words; `runtime.zeros` says it in full."""
+"""Why a derivative ends, in a few words; `explain.zeros` says it in full."""
 LEAST_SHARE = 5e-4
 OPPOSED = 1.0 + 1e-9
 """Contributions of one sign are as large together as what they add up to."""

@@ -57,9 +57,9 @@ def _peak() -> int:
 
 
 def _adiff() -> None:
+    from autodiff_cli.explain.evaluation import evaluate
+    from autodiff_cli.interpreter.program import load
     from autodiff_cli.language.source import Source
-    from autodiff_cli.runtime.evaluation import evaluate
-    from autodiff_cli.runtime.program import load
 
     names = load(Source("chain.ad", PROGRAM))
     _report(lambda: evaluate(names, {"x": POINT})[0].gradient["x"])

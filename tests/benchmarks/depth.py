@@ -7,9 +7,9 @@ from statistics import median
 
 from measure import Row, duration, interleaved, require_close
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 ROUNDS = 5
 POINT = 0.7

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from measure import Row, against, interleaved, is_installed, require_close
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from measure import Row, against, duration, interleaved, is_installed, require_close
 
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

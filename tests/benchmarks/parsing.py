@@ -8,8 +8,8 @@ from statistics import median
 
 from measure import Row, duration, interleaved
 
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.program import load
 
 LINES = (1_000, 3_000, 10_000, 30_000)
 ROUNDS = 3

@@ -34,9 +34,9 @@ def rows() -> list[Row]:
         seconds = interleaved(subjects, ROUNDS)
     numpy, bare = seconds["import numpy"], seconds["bare python"]
     return [
-        against(evaluate, seconds[evaluate], "import numpy", numpy, 1.3, "(aim < 1)"),
+        against(evaluate, seconds[evaluate], "import numpy", numpy, 0.8),
         against(evaluate, seconds[evaluate], "bare python", bare),
-        against("adiff --help", seconds["adiff --help"], "import numpy", numpy, 0.7),
+        against("adiff --help", seconds["adiff --help"], "import numpy", numpy, 0.65),
         against("adiff --help", seconds["adiff --help"], "bare python", bare),
     ]
 

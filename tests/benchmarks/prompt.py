@@ -126,8 +126,8 @@ def _row(what: str, seconds: list[float]) -> Row:
 
 
 def _long_session() -> list[Row]:
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.repl.state import State
-    from autodiff_cli.runtime.machine import Settings
 
     state = State(Settings(seed=0))
     state.run("x = 1; k = 2")

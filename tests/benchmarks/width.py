@@ -8,9 +8,9 @@ from statistics import median
 import numpy as np
 from measure import Row, duration, interleaved, require_close
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 SIZES = (10, 100, 1_000, 10_000)
 ROUNDS = 7

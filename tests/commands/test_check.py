@@ -142,8 +142,7 @@ def test_kink_nearby_is_named_though_the_derivative_holds() -> None:
 
 
 LOST = {
-    "by an argument that has no derivative": ("quantile([1, 2, 5], x)", "x=0.3"),
-    "at the end of a domain": ("quantile([1, 2, 5], x)", "x=0"),
+    "by an argument that has no derivative": ("sum(arange(x, 3, 1))", "x=0.3"),
     "by a constant array": ("sum(arange(x, 3, 0.5))", "x=0.2"),
 }
 
@@ -324,7 +323,7 @@ def test_large_array_is_summarised() -> None:
 
 def test_wrong_component_of_a_large_array_is_found() -> None:
     """The one that is wrong is among those that are checked only all together."""
-    program = "sum(x) + detach(0) + sum(quantile([0, 1], x[125])) * 1e-3"
+    program = "sum(x) + detach(0) + sum(arange(x[125], 2)) * 1e-3"
     found = adiff("check", "-e", program, "x=linspace(0, 1, 250)", "--json")
     assert found.status == 5
 

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from autodiff_cli.commands.functions import command
 from autodiff_cli.engine.primitives import TABLE
-from autodiff_cli.runtime.builtins import NAMES
-from autodiff_cli.runtime.catalogue import CALCULUS, entries
+from autodiff_cli.interpreter.builtins import NAMES
+from autodiff_cli.interpreter.catalogue import CALCULUS, entries
 
 ENTRIES = entries()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autodiff_cli.commands.trace import BY_ENDING, FORMATS
+from autodiff_cli.commands.running import BY_ENDING
+from autodiff_cli.commands.trace import FORMATS
 from tests.commands.shell import adiff, process, terminal
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def test_every_format_says_something(form: str) -> None:
 def test_format_by_the_ending_of_the_file(ending: str, tmp_path: Path) -> None:
     file = tmp_path / f"graph{ending}"
     assert adiff("trace", *PROGRAM, "-o", str(file)).status == 0
-    want = adiff("trace", *PROGRAM, "--format", BY_ENDING[ending]).out
+    form = BY_ENDING[ending] if BY_ENDING[ending] in FORMATS else "plain"
+    want = adiff("trace", *PROGRAM, "--format", form).out
     assert file.read_text(encoding="utf-8") == want
 
 

@@ -22,8 +22,8 @@ from autodiff_cli.commands.examples import programs
 from autodiff_cli.commands.warnings import EXPLAINED
 from autodiff_cli.commands.why import command
 from autodiff_cli.engine.primitives import TABLE
+from autodiff_cli.explain import dependence, origins, reasons, rewriting, words, zeros
 from autodiff_cli.report import why, why_text
-from autodiff_cli.runtime import dependence, origins, reasons, zeros
 from tests.commands.shell import SCHEMAS, adiff, terminal
 from tests.golden import agree, command_line
 
@@ -131,12 +131,12 @@ def check_paths(paths: dict[str, Any], gradient: Any) -> None:
 
 REASONS = {
     # program: the kind of each reason, and the line that it points at
-    "nan_in_a_loop": [("value", 6)],
+    "nan_in_a_loop": [("value", 6), ("value", 6)],
     "inf_in_a_derivative": [("derivative", 4)],
     "nan_of_another_name": [("value", 2), ("value", 2)],
     "kink_as_nan": [("kink", 2)],
     "cotangent_that_is_nan": [("cotangent", None)],
-    "product_that_overflows": [("overflow", 2)],
+    "product_that_overflows": [("overflow", 2), ("value", 4)],
     "branch_not_taken": [("untaken", 4)],
     "only_compared": [("compared", 2)],
     "detached": [("detached", 2)],
@@ -158,6 +158,12 @@ REASONS = {
     "loop_that_never_ran": [("unused", 3)],
     "backward_history": [("backward", 2)],
     "constant_function": [("constant", 3)],
+    "overflow": [("value", 2), ("infinite", 3)],
+    "overflow_in_part": [("infinite", 2)],
+    "infinities_that_meet": [("value", 2), ("value", 2), ("factor", 2)],
+    "underflow_of_a_value": [("derivative", 2), ("derivative", 2)],
+    "power_at_0": [("kink", 2)],
+    "only_decides": [("decides", 3)],
     "two_paths": [],
     "arrays": [],
 }
@@ -185,6 +191,7 @@ INLINE = {
     ),
     "unread": (("-e", "input x = 1", "-e", "y = 3", "--wrt", "x"), "unread"),
     "inf of the program": (("-e", "y = x * inf", "x=2"), "value"),
+    "an end at infinity": (("-e", "y = atan(exp(x))", "x=800"), "infinite"),
 }
 
 
@@ -203,10 +210,12 @@ def test_every_kind_of_reason_is_shown_by_a_test() -> None:
 
 
 def test_what_remedies_are_for_is_built_in() -> None:
-    for table in (origins.REMEDIES, reasons.REMEDIES, reasons.CHOSEN):
+    for table in (words.REMEDIES, words.OVERFLOWS, reasons.REMEDIES, reasons.CHOSEN):
         assert set(table) <= set(TABLE)
         assert all(len(text) <= 69 for text in table.values())
-    assert set(TABLE) >= zeros.PRODUCTS | zeros.CHOICES
+    assert set(TABLE) >= zeros.PRODUCTS | zeros.CHOICES | origins.VANISHING | rewriting.POSITIVE
+    for known in (rewriting.LOGARITHMS, rewriting.ROOTS, rewriting.INSTEAD, rewriting.AT_POLES):
+        assert set(known) <= set(TABLE)
     assert set(why_text.CAUSES) == set(get_args(zeros.Cause))
 
 
@@ -309,7 +318,10 @@ def test_once_for_several_outputs_and_only_those_names() -> None:
 
 
 def test_findings_that_it_explains_are_kinds_of_findings() -> None:
-    text = (Path(dependence.__file__).parent / "findings.py").read_text(encoding="utf-8")
+    folder = Path(dependence.__file__).parent
+    text = "".join(
+        (folder / name).read_text(encoding="utf-8") for name in ("findings.py", "losses.py")
+    )
     assert set(EXPLAINED) <= set(re.findall(r'kind="([\w-]+)"', text))
 
 

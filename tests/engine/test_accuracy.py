@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from autodiff_cli.engine.graph import Graph
-from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine.graph import Graph, apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import reverse_sweep
 from tests.engine.accuracy import (
@@ -25,6 +24,9 @@ from tests.engine.accuracy import (
     scalar_values,
     ulps,
 )
+
+if TYPE_CHECKING:
+    from autodiff_cli.engine.primitive import Primitive
 
 ELEMENTWISE = [
     pytest.param(entry, id=name) for name, entry in TABLE.items() if entry.kind == "elementwise"

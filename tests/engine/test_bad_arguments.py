@@ -13,12 +13,12 @@ from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, LimitError, RunError
+from autodiff_cli.interpreter.builtins import INTERNAL
+from autodiff_cli.interpreter.expressions import OPERATORS
+from autodiff_cli.interpreter.machine import Limits, Settings
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.expressions import OPERATORS
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.machine import Limits, Settings
-from autodiff_cli.runtime.program import load
 
 RECORDED = {
     "s": 0.5,

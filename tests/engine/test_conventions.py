@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autodiff_cli.explain.evaluation import Evaluation, evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import Evaluation, evaluate
-from autodiff_cli.runtime.program import load
 
 DOCUMENT = Path(__file__).parents[2] / "grammar" / "CONVENTIONS.md"
 DATA = Path(__file__).parents[1] / "data" / "conventions" / "conventions.json"

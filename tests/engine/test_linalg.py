@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from autodiff_cli.engine.derivatives import gradient
-from autodiff_cli.engine.graph import Graph, value_of
+from autodiff_cli.engine.graph import Graph, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
-from autodiff_cli.engine.primitive import apply
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, DomainError, ShapeError, TypeMismatch
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.program import load
 from tests.engine.test_primitives import check_derivatives
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data/linalg_torch.json").read_text())

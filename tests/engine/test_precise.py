@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from autodiff_cli.engine import precise
-from autodiff_cli.engine.graph import Graph, Node, below, value_of
-from autodiff_cli.engine.primitive import apply
+from autodiff_cli.engine.graph import Graph, Node, apply, below, value_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.program import load
 
 TOLERANCE = 1e-11
 """Of the entries: how good each one is to the last digits is another test's."""
@@ -24,6 +23,11 @@ CALLS = {
     "scatter": ([np.array([1.0, 2.0])], [(slice(1, 3),), (4,)]),
     "gated": ([3.0, 2.0], []),
     "identity": ([3.0], []),
+    "others": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [None]),
+    "cumprod_tangent": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [0]),
+    "cumprod_adjoint": ([np.array([[2.0, 0.5], [-3.0, 0.3]]), np.ones((2, 2))], [1]),
+    "direction": ([np.array([[2.0, 0.5, 0.1], [-3.0, 0.3, 0.1]])], [2.0, 1]),
+    "centred": ([np.array([[2.0, 0.5], [-3.0, 0.3]])], [0]),
 }
 """Arguments of the entries that no program can spell, and so have no example."""
 
@@ -54,7 +58,7 @@ def calls(name: str) -> list[tuple[list[Any], list[Any]]]:
 def run_spied(program: Any, name: str, seen: list[tuple[list[Any], list[Any]]]) -> bool:
     from unittest import mock
 
-    from autodiff_cli.runtime import machine
+    from autodiff_cli.interpreter import machine
 
     def spy(graph: Graph, primitive: Any, args: tuple[Any, ...], span: Any) -> Any:
         if primitive is TABLE[name]:
@@ -93,11 +97,11 @@ def test_derivative_is_that_of_the_rule(name: str) -> None:
         ]
         leaves = [arg for arg in args if isinstance(arg, Node)]
         out = apply(graph, TABLE[name], (*args, *static), None)
-        total = (
-            out
-            if np.ndim(value_of(out)) == 0
-            else apply(graph, TABLE["sum"], (out, None, False), None)
-        )
+        total = out
+        if shape := np.shape(value_of(out)):
+            weights = np.random.default_rng(1).uniform(0.5, 1.0, shape)
+            weighed = apply(graph, TABLE["mul"], (out, weights), None)
+            total = apply(graph, TABLE["sum"], (weighed, None, False), None)
         assert isinstance(total, Node)
         order = below(total)
         assert precise.can(order)
@@ -114,7 +118,7 @@ def test_derivative_is_that_of_the_rule(name: str) -> None:
 def test_what_has_no_counterpart_is_refused() -> None:
     graph = Graph()
     x = graph.leaf(np.array([1.0, 3.0, 2.0]), "x")
-    out = apply(graph, TABLE["median"], (x, None, False), None)
+    out = apply(graph, TABLE["sort"], (x, -1), None)
     assert isinstance(out, Node)
     assert not precise.can(below(out))
 
@@ -143,3 +147,22 @@ def test_what_80_digits_do_not_hold_is_not_claimed() -> None:
     (output,) = outcome.outputs.values()
     got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
     assert got is None or abs(got.value - 1) <= got.error
+
+
+@pytest.mark.parametrize(("name", "x"), [("lgamma", -1.0), ("digamma", -2.0), ("digamma", 0.0)])
+def test_at_a_pole_there_is_nothing(name: str, x: float) -> None:
+    graph = Graph()
+    leaf = graph.leaf(x, "x")
+    out = apply(graph, TABLE[name], (leaf,), None)
+    assert isinstance(out, Node)
+    assert precise.derivative(below(out), out, leaf, 1.0) is None
+
+
+@pytest.mark.parametrize(("program", "slope"), [("1 / x", -1e200), ("1 + sin(x)", 1.0)])
+def test_the_step_is_small_beside_a_tiny_number(program: str, slope: float) -> None:
+    """No step reaches over the pole, and no digit is lacking."""
+    outcome = run(load(Source("<test>", program)), {"x": 1e-100})
+    (output,) = outcome.outputs.values()
+    got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
+    assert got is not None
+    assert got.value == pytest.approx(slope, rel=1e-12)

@@ -17,19 +17,20 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from autodiff_cli.engine import primitive as engine
-from autodiff_cli.engine.graph import Graph, Node, value_of
-from autodiff_cli.engine.primitive import Primitive, apply
+from autodiff_cli.engine import graph as engine
+from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import forward_sweep, recorded_reverse_sweep, reverse_sweep
+from autodiff_cli.interpreter import machine
+from autodiff_cli.interpreter.builtins import INTERNAL
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime import machine
-from autodiff_cli.runtime.builtins import INTERNAL
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from autodiff_cli.engine.primitive import Primitive
 
 Case = tuple[list[Any], list[Any]]
 """Operands, and static arguments."""
@@ -44,6 +45,13 @@ UNSPELLED: dict[str, Case] = {
     "broadcast_to": ([np.array([1.0, 2.0])], [(3, 2)]),
     "scatter": ([np.array([1.0, 2.0])], [(slice(1, 3),), (4,)]),
     "cofactor": ([np.array([[2.0, 1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 0.0, 1.0]])], []),
+    "others": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [None]),
+    "cumprod_tangent": ([np.array([2.0, 0.5, -3.0]), np.array([1.0, 2.0, 0.7])], [0]),
+    "cumprod_adjoint": ([np.array([[2.0, 0.5], [-3.0, 0.3]]), np.ones((2, 2))], [1]),
+    "direction": ([np.array([[2.0, 0.5, 0.1], [-3.0, 0.3, 0.1]])], [2.0, 1]),
+    "centred": ([np.array([[2.0, 0.5], [-3.0, 0.3]])], [0]),
+    "eigh_of_spaces": ([np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 1.0]])], []),
+    "svd_of_spaces": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
     "svd": ([np.array([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])], []),
 }
 """Arguments for the structural entries that no program can spell, and so have no example."""
@@ -333,13 +341,40 @@ GRID = (-1.0, 0.0, 0.5, 1.0, 2.0)
 
 
 def kinks(entry: Primitive) -> Iterator[list[float]]:
-    assert entry.kink is not None
     for point in itertools.product(GRID, repeat=len(entry.operands)):
-        if bool(entry.kink(*(np.float64(x) for x in point))):
+        if entry.is_kink([np.float64(x) for x in point]):
             yield [float(x) for x in point]
 
 
-@pytest.mark.parametrize("entry", [p for p in entries("elementwise") if p.values[0].kink])
+KINKED = [p for p in entries("elementwise") if p.values[0].kink]
+
+
+@pytest.mark.parametrize("entry", [p for p in KINKED if not callable(p.values[0].kink)])
+def test_a_kink_by_the_last_operand_alone_is_none_where_that_is_constant(entry: Primitive) -> None:
+    """By the others there is a derivative, which differences find."""
+    last = len(entry.operands) - 1
+    by = list(range(last + 1))
+    found = 0
+    for point in kinks(entry):
+        found += 1
+        for wrap in (float, lambda x: np.array([x]), lambda x: np.float32(x)):
+            values = [wrap(x) for x in point]
+            unit = 1.0 if wrap is float else np.ones_like(values[0])
+            graph, slopes, node = swept(entry, values, [], by, unit)
+            assert graph.kinks == [node]
+            np.testing.assert_array_equal(np.ravel(slopes), np.zeros(len(by)))
+            graph, slopes, _ = swept(entry, values, [], by[:-1], unit)
+            assert graph.kinks == []
+            for position, slope in enumerate(slopes):
+                moved = [[*point], [*point]]
+                moved[0][position] -= 1e-6
+                moved[1][position] += 1e-6
+                low, high = (entry.evaluate(*each) for each in moved)
+                assert np.ravel(slope) == pytest.approx((high - low) / 2e-6, abs=1e-6)
+    assert found, "no kink on the grid"
+
+
+@pytest.mark.parametrize("entry", [p for p in KINKED if callable(p.values[0].kink)])
 def test_at_a_kink_the_derivative_is_one_of_the_subgradients(entry: Primitive) -> None:
     """Each partial lies between those beside the kink, and is the least where that is promised."""
     by = [i for i in range(len(entry.operands)) if differentiable(entry, i)]

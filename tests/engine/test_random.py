@@ -10,10 +10,10 @@ import pytest
 from autodiff_cli.engine.derivatives import gradient
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.errors import AdiffError, DomainError, ShapeError, TypeMismatch
+from autodiff_cli.interpreter.machine import Settings
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.machine import Settings
-from autodiff_cli.runtime.program import load
 
 
 def value(program: str, seed: int | None = 5, **inputs: Any) -> Any:

@@ -9,9 +9,9 @@ from autodiff_cli.engine.derivatives import gradient
 from autodiff_cli.engine.graph import below
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.replay import SUMS, replay, rounding_noise
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import Outcome, run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.interpreter import Outcome, run
-from autodiff_cli.runtime.program import load
 
 PROGRAMS = {
     "scalars": ("y = x^2 * sin(x); z = y / (1 + x)", 3.0, 2.5),

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 DATA = Path(__file__).parents[1] / "data" / "rubi" / "pairs.json"
 CASES = json.loads(DATA.read_text(encoding="utf-8"))["cases"]

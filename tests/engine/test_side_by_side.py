@@ -11,11 +11,11 @@ from autodiff_cli.engine import derivatives, side_by_side
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
 from autodiff_cli.engine.sweeps import reverse_sweep
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter.machine import Settings
+from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.interpreter import run
-from autodiff_cli.runtime.machine import Settings
-from autodiff_cli.runtime.program import load
 from tests.engine import test_arrays, test_linalg
 from tests.engine.test_primitives import DIFFERENTIABLE, cases, differentiable, swept
 

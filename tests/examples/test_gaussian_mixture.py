@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from autodiff_cli.commands.examples import programs
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 FOLDER = Path(__file__).parents[1] / "data" / "adbench"
 RECORDS = sorted(FOLDER.glob("gmm_*.json"))

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from autodiff_cli.commands.examples import programs
+from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import Question, evaluate
-from autodiff_cli.runtime.program import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 from tests.golden import check_derivatives, check_printed, orphans
 
 HERE = Path(__file__).parent

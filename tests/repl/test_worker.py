@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from autodiff_cli.api.session import Session
+from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.repl.worker import Worker
-from autodiff_cli.runtime.machine import Settings
-from autodiff_cli.runtime.session import Session
 
 
 def interrupt() -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from autodiff_cli.errors import AdiffError, Finding, ProgramError, ShapeError
+from autodiff_cli.errors import AdiffError, Finding, NonFiniteError, ProgramError, ShapeError
 from autodiff_cli.language.source import Source, Span
 from autodiff_cli.report.diagnostics import WIDEST_LINE, as_data, as_json, as_text
 
@@ -154,3 +154,13 @@ def test_json_without_a_place() -> None:
     data = as_data(AdiffError("wrong"))
     assert data["message"] == "wrong"
     assert {value for key, value in data.items() if key not in ("kind", "message")} == {None}
+
+
+def test_a_finding_is_told_and_not_raised() -> None:
+    finding = Finding("odd", at("x", "x"), label="here", notes=["n"], help="do so", kind="k")
+    assert not isinstance(finding, BaseException)
+    error = NonFiniteError.of(finding)
+    assert str(error) == "odd"
+    told = as_text(finding).replace("warning:", "error:")
+    assert as_text(error) == told
+    assert (error.kind, error.status) == ("non-finite", 4)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autodiff_cli.explain.evaluation import evaluate
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.table import as_table
-from autodiff_cli.runtime.evaluation import evaluate
-from autodiff_cli.runtime.program import load
 
 
 @pytest.fixture(autouse=True)

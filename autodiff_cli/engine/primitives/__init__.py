@@ -15,13 +15,18 @@ from autodiff_cli.engine.primitives import (
     logic,
     matrices,
     products,
+    quantiles,
     random,
     reductions,
     repeating,
+    running,
     sequences,
     shapes,
+    softmax,
     special,
+    spread,
 )
+from autodiff_cli.engine.pulls import compile_pull
 
 TABLE: dict[str, Primitive] = {
     entry.name: entry
@@ -31,6 +36,10 @@ TABLE: dict[str, Primitive] = {
         elementwise,
         special,
         reductions,
+        running,
+        spread,
+        softmax,
+        quantiles,
         products,
         matrices,
         linalg,
@@ -48,3 +57,4 @@ TABLE: dict[str, Primitive] = {
 }
 
 Operand.table = TABLE
+Primitive.compile_pull = staticmethod(compile_pull)

@@ -35,6 +35,8 @@ def whole_numbers(value: Any, what: str) -> tuple[int, ...]:
     Raises:
         TypeMismatch: it is neither.
     """
+    if isinstance(value, int):
+        return (whole(value, what),)
     if isinstance(value, tuple):
         return tuple(whole(one, what) for one in value)
     if getattr(value, "ndim", 0) > 1:
@@ -130,3 +132,15 @@ def on_integers_too(function: Callable[..., Any], *values: Any) -> Any:
         if np.abs(as_floats).max(initial=0) >= LARGEST_INTEGER:
             return as_floats
     return out
+
+
+def to_rows(x: Any, axes: Sequence[int]) -> Any:
+    """An array with some of its axes as one, the last."""
+    kept = [i for i in range(x.ndim) if i not in axes]
+    return x.transpose([*kept, *axes]).reshape(*(x.shape[i] for i in kept), -1)
+
+
+def from_rows(rows: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
+    """What `to_rows` made of an array of `shape`, as that again."""
+    order = [*(i for i in range(len(shape)) if i not in axes), *axes]
+    return rows.reshape([shape[i] for i in order]).transpose(np.argsort(order))

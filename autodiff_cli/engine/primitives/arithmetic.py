@@ -66,7 +66,7 @@ def _powers(a: Any, b: Any) -> Any:
     a = np.asarray(_counts(a))
     if a.dtype.kind != "f":
         a = a.astype(np.float64)
-    if np.ndim(b) == 0 and b in EASY_POWERS:
+    if np.ndim(b) == 0 and float(b) in EASY_POWERS:
         return EASY_POWERS[float(b)](a)
     return np.power(a, b) if a.dtype == np.float32 else np.float_power(a, b)
 
@@ -203,7 +203,9 @@ pow_ = Primitive(
     ),
     doc="a ^ b, also spelt a ** b",
     domain="a > 0, or a whole b (and a ≠ 0 where b < 0)",
-    convention="0 at 0^0, by a and by b",
+    # x^0 is 1 around 0 too, and 0^y jumps there: a constant exponent has no kink.
+    kink=(None, lambda a, b: (a == 0) & (b == 0)),
+    convention="0 at 0^0, where a ^ b is singular as b moves",
     example="[1, 2, 3] ^ 2",
     sample=((0.2, 5), (-2, 3)),
     precise=high_precision.power,

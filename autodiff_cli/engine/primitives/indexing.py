@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -13,9 +12,10 @@ from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axis_of, reserve_shape, whole
 from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.errors import DomainError, ShapeError, TypeMismatch
+from autodiff_cli.records import record
 
 
-@dataclass(slots=True)
+@record
 class Scatter:
     """A cotangent that is zero but at `key`: the sweep adds it in place."""
 

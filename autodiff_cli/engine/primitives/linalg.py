@@ -112,7 +112,7 @@ def _cofactor(x: Any) -> Any:
     """
     x = square("cofactor", x)
     det = np.linalg.det(x)
-    usable = (det != 0) & np.isfinite(det)
+    usable = (np.abs(det) >= np.finfo(x.dtype).tiny) & np.isfinite(det)
     eye = np.eye(x.shape[-1])
     inverse = np.linalg.inv(np.where(usable[..., None, None], x, eye))
     out = det[..., None, None] * np.swapaxes(inverse, -1, -2)
@@ -121,11 +121,15 @@ def _cofactor(x: Any) -> Any:
 
 
 def _by_singular_values(x: Any) -> Any:
+    """The same, of rows that are scaled by powers of two, so that no product leaves the range."""
+
     def compute(x: Any) -> Any:
-        u, s, vt = np.linalg.svd(x)
+        exponent = np.frexp(np.abs(x).max(axis=-1, keepdims=True))[1]
+        u, s, vt = np.linalg.svd(np.ldexp(x, -exponent))
         others = np.where(np.eye(x.shape[-1], dtype=bool), 1.0, s[..., None, :]).prod(-1)
         sign = np.linalg.det(u) * np.linalg.det(vt)
-        return sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+        scaled = sign[..., None, None] * ((u * others[..., None, :]) @ vt)
+        return np.ldexp(scaled, exponent.sum(axis=-2, keepdims=True) - exponent)
 
     return where_finite(compute, x)
 

@@ -12,6 +12,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+LARGEST_PLAIN = 2**53
+"""Up to which every integer is a float."""
+
+
+def _comparable(a: Any, b: Any) -> tuple[Any, Any]:
+    """The two, as Python's numbers where NumPy would compare integers with floats as floats."""
+    kinds = _kind(a), _kind(b)
+    if "i" in kinds and "f" in kinds:
+        integers = a if kinds[0] == "i" else b
+        if np.size(integers) and max(int(np.max(integers)), -int(np.min(integers))) > LARGEST_PLAIN:
+            return np.asarray(a).astype(object), np.asarray(b).astype(object)
+    return a, b
+
+
+def _kind(value: Any) -> str:
+    """NumPy's letter for the kind of a number or an array."""
+    if isinstance(value, (float, int)):
+        return "f" if isinstance(value, float) else "i"
+    kind: str = value.dtype.kind
+    return kind
+
+
 def _comparison(
     name: str, scalar: Callable[[Any, Any], Any], array: Callable[..., Any], symbol: str
 ) -> Primitive:
@@ -27,12 +49,18 @@ def _comparison(
     )
 
 
-less = _comparison("less", operator.lt, lambda a, b: np.less(a, b), "<")
-less_equal = _comparison("less_equal", operator.le, lambda a, b: np.less_equal(a, b), "<=")
-greater = _comparison("greater", operator.gt, lambda a, b: np.greater(a, b), ">")
-greater_equal = _comparison("greater_equal", operator.ge, lambda a, b: np.greater_equal(a, b), ">=")
-equal = _comparison("equal", operator.eq, lambda a, b: np.equal(a, b), "==")
-not_equal = _comparison("not_equal", operator.ne, lambda a, b: np.not_equal(a, b), "!=")
+less = _comparison("less", operator.lt, lambda a, b: np.less(*_comparable(a, b)), "<")
+less_equal = _comparison(
+    "less_equal", operator.le, lambda a, b: np.less_equal(*_comparable(a, b)), "<="
+)
+greater = _comparison("greater", operator.gt, lambda a, b: np.greater(*_comparable(a, b)), ">")
+greater_equal = _comparison(
+    "greater_equal", operator.ge, lambda a, b: np.greater_equal(*_comparable(a, b)), ">="
+)
+equal = _comparison("equal", operator.eq, lambda a, b: np.equal(*_comparable(a, b)), "==")
+not_equal = _comparison(
+    "not_equal", operator.ne, lambda a, b: np.not_equal(*_comparable(a, b)), "!="
+)
 
 logical_and = _comparison(
     "logical_and", lambda a, b: bool(a and b), lambda a, b: np.logical_and(a, b), "and"

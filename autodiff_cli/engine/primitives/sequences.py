@@ -18,7 +18,8 @@ from autodiff_cli.engine.primitives.indexing import Scatter, gather, index, scat
 from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.logic import where
 from autodiff_cli.engine.primitives.products import unpoisoned
-from autodiff_cli.engine.primitives.reductions import cumsum, sum_
+from autodiff_cli.engine.primitives.reductions import sum_
+from autodiff_cli.engine.primitives.running import cumsum
 from autodiff_cli.engine.primitives.shapes import flip, reshape
 from autodiff_cli.errors import DomainError, ShapeError
 
@@ -51,6 +52,13 @@ def _sort(x: Any, axis: Any) -> Any:
     return np.sort(x, axis=axis_of(axis, x.shape), kind="stable")
 
 
+def _sort_rests(g: Any, x: Any, axis: Any) -> bool:
+    """Whether elements that tie have other cotangents."""
+    from_last = axis_of(axis, shape_of(x)) - len(shape_of(x))
+    ties = np.diff(_sort(x, axis), axis=from_last) == 0
+    return bool((ties & (np.diff(g, axis=from_last) != 0)).any())
+
+
 sort = Primitive(
     name="sort",
     kind="structural",
@@ -61,6 +69,7 @@ sort = Primitive(
     vjps=(lambda g, out, x, axis: gather(g, _rank(x, axis), axis),),
     jvps=(lambda t, out, x, axis: gather(t, _order(x, axis), axis),),
     kink=lambda x, axis: bool((np.diff(_sort(x, axis), axis=int(axis)) == 0).any()),
+    rests=_sort_rests,
     convention="elements that tie keep their order, and each its own derivative",
     doc="the elements in ascending order along an axis, nan at the end",
     example="sort([3, 1, 2])",

@@ -30,19 +30,17 @@ def text(view: View, style: Style) -> Iterator[str]:
     boxes = wiring(view)
     names = {box: f"n{i}" for i, box in enumerate(boxes, start=1)}
     yield f"digraph {_quoted(view.trace.name)} {{\n{HEAD}"
-    clusters = depth = 0
-    for part in nested(boxes):
+    clusters = 0
+    for depth, part in nested(boxes):
         indent = "  " * (depth + 1)
         if isinstance(part, Box):
             label = _quoted("\n".join(facts(part, style)))
             off = "" if part.live or view.shown is None else ', fontcolor="#66717e"'
             yield f"{indent}{names[part]} [label={label}{LOOKS[part.kind]}{off}]\n"
         elif part is None:
-            depth -= 1
-            yield f"{indent[2:]}}}\n"
+            yield f"{indent}}}\n"
         else:
             clusters += 1
-            depth += 1
             yield f"{indent}subgraph cluster_{clusters} {{\n{indent}  label={_quoted(part)}\n"
     for box in boxes:
         for wire in box.inputs:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.report.diagnostics import as_data as finding_data
+from autodiff_cli.report.numbers import json_lines
 from autodiff_cli.report.result import is_non_finite
 from autodiff_cli.report.trace.brief import brief_data
 from autodiff_cli.report.trace.passes import reverse_passes
@@ -24,7 +24,7 @@ SCHEMA = "adiff.trace/1"
 
 def text(view: View, style: Style) -> Iterator[str]:
     """The trace as one object on one line."""
-    yield json.dumps(as_data(view, style), ensure_ascii=False, allow_nan=False) + "\n"
+    yield json_lines([as_data(view, style)])
 
 
 def as_data(view: View, style: Style) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import assigned_name, walk
+from autodiff_cli.language.names import assigned_name
 from autodiff_cli.report.numbers import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from autodiff_cli.interpreter.run import Outcome
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.interpreter import Outcome
 
 LETTERS = ("v", "n", "w", "t", "node")
 """The first that begins no numbered name of the program is that of nodes without a name.
@@ -194,10 +194,10 @@ def assigned_names(outcome: Outcome) -> dict[int, str]:
     A function's own names too, wherever it is called from.
     """
     found: dict[int, str] = {}
-    for owner in outcome.names.scopes:
+    for owner, nodes in outcome.names.nodes.items():
         if isinstance(owner, syntax.Function):
             found |= {id(parameter.span): parameter.name for parameter in owner.parameters}
-        for statement in walk(owner.body):
+        for statement in nodes:
             if isinstance(statement, syntax.For):
                 found[id(statement.iterable.span)] = statement.target.name
             elif isinstance(statement, syntax.InputItem):
@@ -212,8 +212,8 @@ def _calls(outcome: Outcome) -> set[int]:
     """The spans of all calls."""
     return {
         id(node.span)
-        for owner in outcome.names.scopes
-        for node in walk(owner.body)
+        for nodes in outcome.names.nodes.values()
+        for node in nodes
         if isinstance(node, syntax.Call)
     }
 

@@ -48,8 +48,8 @@ def text(view: View, style: Style) -> Iterator[str]:
 def _lines(view: View, boxes: Sequence[Box], style: Style) -> Iterator[str]:
     names = {box: f"n{i}" for i, box in enumerate(boxes, start=1)}
     yield "flowchart LR\n"
-    groups = depth = 0
-    for part in nested(boxes):
+    groups = 0
+    for depth, part in nested(boxes):
         indent = "  " * (depth + 1)
         if isinstance(part, Box):
             left, right = BRACKETS[part.kind]
@@ -57,11 +57,9 @@ def _lines(view: View, boxes: Sequence[Box], style: Style) -> Iterator[str]:
             kind = part.kind if part.live or view.shown is None else "off"
             yield f'{indent}{names[part]}{left}"{label}"{right}:::{kind}\n'
         elif part is None:
-            depth -= 1
-            yield f"{indent[2:]}end\n"
+            yield f"{indent}end\n"
         else:
             groups += 1
-            depth += 1
             yield f'{indent}subgraph g{groups}["{_escaped(part)}"]\n'
     for box in boxes:
         for wire in box.inputs:

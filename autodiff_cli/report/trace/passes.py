@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodiff_cli.engine.graph import Node
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.tracing import Pass
 
 
 @dataclass(slots=True)

@@ -6,24 +6,41 @@ million of them, of which most are only counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.labels import operand_count
 from autodiff_cli.report.trace.partials import partials
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from autodiff_cli.explain.tracing import Pass, Trace
+    from autodiff_cli.interpreter.journal import Cleared, Group
     from autodiff_cli.language.source import Span
+    from autodiff_cli.report.trace.labels import Labels
     from autodiff_cli.report.trace.partials import Partial
-    from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Cleared, Group
-    from autodiff_cli.runtime.tracing import Pass
+
+
+class Shown(Protocol):
+    """What rows look up of a trace: `view.View`, which knows the rows."""
+
+    trace: Trace
+    labels: Labels
+    kept: bytearray | None
+    """A byte for each node, 0 for those that are left out; None where none is."""
+
+    @property
+    def adjoints(self) -> dict[Node, Any]:
+        """Of the pass shown, of those of its nodes that it reaches."""
+
+    @property
+    def last_uses(self) -> np.ndarray:
+        """For each node of a folded row the place of the last that uses it after the row."""
 
 
 @dataclass(slots=True)
@@ -35,7 +52,7 @@ class Operand:
     value: Any
 
 
-def _operands(view: View, args: Iterable[Any]) -> list[Operand]:
+def _operands(view: Shown, args: Iterable[Any]) -> list[Operand]:
     numbers, label = view.labels.numbers, view.labels.label
     return [
         Operand(label(arg), numbers[arg] if isinstance(arg, Node) else None, value_of(arg))
@@ -44,16 +61,38 @@ def _operands(view: View, args: Iterable[Any]) -> list[Operand]:
 
 
 @dataclass(slots=True, eq=False)
-class NodeRow:
-    """One node, by its place in the list of nodes; `depth` groups and rounds are open around it."""
+class _Row:
+    """What every row is.
 
-    view: View
-    place: int
+    Attributes:
+        depth: how many levels of groups and rounds are open around it.
+        around: the innermost of these, where the view has listed the row.
+    """
+
+    view: Shown
     depth: int
+    around: ManyRow | None = field(default=None, init=False)
+
+    @property
+    def path(self) -> list[ManyRow]:
+        """The opened rows that it is in, outer ones first."""
+        found: list[ManyRow] = []
+        row = self.around
+        while row is not None:
+            found.append(row)
+            row = row.around
+        return found[::-1]
+
+
+@dataclass(slots=True, eq=False)
+class NodeRow(_Row):
+    """One node, by its place in the list of nodes."""
+
+    place: int
 
     @property
     def node(self) -> Node:
-        return self.view.nodes[self.place]
+        return self.view.trace.nodes[self.place]
 
     @property
     def number(self) -> int:
@@ -107,7 +146,18 @@ class NodeRow:
 
     @property
     def span(self) -> Span | None:
-        return self.view.span_of(self.node)
+        """The source that made it; of a leaf, where the program binds its name.
+
+        What a `grad` recorded has none, nor has an input that the program never declares.
+        """
+        node, names = self.node, self.view.trace.outcome.names
+        if node.primitive is not None:
+            span: Span | None = node.span
+            return span
+        known = names.inputs.get(node.span)
+        if known is not None and not known.declared:
+            return None
+        return names.top.bound_at.get(node.span)
 
     @property
     def line(self) -> int | None:
@@ -116,7 +166,7 @@ class NodeRow:
 
 
 @dataclass(slots=True, eq=False)
-class _Many:
+class _Many(_Row):
     """A row that many nodes stand behind: folded into it, or in the rows that follow.
 
     Attributes:
@@ -124,9 +174,7 @@ class _Many:
         count: how many iterations, or calls.
     """
 
-    view: View
     group: Group
-    depth: int
     opened: bool
     start: int
     end: int
@@ -151,7 +199,7 @@ class _Many:
         numbers = self.view.labels.numbers
         found = {
             arg
-            for node in self.view.nodes[self.start : self.start if self.opened else self.end]
+            for node in self.view.trace.nodes[self.start : self.start if self.opened else self.end]
             for arg in node.args
             if isinstance(arg, Node) and numbers[arg] <= self.start
         }
@@ -167,7 +215,7 @@ class _Many:
         if self.opened:
             return []
         used = np.nonzero(self.view.last_uses[self.start : self.end] >= self.end)[0]
-        return [NodeRow(self.view, self.start + int(place), self.depth) for place in used]
+        return [NodeRow(self.view, self.depth, self.start + int(place)) for place in used]
 
 
 class GroupRow(_Many):
@@ -178,7 +226,7 @@ class GroupRow(_Many):
     @property
     def title(self) -> str:
         """`loop`, or the function's name."""
-        return _title(self.group)
+        return "loop" if self.group.kind == "loop" else self.group.label
 
     @property
     def head(self) -> str:
@@ -187,18 +235,14 @@ class GroupRow(_Many):
 
     @property
     def caption(self) -> str:
-        return _caption(self.group)
+        """`loop line 7 ×1,000`, `f line 9 ×3`."""
+        count = len(self.group.rounds)
+        times = f" ×{count:,}" if self.group.kind == "loop" or count > 1 else ""
+        return f"{self.title} line {self.line}{times}"
 
-
-def _caption(group: Group) -> str:
-    """`loop line 7 ×1,000`, `f line 9 ×3`."""
-    count = len(group.rounds)
-    times = f" ×{count:,}" if group.kind == "loop" or count > 1 else ""
-    return f"{_title(group)} line {group.span.line}{times}"
-
-
-def _title(group: Group) -> str:
-    return "loop" if group.kind == "loop" else group.label
+    @property
+    def heading(self) -> str:
+        return self.caption
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +264,7 @@ class RoundRow(_Many):
         return "iteration" if self.group.kind == "loop" else self.group.label
 
     @property
-    def rounds(self) -> str:
+    def heading(self) -> str:
         """`iteration 3`, `calls 4 to 997`."""
         what = "iteration" if self.group.kind == "loop" else "call"
         if self.opened:
@@ -230,7 +274,8 @@ class RoundRow(_Many):
     @property
     def caption(self) -> str:
         """`iteration 3 of 9`, `calls 4 to 997 of f line 9 ×1,000`."""
-        return f"{self.rounds} of {self.of if self.opened else _caption(self.group)}"
+        assert self.around is not None
+        return f"{self.heading} of {self.of if self.opened else self.around.caption}"
 
 
 @dataclass(slots=True)
@@ -245,12 +290,10 @@ class SumRow:
 
 
 @dataclass(slots=True, eq=False)
-class EventRow:
+class EventRow(_Row):
     """A `backward` or a `zero_grad` of the program."""
 
-    view: View
     event: Backward | Cleared
-    depth: int
 
     @property
     def kind(self) -> str:

@@ -19,12 +19,12 @@ from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_o
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.partials import Partial
     from autodiff_cli.report.trace.passes import ReversePass, Sum
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 INDENT = 2
@@ -41,15 +41,6 @@ def text(view: View, style: Style) -> Iterator[str]:
     yield from _Story(view, style).told()
 
 
-class _Opened:
-    """An opened group, or one of its rounds; `around` is what that is in."""
-
-    __slots__ = ("around", "depth", "title")
-
-    def __init__(self, title: str, depth: int, around: _Opened | None) -> None:
-        self.title, self.depth, self.around = title, depth, around
-
-
 class _Story:
     def __init__(self, view: View, style: Style) -> None:
         self._view, self._style = view, style
@@ -58,7 +49,7 @@ class _Story:
         self._numbers = view.labels.numbers
         self._kinks = set(view.trace.outcome.graph.kinks)
         self._events = [event.at for event in view.trace.events]
-        self._opened: _Opened | None = None
+        self._opened: ManyRow | None = None
         self._line: int | None = None
         """Of the source, whose heading was written last."""
 
@@ -68,21 +59,17 @@ class _Story:
         view = self._view
         passes = reverse_passes(view)
         yield from self._said(0, [("heading", "Forward pass: each operation computes its value.")])
-        done: list[tuple[NodeRow | ManyRow, _Opened | None]] = []
-        opened: _Opened | None = None
+        done: list[NodeRow | ManyRow] = []
         for row in view.rows():
-            while opened is not None and opened.depth >= row.depth:
-                opened = opened.around
             if isinstance(row, ManyRow) and row.opened:
-                opened = _Opened(row.caption, row.depth, opened)
                 continue
-            yield from self._headings(opened)
+            yield from self._headings(row.around)
             yield from self._source(row.line, row.depth)
             if isinstance(row, EventRow):
                 yield from self._event(row, passes, done)
             else:
                 yield from self._forward(row, row.depth + 1)
-                done.append((row, opened))
+                done.append(row)
         yield "\n"
         evaluation = view.trace.evaluation
         if view.trace.result is None:
@@ -101,7 +88,7 @@ class _Story:
             left = f"d{view.trace.name}/d{name} = "
             yield from self._said(1, [("", left), ("adjoint", self._shown(value))])
 
-    def _headings(self, opened: _Opened | None, depth: int = 0) -> Iterator[str]:
+    def _headings(self, opened: ManyRow | None, depth: int = 0) -> Iterator[str]:
         """Those of the groups and rounds that begin here, outer ones first."""
         if opened is self._opened:
             return
@@ -116,7 +103,7 @@ class _Story:
             new.append(opened)
             opened = opened.around
         for each in reversed(new):
-            yield from self._said(depth + each.depth, [("heading", f"{each.title}:")])
+            yield from self._said(depth + each.depth, [("heading", f"{each.caption}:")])
         self._line = None
 
     def _source(self, line: int | None, depth: int) -> Iterator[str]:
@@ -204,7 +191,7 @@ class _Story:
         self,
         row: EventRow,
         passes: Iterator[ReversePass],
-        done: list[tuple[NodeRow | ManyRow, _Opened | None]],
+        done: list[NodeRow | ManyRow],
     ) -> Iterator[str]:
         depth = row.depth + 1
         if row.swept is not None:
@@ -223,7 +210,7 @@ class _Story:
         self,
         found: ReversePass,
         swept: Pass,
-        done: list[tuple[NodeRow | ManyRow, _Opened | None]],
+        done: list[NodeRow | ManyRow],
         depth: int,
     ) -> Iterator[str]:
         called = "".join(text for _, text in self._labels.called(swept.output))
@@ -231,10 +218,10 @@ class _Story:
         yield from self._said(depth, [("heading", words)])
         sums = {one.node: one for one in found.sums}
         self._opened = self._line = None
-        for row, opened in reversed(done):
+        for row in reversed(done):
             lines = list(self._reversed(row, sums, swept, depth + row.depth + 1))
             if lines:
-                yield from self._headings(opened, depth)
+                yield from self._headings(row.around, depth)
                 yield from self._source(row.line, depth + row.depth)
                 yield from lines
 

@@ -11,9 +11,8 @@ from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from autodiff_cli.report.trace.rows import Row
-    from autodiff_cli.report.trace.view import View
-    from autodiff_cli.runtime.journal import Group
+    from autodiff_cli.interpreter.journal import Group
+    from autodiff_cli.report.trace.rows import Row, Shown
 
 EVERYTHING = 1_000_000
 """More levels than any program opens."""
@@ -23,7 +22,7 @@ DEEPEST = 63
 """Levels that are opened where nobody says how deep: a recursion may have thousands."""
 
 
-def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
+def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
     """The rows of what a view keeps, with `depth` levels of groups opened.
 
     Args:
@@ -31,7 +30,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
             between fold into one row.
     """
     groups, events, kept = view.trace.groups, view.trace.events, view.kept
-    count = len(view.nodes)
+    count = len(view.trace.nodes)
     place = next_group = next_event = level = 0
     opened: list[tuple[Group, int]] = []
     """Those around `place`, each with the number of its next round."""
@@ -61,7 +60,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
                 for group, number in events[next_event].within
             ):
                 return
-            yield EventRow(view, events[next_event], level)
+            yield EventRow(view, level, events[next_event])
             next_event += 1
 
     while True:
@@ -81,7 +80,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
                 opened[-1] = (group, number + together)
                 if _has_rounds(group) and keeps(place, end):
                     yield RoundRow(
-                        view, group, level - 1, together == 1, place, end, together, number + 1
+                        view, level - 1, group, together == 1, place, end, together, number + 1
                     )
                 if together > 1:
                     place = end
@@ -93,7 +92,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
             next_group += 1
             if keeps(group.start, group.end):
                 opens, times = len(opened) < depth, len(group.rounds)
-                yield GroupRow(view, group, level, opens, group.start, group.end, times)
+                yield GroupRow(view, level, group, opens, group.start, group.end, times)
                 if opens:
                     opened.append((group, 0))
                     level += _levels(group)
@@ -103,7 +102,7 @@ def rows(view: View, depth: int, rounds: int) -> Iterator[Row]:
             skip_to(place)
             continue
         if kept is None or kept[place]:
-            yield NodeRow(view, place, level)
+            yield NodeRow(view, level, place)
         place += 1
 
 
@@ -116,7 +115,7 @@ def _levels(group: Group) -> int:
     return 1 + _has_rounds(group)
 
 
-def deepest(view: View, most: int, rounds: int) -> int:
+def deepest(view: Shown, most: int, rounds: int) -> int:
     """The levels of groups that can be opened with at most so many rows, up to `DEEPEST`."""
 
     def count(depth: int) -> int:

@@ -301,7 +301,7 @@ class _Picture:
         row = box.row
         title = box.title if row is None else row.expression
         where = [] if box.line is None else [f"line {box.line}"]
-        facts = [", ".join([title, *where, *(name for _, name in reversed(box.around))])]
+        facts = [", ".join([title, *where, *(row.heading for row in reversed(box.around))])]
         for output in box.outputs:
             fact = f"{output.label} = {number(output.value, self._style)}"
             if output.adjoint is not None:

@@ -6,17 +6,17 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from autodiff_cli.report.console import drawn
+from autodiff_cli.report.console import drawn, new_table
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.table import Table
 
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.rows import Row
@@ -69,14 +69,7 @@ class _Writer:
         )
 
     def table(self, rows: Sequence[Row], headed: bool) -> Table:
-        table = Table(
-            box=SIMPLE_HEAD,
-            show_header=headed,
-            show_edge=False,
-            pad_edge=False,
-            padding=(0, 1, 0, 0),
-            header_style="bold",
-        )
+        table = new_table(show_header=headed, padding=(0, 1, 0, 0))
         for heading, width, style in zip(HEADINGS, self._widths, STYLES, strict=True):
             table.add_column(heading, width=width, style=style, overflow="fold")
         for row in rows:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.report.trace.brief import brief
-from autodiff_cli.report.trace.rows import EventRow
+from autodiff_cli.report.trace.rows import EventRow, NodeRow
 from autodiff_cli.report.trace.wrapping import folded, painted, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from autodiff_cli.explain.tracing import Pass
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.rows import ManyRow
     from autodiff_cli.report.trace.view import View
     from autodiff_cli.report.trace.wrapping import Piece
-    from autodiff_cli.runtime.tracing import Pass
 
 DIGITS = 6
 LINE = 4
@@ -167,14 +167,14 @@ class _Forest:
             yield from self._line(node, pieces, before, inner)
 
     def _line(self, node: Node, pieces: Sequence[Piece], before: str, after: str) -> Iterator[str]:
-        span = self._view.span_of(node)
+        row = NodeRow(self._view, 0, self._view.labels.numbers[node] - 1)
         yield from self._cells(
             before,
             after,
             pieces,
             [("", self._shown(node.value))],
             [("adjoint", self._shown(self._adjoints.get(node, 0.0)))],
-            [("dim", "" if span is None else str(span.line))],
+            [("dim", "" if row.line is None else str(row.line))],
         )
 
     def _shown(self, value: Any) -> str:

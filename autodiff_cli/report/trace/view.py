@@ -13,17 +13,16 @@ import numpy as np
 
 from autodiff_cli.engine.graph import Node, below
 from autodiff_cli.errors import UsageError, did_you_mean
+from autodiff_cli.interpreter.journal import Backward
 from autodiff_cli.report.trace.labels import Labels
 from autodiff_cli.report.trace.rows import ManyRow, NodeRow
 from autodiff_cli.report.trace.structure import EVERYTHING, ROWS, deepest, rows
-from autodiff_cli.runtime.journal import Backward
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from autodiff_cli.language.source import Span
+    from autodiff_cli.explain.tracing import Pass, Trace
     from autodiff_cli.report.trace.rows import Row
-    from autodiff_cli.runtime.tracing import Pass, Trace
 
 
 @dataclass(slots=True)
@@ -75,7 +74,14 @@ class View:
     # ── which rows ────────────────────────────────────────────────────────────────────
 
     def rows(self) -> Iterator[Row]:
-        return rows(self, self.depth, self.choice.rounds)
+        around: ManyRow | None = None
+        for row in rows(self, self.depth, self.choice.rounds):
+            while around is not None and around.depth >= row.depth:
+                around = around.around
+            row.around = around
+            yield row
+            if isinstance(row, ManyRow) and row.opened:
+                around = row
 
     def _keep(self, choice: Choice) -> bytearray | None:
         if not choice.only and choice.lines is None:
@@ -163,20 +169,6 @@ class View:
         if position < 0 or self.folds[position].end <= place:
             return None
         return self.folds[position]
-
-    def span_of(self, node: Node) -> Span | None:
-        """The source that made a node; of a leaf, where the program binds its name.
-
-        What a `grad` recorded has none, nor has an input that the program never declares.
-        """
-        if node.primitive is not None:
-            span: Span | None = node.span
-            return span
-        names = self.trace.outcome.names
-        known = names.inputs.get(node.span)
-        if known is not None and not known.declared:
-            return None
-        return names.top.bound_at.get(node.span)
 
     @cached_property
     def last_uses(self) -> np.ndarray:

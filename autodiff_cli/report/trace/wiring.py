@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from itertools import takewhile
+from operator import is_
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,7 +14,7 @@ from autodiff_cli.engine.graph import Node
 from autodiff_cli.errors import UsageError
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.labels import barred, constant, operand_count
-from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow
+from autodiff_cli.report.trace.rows import ManyRow, NodeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.report.trace.brief import Style
     from autodiff_cli.report.trace.labels import Labels
-    from autodiff_cli.report.trace.rows import ManyRow
     from autodiff_cli.report.trace.view import View
 
 DIGITS = 4
@@ -77,15 +78,14 @@ class Box:
     Attributes:
         title: a leaf's name, an operation's sign and constants, `loop line 7 ×1000`.
         line: of the source; None where there is none.
-        around: the open groups and rounds that it is in, outer ones first, as their titles;
-            each with the place of its row, by which those of one title differ.
+        around: the opened rows that it is in, outer ones first.
         row: of a node that is shown.
     """
 
     kind: Literal["leaf", "operation", "group", "outside"]
     title: str
     line: int | None
-    around: tuple[tuple[int, str], ...] = ()
+    around: Sequence[ManyRow] = ()
     row: NodeRow | None = None
     inputs: list[Wire] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
@@ -126,18 +126,19 @@ def facts(box: Box, style: Style) -> list[str]:
     return lines
 
 
-def nested(boxes: Sequence[Box]) -> Iterator[Box | str | None]:
-    """The boxes in order, with the title of each open group where it begins, None at its end."""
-    around: tuple[tuple[int, str], ...] = ()
+def nested(boxes: Sequence[Box]) -> Iterator[tuple[int, Box | str | None]]:
+    """The boxes in order, with the title of each open group where it begins, None at its end.
+
+    Before each, how many groups are open around it.
+    """
+    around: Sequence[ManyRow] = ()
     for box in boxes:
-        same = 0
-        while same < len(around) and around[: same + 1] == box.around[: same + 1]:
-            same += 1
-        yield from [None] * (len(around) - same)
-        yield from (title for _, title in box.around[same:])
-        yield box
+        same = sum(takewhile(bool, map(is_, around, box.around)))
+        yield from ((depth, None) for depth in reversed(range(same, len(around))))
         around = box.around
-    yield from [None] * len(around)
+        yield from ((depth, around[depth].heading) for depth in range(same, len(around)))
+        yield len(around), box
+    yield from ((depth, None) for depth in reversed(range(len(around))))
 
 
 class _Wirer:
@@ -156,36 +157,26 @@ class _Wirer:
     # ── boxes and wires ───────────────────────────────────────────────────────────────
 
     def _make_boxes(self) -> None:
-        around: list[tuple[int, str]] = []
-        levels: list[int] = []
-        for place, row in enumerate(self._view.rows()):
-            while levels and levels[-1] >= row.depth:
-                levels.pop()
-                around.pop()
+        for row in self._view.rows():
             if isinstance(row, NodeRow):
-                self._node(row, tuple(around))
-            elif isinstance(row, EventRow):
-                continue
-            elif row.opened:
-                levels.append(row.depth)
-                around.append((place, row.caption if isinstance(row, GroupRow) else row.rounds))
-            else:
-                self._fold(row, tuple(around))
+                self._node(row)
+            elif isinstance(row, ManyRow) and not row.opened:
+                self._fold(row)
 
-    def _node(self, row: NodeRow, around: tuple[tuple[int, str], ...]) -> None:
+    def _node(self, row: NodeRow) -> None:
         node = row.node
         if node.primitive is None:
-            box = Box("leaf", row.name, row.line, around, row)
+            box = Box("leaf", row.name, row.line, row.path, row)
         else:
-            box = Box("operation", operation(node, self._view.labels), row.line, around, row)
+            box = Box("operation", operation(node, self._view.labels), row.line, row.path, row)
             for operand in node.args[: operand_count(node)]:
                 if isinstance(operand, Node):
                     self._wire(operand, box)
         self.boxes.append(box)
         self._leave(box, node)
 
-    def _fold(self, fold: ManyRow, around: tuple[tuple[int, str], ...]) -> None:
-        box = Box("group", fold.caption, fold.line, around)
+    def _fold(self, fold: ManyRow) -> None:
+        box = Box("group", fold.caption, fold.line, fold.path)
         for operand in fold.uses:
             self._wire(operand, box)
         self.boxes.append(box)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 
 from autodiff_cli.commands.examples import programs
+from autodiff_cli.explain.evaluation import Question
+from autodiff_cli.explain.tracing import trace
+from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.trace.brief import Style
 from autodiff_cli.report.trace.view import Choice, View
-from autodiff_cli.runtime.evaluation import Question
-from autodiff_cli.runtime.program import load
-from autodiff_cli.runtime.tracing import trace
 from tests.golden import Invocation
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import UsageError
+from autodiff_cli.interpreter.builtins import INTERNAL
 from autodiff_cli.report.trace import dot, mermaid, steps, svg, table, tree
 from autodiff_cli.report.trace.brief import Style, brief
 from autodiff_cli.report.trace.json import as_data
@@ -21,7 +22,6 @@ from autodiff_cli.report.trace.passes import reverse_passes
 from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow, RoundRow
 from autodiff_cli.report.trace.structure import EVERYTHING, ROWS
 from autodiff_cli.report.trace.view import Choice, View
-from autodiff_cli.runtime.builtins import INTERNAL
 from tests.commands.shell import validate
 from tests.report.trace.stories import PROGRAMS, view_of, views
 

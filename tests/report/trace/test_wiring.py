@@ -64,7 +64,7 @@ def test_a_folded_loop_is_one_box_and_gets_what_its_iterations_get() -> None:
     inside = [
         wire.contribution
         for box in wiring(opened)
-        if any("loop" in title for _, title in box.around)
+        if any("loop" in row.heading for row in box.around)
         for wire in box.inputs
         if wire.source.label == "a"
     ]
@@ -108,7 +108,9 @@ def test_constants_are_written_into_the_operation(expression: str, title: str) -
 
 
 def test_open_groups_nest_around_their_boxes() -> None:
-    parts = list(nested(wiring(view_of(LOOP, ("x", "a"), Choice(9), x=1.0, a=0.5))))
+    boxes = wiring(view_of(LOOP, ("x", "a"), Choice(9), x=1.0, a=0.5))
+    depths, parts = zip(*nested(boxes), strict=True)
+    assert set(depths) == {0, 1, 2}
     titles = [part for part in parts if isinstance(part, str)]
     assert titles == ["loop line 2 ×5", *(f"iteration {i}" for i in range(1, 6))]
     assert parts.count(None) == len(titles)
