@@ -20,7 +20,8 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 LAYERS = (
     ("__init__", "__main__"),
     ("magic",),
-    ("commands", "repl"),
+    ("commands",),
+    ("repl",),
     ("api",),
     ("report",),
     ("data", "check"),
@@ -38,6 +39,7 @@ OWNERS = {
     "lark": ("language/",),
     "mpmath": ("engine/",),
     "numpy": ("api/", "check/", "data/", "engine/", "explain/", "interpreter/", "report/"),
+    "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
 }

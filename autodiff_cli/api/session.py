@@ -7,30 +7,52 @@ else: what no name can reach any more is gone.
 
 from __future__ import annotations
 
+import os
 from collections import ChainMap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.api.notebook import annotate
 from autodiff_cli.api.results import Result
 from autodiff_cli.engine.graph import Node, below, value_of
-from autodiff_cli.engine.primitive import plain
+from autodiff_cli.engine.primitive import plain, shape_of
 from autodiff_cli.engine.surroundings import Randomness
-from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
+from autodiff_cli.engine.sweeps import clear
+from autodiff_cli.errors import (
+    AdiffError,
+    LimitError,
+    RunError,
+    TypeMismatch,
+    UsageError,
+    did_you_mean,
+)
 from autodiff_cli.explain.evaluation import Question, answer, asked
 from autodiff_cli.interpreter.machine import Machine, Settings
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.interpreter.run import Outcome
 from autodiff_cli.interpreter.statements import StatementLowering
-from autodiff_cli.interpreter.values import NOTHING, RECORD, RUN, UNSET, Frame, is_boolean
+from autodiff_cli.interpreter.values import (
+    NOTHING,
+    RECORD,
+    RUN,
+    UNSET,
+    Frame,
+    UserFunction,
+    describe_value,
+    is_boolean,
+    is_number,
+)
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
-from autodiff_cli.records import record
+from autodiff_cli.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff_cli.errors import Finding
+    from autodiff_cli.explain.evaluation import Evaluation
+    from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Program
 
 
@@ -46,10 +68,15 @@ class Reply:
         values: what its last statement is worth, by the names that it binds, or as `result`;
             empty where it is worth nothing. A function's is a function.
         warnings: what there is to tell of the derivatives that it took on its way.
+        stale: the names that it has bound anew, each with those that still hold what was made
+            of the value before.
+        changed: of each of its statements, the names that have another value since.
     """
 
     values: dict[str, Any]
     warnings: list[Finding]
+    stale: dict[str, list[str]]
+    changed: list[list[str]]
 
 
 class Session:
@@ -60,15 +87,24 @@ class Session:
     whole number that is bound counts and indexes as before; one that a float does not hold
     exactly stays a whole number, and is not differentiated by.
 
-    `settings` are precision, seed, where `print` goes (to Python's own, if they are left out),
-    and limits, which each text has for itself.
+    Args:
+        settings: precision, seed, where `print` goes (to Python's own, if they are left out),
+            and limits, which each text has for itself.
+        last: the name that every result gets besides; none where it is empty.
+
+    Attributes:
+        settings: with a seed, so that what has run can run again.
+        reply: the last one.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings(on_print=print)
+    def __init__(self, settings: Settings | None = None, last: str = "") -> None:
+        self.settings = settings or Settings(on_print=print)
+        if self.settings.seed is None:
+            self.settings = replace(self.settings, seed=int.from_bytes(os.urandom(6), "big"))
+        self.last = last
         self._scope = Scope(None, None)
         self._frame: Frame = [None] * HEAD
-        self._randomness = Randomness(self._settings.seed)
+        self._randomness = Randomness(self.settings.seed)
         self._accumulated: dict[Node, Any] = {}
         self._marks: dict[Node, str] = {}
         """The nodes that names are differentiated by: nobody can ask for any other's."""
@@ -76,21 +112,44 @@ class Session:
         self._kept = 0
         self._new = 0
         """Nodes that were left when it was last looked through for them, and recorded since."""
+        self._made_of: dict[str, set[str]] = {}
+        self._makes: dict[str, set[str]] = {}
+        """The names that each name's value was made of, and those that were made of it."""
+        self._running: tuple[_Change, Machine | None] | None = None
+        self.reply = Reply({}, [], {}, [])
 
-    def run(self, text: str) -> Reply:
+    def run(self, text: str, given: Mapping[str, Any] | None = None) -> Reply:
         """Runs one statement or several.
+
+        Args:
+            given: numbers and arrays that are bound to names before.
 
         Raises:
             ProgramError, RunError: the text is wrong, or it failed; all is as it was before.
+            UsageError: what is given is no name, or no number.
         """
         change = _Change(self)
+        reply = Reply({}, [], {}, [])
+        made: list[tuple[syntax.Statement, list[str]]] = []
         try:
-            program = self._load(text)
-            with self._machine() as machine:
-                return self._run(program, machine, change)
+            for name, value in (given or {}).items():
+                made.append((self._define(name, value, change), [name]))
+                reply.values = {name: self[name]}
+            if text:
+                self._texts += 1
+                program = self._load(text, f"<{self._texts}>")
+                with self._machine() as machine:
+                    self._running = change, machine
+                    reply.changed = self._run(program, machine, change, reply)
+                made += zip(program.resolved.tree.body.statements, reply.changed, strict=True)
         except BaseException as error:
             change.undo()
             raise _told(error) from None
+        for statement, changed in made:
+            self._make(statement, changed, reply)
+        reply.stale = {name: others for name, others in reply.stale.items() if others}
+        self._running, self.reply = None, reply
+        return reply
 
     def define(self, name: str, value: Any) -> None:
         """Binds a name to a number or an array, as `name = …` does.
@@ -98,22 +157,22 @@ class Session:
         Raises:
             UsageError: it is no name; TypeMismatch: it is no number.
         """
-        change = _Change(self)
-        try:
-            program = self._load(f"{name} = 0")
-            statement = program.resolved.tree.body.statements[0]
-            if set(self._bound(statement)) != {name}:
-                raise UsageError(f"got {name!r}, want a name", kind="input")
-            with self._machine() as machine:
-                change.before(name)
-                boolean = is_boolean(value)
-                self._frame[self._scope.slots[name]] = (
-                    value if boolean else machine.as_float(value, name)
-                )
-                self._mark(machine, [name], change)
-        except BaseException as error:
-            change.undo()
-            raise _told(error) from None
+        self.run("", {name: value})
+
+    def abandon(self) -> None:
+        """Gives up a text that another thread runs and that does not let itself be stopped.
+
+        All is as it was before, and that thread can change nothing here any more.
+        """
+        if self._running is None:
+            return
+        change, machine = self._running
+        if machine is not None:
+            machine.abandoned = True
+            for nodes in list(machine.sweeping):
+                clear(nodes)
+        change.undo()
+        self._frame[RUN] = self._frame[RECORD] = None
 
     def evaluate(
         self,
@@ -131,23 +190,70 @@ class Session:
             UsageError: there is no such name; and as `run` and `evaluation.evaluate`.
         """
         question = question or Question()
+        with self._looked_at(output, asked(self.settings, question)) as (program, machine, value):
+            targets = self._targets(value, wrt)
+            return Result(self._answer(program, machine, output, value, targets, question))
+
+    def peek(self, output: str, limits: Limits) -> Evaluation:
+        """The value of an expression, and its gradient if that is a single number's.
+
+        Raises as `evaluate`, and a `RunError` where anything is printed or random.
+        """
+        settings = replace(self.settings, limits=limits, on_print=_refuse)
+        with self._looked_at(output, settings, Untouched()) as (program, machine, value):
+            targets = {} if shape_of(value_of(value)) else self._targets(value, None)
+            return self._answer(program, machine, output, value, targets, Question())
+
+    @contextmanager
+    def _looked_at(
+        self, output: str, settings: Settings, randomness: Randomness | None = None
+    ) -> Iterator[tuple[Program, Machine, Any]]:
+        """Evaluates an expression; when it is left, nothing has changed."""
         change = _Change(self)
         try:
             program = self._load(output)
-            with self._machine(asked(self._settings, question)) as machine:
-                value = self._value(program, machine, change)
-                targets = self._targets(value, wrt)
-                if isinstance(value, Node):
-                    nodes = machine.graph.nodes = below(value)
-                    machine.graph.leaves = sum(node.primitive is None for node in nodes)
-                name = " ".join(output.split())
-                outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
-                (evaluation,) = answer(outcome, question)
-                return Result(evaluation)
+            with self._machine(settings) as machine:
+                self._running = change, machine
+                if randomness is not None:
+                    machine.randomness = randomness
+                yield program, machine, self._value(program, machine, change)
         except BaseException as error:
             raise _told(error) from None
         finally:
             change.undo()
+
+    def _answer(
+        self,
+        program: Program,
+        machine: Machine,
+        output: str,
+        value: Any,
+        targets: Mapping[str, Node],
+        question: Question,
+    ) -> Evaluation:
+        if not is_number(value_of(value)):
+            raise TypeMismatch(
+                f"got {describe_value(value)}, want a number or an array",
+                program.resolved.tree.span,
+                help="differentiate the value of a function: `f(x)`"
+                if isinstance(value, UserFunction)
+                else "",
+            )
+        if isinstance(value, Node):
+            nodes = machine.graph.nodes = below(value)
+            machine.graph.leaves = sum(node.primitive is None for node in nodes)
+        name = " ".join(output.split())
+        outcome = Outcome(program, {name: value}, dict(targets), machine, is_whole=False)
+        (evaluation,) = answer(outcome, question)
+        return evaluation
+
+    def made_of(self, output: str) -> list[str]:
+        """The names that `evaluate` differentiates an expression by, where nobody says.
+
+        Raises as `run`.
+        """
+        with self._looked_at(output, self.settings) as (_, _, value):
+            return list(self._targets(value, None))
 
     def __getitem__(self, name: str) -> Any:
         """The value of a name; KeyError where it has none."""
@@ -170,48 +276,126 @@ class Session:
         """How many nodes the names can reach. It takes a walk through all of them."""
         return len(below(*self._nodes()))
 
+    def bytes(self) -> int:
+        """How much the arrays take that the names can reach, as values or as operands."""
+        held = {id(value): value for value in map(value_of, self._frame[HEAD:])}
+        for node in below(*self._nodes()):
+            held.update((id(value), value) for value in map(value_of, (node, *node.args)))
+        return sum(getattr(value, "nbytes", 0) for value in held.values())
+
+    def most_below(self, name: str, most: int) -> int:
+        """How many nodes a name's value was made of; more than `most` are not counted on."""
+        value = self._frame[self._scope.slots[name]]
+        seen = {value} if isinstance(value, Node) else set()
+        pending = list(seen)
+        while pending and len(seen) <= most:
+            for parent in pending.pop().parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    pending.append(parent)
+        return len(seen)
+
     # ── one text ──────────────────────────────────────────────────────────────────────
 
-    def _load(self, text: str) -> Program:
-        self._texts += 1
+    def _load(self, text: str, name: str = "<expression>") -> Program:
         self._scope.differentiated.clear()
-        program = load(Source(f"<{self._texts}>", text), self._settings.limits, self._scope)
+        program = load(Source(name, text), self.settings.limits, self._scope)
         for name in self._scope.differentiated.union(self._bound(program.resolved.tree.body)):
             self._scope.make_target(name)
         self._frame += [UNSET] * (self._scope.size - len(self._frame))
         return program
 
     def _machine(self, settings: Settings | None = None) -> _Run:
-        machine = Machine(settings or self._settings)
+        machine = Machine(settings or self.settings)
         machine.randomness = self._randomness
         machine.accumulated = ChainMap({}, self._accumulated)
         return _Run(machine, self._frame)
 
-    def _run(self, program: Program, machine: Machine, change: _Change) -> Reply:
+    def _define(self, name: str, value: Any, change: _Change) -> syntax.Statement:
+        program = self._load(f"{name} = 0")
+        statement = program.resolved.tree.body.statements[0]
+        if set(self._bound(statement)) != {name}:
+            raise UsageError(f"got {name!r}, want a name", kind="input")
+        with self._machine() as machine:
+            before = self._before([name], change)
+            boolean = is_boolean(value)
+            self._frame[self._scope.slots[name]] = (
+                value if boolean else machine.as_float(value, name)
+            )
+            self._mark(machine, before, change)
+        return statement
+
+    def _run(
+        self, program: Program, machine: Machine, change: _Change, reply: Reply
+    ) -> list[list[str]]:
+        """Runs the statements; gives the names that each has given another value."""
         value: Any = NOTHING
         statements = program.resolved.tree.body.statements
-        lowering = StatementLowering(program, self._scope, self._settings.single)
+        lowering = StatementLowering(program, self._scope, self.settings.single)
+        changed = []
         for statement in statements:
-            names = self._bound(statement)
-            for name in names:
-                change.before(name)
+            before = self._before(self._bound(statement), change)
             body = lowering.tail(syntax.Block(statement.span, (statement,)))
             value = body(self._frame)
-            self._mark(machine, names, change)
+            changed.append(self._mark(machine, before, change))
             machine.check_nodes()
         last = statements[-1]
-        values = {}
+        results = {}
         if isinstance(last, syntax.Assign):
             for target in last.targets:
                 name = assigned_name(target).name
-                values[name] = plain(value_of(self._frame[self._scope.slots[name]]))
+                results[name] = self._frame[self._scope.slots[name]]
         elif value is not NOTHING:
-            values["result"] = plain(value_of(value))
+            results["result"] = value
+        if self.last and len(results) == 1 and self.last not in results:
+            (value,) = results.values()
+            changed[-1] += self._keep_last(machine, value, last, change)
+        reply.values = {name: plain(value_of(value)) for name, value in results.items()}
+        reply.warnings = _findings(machine)
         self._keep(machine)
         self._new += len(machine.graph.nodes)
         if self._new > max(FEW, self._kept):
-            self._drop()
-        return Reply(values, _findings(machine))
+            self.drop()
+        return changed
+
+    def _keep_last(
+        self, machine: Machine, value: Any, statement: syntax.Statement, change: _Change
+    ) -> list[str]:
+        """The result gets the name that all results get."""
+        scope, name = self._scope, self.last
+        scope.bind(name, statement.span)
+        scope.make_target(name)
+        self._frame += [UNSET] * (scope.size - len(self._frame))
+        before = self._before([name], change)
+        self._frame[scope.slots[name]] = value
+        return self._mark(machine, before, change)
+
+    def _make(self, statement: syntax.Statement, changed: Sequence[str], reply: Reply) -> None:
+        """Takes down what the names that a statement has changed are made of."""
+        if not changed:
+            return
+        slots = self._scope.slots
+        read = {node.name for node in walk(statement) if isinstance(node, syntax.Name)}
+        for name in changed:
+            made = self._makes.pop(name, set()).difference(changed, (self.last,))
+            if made:
+                reply.stale[name] = sorted(made, key=slots.__getitem__)
+            for stale in reply.stale.values():
+                if name in stale:
+                    stale.remove(name)
+            for other in self._made_of.pop(name, ()):
+                self._makes.get(other, set()).discard(name)
+        for name in changed:
+            others = {other for other in read if other in slots}.difference(changed)
+            self._made_of[name] = others
+            for other in others:
+                self._makes.setdefault(other, set()).add(name)
+
+    def _before(self, names: Sequence[str], change: _Change) -> dict[str, Any]:
+        """What some names hold that may get another value."""
+        for name in names:
+            change.before(name)
+        return {name: self._frame[self._scope.slots[name]] for name in names}
 
     def _value(self, program: Program, machine: Machine, change: _Change) -> Any:
         """What an expression is worth."""
@@ -223,7 +407,7 @@ class Session:
             )
         for name in self._bound(statement):
             change.before(name)
-        lowering = StatementLowering(program, self._scope, self._settings.single)
+        lowering = StatementLowering(program, self._scope, self.settings.single)
         return lowering.expression(statement.value)(self._frame)
 
     def _bound(self, part: Any) -> list[str]:
@@ -248,10 +432,15 @@ class Session:
             targets[name] = node
         return targets
 
-    def _mark(self, machine: Machine, names: Sequence[str], change: _Change) -> None:
-        """Makes a node of its own of each name that a statement has given another value."""
+    def _mark(self, machine: Machine, before: Mapping[str, Any], change: _Change) -> list[str]:
+        """Makes a node of its own of each name that a statement has given another value.
+
+        Gives those names; `before` has what they held.
+        """
         scope, frame = self._scope, self._frame
-        new = [name for name in names if frame[scope.slots[name]] is not frame[scope.targets[name]]]
+        new = [
+            name for name in before if frame[scope.slots[name]] is not frame[scope.targets[name]]
+        ]
         for name in new:
             change.unmark(frame[scope.targets[name]])
         for name in new:
@@ -266,8 +455,9 @@ class Session:
             if node is not UNSET:
                 frame[scope.slots[name]] = node
             frame[scope.targets[name]] = node
-        for name in names:
+        for name in before:
             change.mark(frame[scope.targets[name]], name)
+        return [name for name, value in before.items() if frame[scope.slots[name]] is not value]
 
     def _reaches_a_mark(self, value: Node) -> bool:
         """Whether a value depends on a name that there is; else it is a number from here on."""
@@ -298,7 +488,7 @@ class Session:
                 first.append(node)
         return active, first
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         """Makes leaves and constants of what depends on names that were bound anew since.
 
         Nobody can ask for a derivative by those. It is done as often as the graph has doubled,
@@ -325,6 +515,19 @@ class Session:
                 self._accumulated[node] = total
 
 
+class Untouched(Randomness):
+    """Where no random numbers are to be had."""
+
+    __slots__ = ()
+
+    def draw(self, method: str, *args: Any) -> Any:
+        raise RunError("got a random number, want none here")
+
+
+def _refuse(text: str) -> None:
+    raise RunError("got something to print, want nothing here")
+
+
 class _Run:
     """While it is open, a session's frame is that of a machine; which then lets go of its nodes."""
 
@@ -340,7 +543,8 @@ class _Run:
         return self._machine
 
     def __exit__(self, *_: object) -> None:
-        self._frame[RUN] = self._frame[RECORD] = None
+        if self._frame[RUN] is self._machine:
+            self._frame[RUN] = self._frame[RECORD] = None
         # A function that was made in a function holds on to the machine, and so to its graph.
         self._machine.graph.nodes = []
         self._machine.journal = None
@@ -358,7 +562,9 @@ class _Change:
         self._values: dict[int, Any] = {}
         self._marked: list[Node] = []
         self._unmarked: dict[Node, tuple[str, Any]] = {}
+        self._is_undone = False
         session._randomness.keep()
+        session._running = self, None
 
     def before(self, name: str) -> None:
         """Remembers a name that may get another value."""
@@ -379,7 +585,12 @@ class _Change:
             self._unmarked[node] = session._marks.pop(node), session._accumulated.pop(node, None)
 
     def undo(self) -> None:
+        """It is done once, by the thread that runs, or by the one that gives it up."""
+        if self._is_undone:
+            return
+        self._is_undone = True
         session = self._session
+        session._running = None
         scope, frame = session._scope, session._frame
         for slot, value in self._values.items():
             frame[slot] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -47,21 +48,30 @@ EXAMPLES = (
 @strict_option
 @limit_options
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
+@click.option("-i", "--interactive", is_flag=True, help="Stay at a prompt, as `adiff repl`.")
 @quiet_option
 @takes_call
 def command(call: Call) -> None:
     """Run a program; print its value and its gradient."""
-    form, options = _format(call), call.options
+    if call.options["interactive"]:
+        from autodiff_cli.commands.repl import after
+
+        call.context.exit(after(partial(_evaluate, call), call))
+    _evaluate(call)
+
+
+def _evaluate(call: Call) -> None:
+    form, options = format_of(call), call.options
     with call.opened("evaluating") as job:
         evaluations = job.program.evaluate(job.inputs, job.question)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     if options["verbose"]:
         _tell(evaluations)
-    call.deliver(_written(evaluations, form, call))
+    call.deliver(written(evaluations, form, call))
 
 
-def _format(call: Call) -> str:
+def format_of(call: Call) -> str:
     """The format that is asked for, or the one that `auto` stands for."""
     form = call.form(FORMATS)
     if form == "npz":
@@ -83,7 +93,7 @@ def _tell(evaluations: Sequence[Evaluation]) -> None:
             show_text(f"{evaluation.output}: the Jacobian was swept {evaluation.direction}\n")
 
 
-def _written(evaluations: Sequence[Evaluation], form: str, call: Call) -> str | bytes:
+def written(evaluations: Sequence[Evaluation], form: str, call: Call) -> str | bytes:
     from autodiff_cli.report import result
 
     digits = call.options["digits"]

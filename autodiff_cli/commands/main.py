@@ -15,7 +15,7 @@ from autodiff_cli.commands.screen import show_error
 from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
 from autodiff_cli.version import __version__
 
-COMMANDS = ("eval", "trace", "why", "functions", "check", "examples", "completion")
+COMMANDS = ("eval", "repl", "trace", "why", "functions", "check", "examples", "completion")
 """Each is the function `command` of the module of its name."""
 
 EXAMPLES = (
@@ -75,7 +75,7 @@ def main() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
-        failure = _as_adiff_error(error)
+        failure = as_adiff_error(error)
         show_error(failure, arguments)
         status = failure.status
     sys.exit(status if isinstance(status, int) else 0)
@@ -90,7 +90,7 @@ def _set_up_streams() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def _as_adiff_error(error: BaseException) -> AdiffError:
+def as_adiff_error(error: BaseException) -> AdiffError:
     """Whatever was raised, as an error that can be shown."""
     match error:
         case AdiffError():

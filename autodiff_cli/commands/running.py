@@ -69,7 +69,7 @@ question_options = _all(
 )
 """`--wrt` and `--of`."""
 
-program_options = _all(
+source_options = _all(
     click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
     click.option(
         "-e",
@@ -85,9 +85,10 @@ program_options = _all(
         metavar="FILE",
         help="Inputs from a JSON object; NAME=VALUE goes before it.",
     ),
-    question_options,
 )
-"""The program, its inputs, and what it is asked for."""
+"""The program, and its inputs."""
+program_options = _all(source_options, question_options)
+"""Those, and what it is asked for."""
 
 _cotangent = click.option(
     "--cotangent",
@@ -139,21 +140,20 @@ def format_options(formats: Sequence[str], auto: str) -> Callable[[Command], Com
         click.option(
             "-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all."
         ),
-        click.option(
-            "--digits",
-            type=click.IntRange(1, 17),
-            metavar="N",
-            help="Significant digits.  [all that it takes]",
-        ),
-        click.option(
-            "--color",
-            type=click.Choice(COLOR),
-            default="auto",
-            help="Colour on terminals, or as told.",
-        ),
+        digits_option,
+        color_option,
     )
 
 
+digits_option = click.option(
+    "--digits",
+    type=click.IntRange(1, 17),
+    metavar="N",
+    help="Significant digits.  [all that it takes]",
+)
+color_option = click.option(
+    "--color", type=click.Choice(COLOR), default="auto", help="Colour on terminals, or as told."
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", help="Start random numbers here."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,30 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        if self._name not in sys.modules:
+            _load_aside(self._name)
         value = getattr(import_module(self._name), attribute)
         waiting = _WAITING.get()
         if waiting is not None:
             waiting.quieten()
         setattr(self, attribute, value)
         return value
+
+
+def _load_aside(name: str) -> None:
+    """Imports a module in a thread that no signal interrupts.
+
+    NumPy that is half loaded cannot be loaded again.
+    """
+    from threading import Thread
+
+    def load() -> None:
+        with suppress(ImportError):  # which whoever wants it is told
+            import_module(name)
+
+    loading = Thread(target=load)
+    loading.start()
+    loading.join()
 
 
 class quiet_numpy:  # noqa: N801

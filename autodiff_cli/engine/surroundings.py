@@ -22,11 +22,15 @@ class Surroundings:
     Attributes:
         largest: how many bytes one array may take.
         randomness: where its random numbers come from.
+        abandoned: what it computes is of no use any more, and its nodes are others' by now.
+        sweeping: the nodes of the sweeps that are going on, which hold adjoints.
     """
 
-    __slots__ = ("largest", "randomness")
+    __slots__ = ("abandoned", "largest", "randomness", "sweeping")
 
     def __init__(self, seed: Seed = None, largest: float = float("inf")) -> None:
+        self.abandoned = False
+        self.sweeping: list[Any] = []
         self.largest = largest
         self.randomness = Randomness(seed)
 
@@ -59,6 +63,8 @@ class Randomness:
     def restore(self) -> None:
         """Goes back to where `keep` was called: the same numbers come again."""
         if self._kept is not None:
+            # Another one, as a thread that was given up may hold on to the one before.
+            self._generator = np.random.default_rng(0)
             self._generator.bit_generator.state = self._kept
             self._kept = None
 

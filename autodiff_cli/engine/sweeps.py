@@ -14,6 +14,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
 from autodiff_cli.engine.rules import cotangents, fit, rule_arguments, tangents
+from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def reverse_sweep(
         DomainError: a kink was met, and kinks are errors.
     """
     adjoints: dict[Node, Any] = {}
+    run = CURRENT.get()
+    run.sweeping.append(nodes)
     nodes[-1].adjoint = seed
     try:
         remainders = _pull_back(nodes, set(targets), adjoints, kinks, watch)
@@ -106,10 +109,18 @@ def reverse_sweep(
             for target, rest in small.items():
                 adjoints[target] = adjoints[target] + rest if target in adjoints else rest
     except BaseException:
-        for node in nodes:
-            node.adjoint = 0.0 if type(node) is Scalar else None
+        if not run.abandoned:
+            clear(nodes)
         raise
+    finally:
+        run.sweeping.pop()
     return adjoints
+
+
+def clear(nodes: Sequence[Node]) -> None:
+    """Takes the adjoints off nodes whose sweep does not come to its end."""
+    for node in nodes:
+        node.adjoint = 0.0 if type(node) is Scalar else None
 
 
 def _pull_back(

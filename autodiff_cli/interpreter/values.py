@@ -88,6 +88,11 @@ class BuiltInFunction:
         self.call = call
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, a boolean, or an array of those."""
+    return isinstance(value, (bool, int, float)) or hasattr(value, "dtype")
+
+
 def is_boolean(value: Any) -> bool:
     """Whether a value is true or false, or an array of those: carried, and not differentiated."""
     if type(value) is float:

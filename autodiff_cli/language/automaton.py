@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from autodiff_cli.language.grammar import Tables
 
@@ -100,6 +100,26 @@ class Automaton:
             if kind not in ignored:
                 piece = found.group()
                 yield make_token(keywords.get(piece) or str(kind), piece, start)
+
+    def pieces(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Every piece of a text, comments and spaces too: its terminal, its start and its end.
+
+        A character that is the beginning of none has no terminal.
+        """
+        match, keywords = self._match, self._tables.keywords
+        position, end = 0, len(text)
+        while position < end:
+            found = match(text, position)
+            kind, start = "", position
+            position = position + 1 if found is None else found.end()
+            if found is not None:
+                kind = keywords.get(found.group()) or str(found.lastgroup)
+            yield kind, start, position
+
+    @property
+    def keywords(self) -> Mapping[str, str]:
+        """The texts that are terminals of their own, each with its terminal."""
+        return self._tables.keywords
 
     def _feed(self, states: list[int], values: list[Any], token: Token, builder: Any) -> None:
         """Reduces as long as `token` allows it, and takes it."""

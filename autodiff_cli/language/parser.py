@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError
 from autodiff_cli.language import syntax
-from autodiff_cli.language.automaton import Automaton, Stuck, Token
+from autodiff_cli.language.automaton import END, Automaton, Stuck, Token
 from autodiff_cli.language.grammar import load_tables
 from autodiff_cli.language.source import Source, Span
 from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 CLOSERS = frozenset(OPENERS.values())
@@ -52,6 +52,34 @@ def parse(source: Source) -> syntax.Program:
             help="write an expression, as in `adiff eval -e 'x^2' x=3`",
         )
     return program
+
+
+def wants_more(text: str) -> bool:
+    """Whether a text only begins a program: it is its end that does not fit."""
+    if text.endswith("\\"):
+        return True
+    try:
+        _automaton().parse(text, Newlines().process, TreeBuilder(Source("", text)))
+    except Stuck as stuck:
+        return stuck.token is not None and stuck.token.type == END
+    except ProgramError:
+        pass
+    return False
+
+
+def may_go_on(text: str) -> bool:
+    """Whether the next line after a whole program can still belong to its last statement."""
+    return any(wants_more(f"{text}\n{word}") for word in ("else", "derivative"))
+
+
+def pieces(text: str) -> Iterator[tuple[str, int, int]]:
+    """Every piece of a text, whether it is a program or not; see `Automaton.pieces`."""
+    return _automaton().pieces(text)
+
+
+def keywords() -> Mapping[str, str]:
+    """The words of the language, each with its terminal."""
+    return {word: name for word, name in _automaton().keywords.items() if word.isalpha()}
 
 
 @cache
