@@ -80,13 +80,9 @@ class Graph:
         return [node for node in self.nodes if at_kink(node)]
 
     @property
-    def flats(self) -> list[Node]:
-        """Those of primitives whose derivative is 0, where they are at no kink."""
-        return [
-            node
-            for node in self.nodes
-            if node.primitive is not None and node.primitive.flat and not at_kink(node)
-        ]
+    def ends(self) -> list[Node]:
+        """Those at which a gradient ends, and which are at no kink."""
+        return [node for node in self.nodes if ends_gradient(node) and not at_kink(node)]
 
     def cast(self, value: Any) -> Any:
         """A float, or an array of floats, in the precision of this graph."""
@@ -174,6 +170,14 @@ def at_kink(node: Node) -> bool:
     if primitive is None or primitive.kink is None:
         return False
     return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
+
+
+def ends_gradient(node: Node) -> bool:
+    """Whether the derivative by an operand recorded is 0 everywhere, or there is none."""
+    primitive = node.primitive
+    return primitive is not None and (
+        primitive.flat or not primitive.counts.isdisjoint(node.positions)
+    )
 
 
 def below(*outputs: Node) -> list[Node]:

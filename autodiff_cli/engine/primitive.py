@@ -154,12 +154,16 @@ class Primitive:
     elementwise primitives."""
     flat: bool = field(init=False)
     """The derivative is 0 wherever there is one: a gradient ends here."""
+    counts: frozenset[int] = field(init=False)
+    """The positions of operands that are whole numbers, by which there is no derivative."""
     has_edges: bool = field(init=False)
     """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
 
     def __post_init__(self) -> None:
         self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
-        self.has_edges = self.flat or self.kink is not None
+        whole = {i for i, one in enumerate(self.sample) if isinstance(one, range)}
+        self.counts = frozenset(whole if self.kind == "elementwise" else ())
+        self.has_edges = self.flat or self.kink is not None or bool(self.counts)
         self.internal = self.internal or not self.example
         if self.kind == "elementwise":
             self.scalar_pull = self._first_pull

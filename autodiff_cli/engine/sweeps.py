@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.engine.graph import Node, Scalar, at_kink, value_of
+from autodiff_cli.engine.graph import Node, Scalar, at_kink, ends_gradient, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, scatter
@@ -56,7 +56,7 @@ class Kinks:
         if not node.primitive.has_edges:
             return derivative
         if not self.is_kink(node):
-            if node.primitive.flat:
+            if ends_gradient(node):
                 self.met[node] = None
             return derivative
         rests = node.primitive.rests if backwards else None

@@ -39,7 +39,7 @@ def find(
     met = kinks.met | outcome.machine.kinks_met
     if met:
         findings += [_at_kink(node) for node in once_a_span(graph.kinks, met)]
-        findings += [_lost(node) for node in once_a_span(graph.flats, met)]
+        findings += [_lost(node) for node in once_a_span(graph.ends, met)]
     findings.extend(_noted(outcome))
     if _is_odd(outcome, kinks) or not all(
         map(is_finite, (value_of(output), *derivatives.values()))
@@ -100,8 +100,12 @@ def _at_kink(node: Node) -> Finding:
 
 def _lost(node: Node) -> Finding:
     assert node.primitive is not None
+    title = node.primitive.title
+    counts = [node.primitive.operands[i] for i in node.positions if i in node.primitive.counts]
     return Finding(
-        f"the gradient ends here: the derivative of `{node.primitive.title}` is 0",
+        f"a gradient ends here: `{title}` has no derivative by its `{counts[0]}`"
+        if counts
+        else f"the gradient ends here: the derivative of `{title}` is 0",
         node.span,
         label=f"at {operands_text(node)}",
         kind="lost-gradient",
@@ -155,8 +159,6 @@ def _independent(
     zero = [by for by, value in gradient.items() if is_zero(value)]
     if not zero:
         return
-    from autodiff_cli.explain.dependence import independence
-
     ancestors = set(below(output)) if isinstance(output, Node) else set()
     for by in zero:
         target = outcome.targets[by]
@@ -165,6 +167,8 @@ def _independent(
         if not outcome.is_whole:
             yield Finding(f"`{name}` does not depend on `{by}`", kind="no-dependence")
         else:
+            from autodiff_cli.explain.dependence import independence
+
             why = independence(outcome, by, target)
             yield Finding(
                 f"`{name}` does not depend on `{by}`: {why.reason}",

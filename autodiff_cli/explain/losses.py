@@ -277,7 +277,7 @@ class _Told:
         return Finding(
             heading,
             reason.where,
-            label=reason.label or reason.what,
+            label=reason.what if reason.kind == "kink" else reason.label,
             notes=[*_way(self._outcome, begun.end), *reason.notes],
             help=reason.help,
             kind="non-finite",

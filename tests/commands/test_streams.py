@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,14 @@ def test_file_gets_no_colour(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     adiff(*COLOURED, "--color", "always", "-o", str(path))
     assert "\x1b" not in path.read_text(encoding="utf-8")
+
+
+def test_a_process_that_calls_the_entry_point_goes_on() -> None:
+    code = (
+        "import sys\n"
+        "from autodiff_cli.__main__ import start\n"
+        "sys.argv = ['adiff', 'eval', '-e', '1 + 1']\n"
+        "try:\n    start()\nexcept SystemExit as end:\n    print('status', end.code)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "result\t2\nstatus 0\n"

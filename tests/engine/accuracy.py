@@ -129,7 +129,7 @@ def points(entry: Primitive) -> list[Point]:
         candidates += [(x,) for x in hard]
         candidates += [(x,) for x in _near_zeros(entry) if abs(x) >= 1 / largest]
     if entry.special:
-        candidates += itertools.product(*entry.special)
+        candidates += itertools.product(*(map(float, column) for column in entry.special))
     for _ in range(RANDOM_POINTS):
         candidates.append(tuple(_within(rng, one) for one in entry.sample))
         candidates.append(

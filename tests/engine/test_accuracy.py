@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,3 +114,12 @@ def test_norms_of_huge_and_tiny_numbers(name: str, static: tuple[Any, ...], scal
     scaled_value, scaled_slopes = sum_and_gradient(x * scale)
     assert scaled_value == pytest.approx(value * scale, rel=1e-14)
     np.testing.assert_allclose(scaled_slopes, slopes, rtol=1e-12)
+
+
+def test_what_is_known_to_be_worse_is_told_with_its_reason() -> None:
+    told = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    for (name, _), (limit, reason) in KNOWN.items():
+        assert any(
+            line.startswith(f"- `{name}`") and line.endswith(f"held to {limit:g}: {reason}.")
+            for line in told.splitlines()
+        )

@@ -88,6 +88,14 @@ def test_density_at_0_has_the_limit_of_what_stands_beside(n: int, m: int, a: flo
 
 
 @BOTH
+@pytest.mark.parametrize("a", [1e4, 0.99e5, 1.01e5, 1e8, 1e12, 1e16])
+def test_gammainc_in_the_middle_of_a_large_a(a: float, array: bool) -> None:
+    """∂ₐP(a, a) = -(1 + 1/(12·a) + …)/√(2πa), of logarithms that differ little."""
+    middle = -(1 + 1 / (12 * a)) / math.sqrt(2 * math.pi * a)
+    assert derivatives("gammainc", (a, a), (0,), array)[1] == pytest.approx(middle, rel=1e-11)
+
+
+@BOTH
 @pytest.mark.parametrize(("a", "b"), [(1e-8, 1e-8), (1e-100, 1e-30), (1e-12, 1e-300)])
 def test_beta_at_tiny_arguments_is_the_sum_of_two_poles(a: float, b: float, array: bool) -> None:
     """B(a, b) = 1/a + 1/b - ζ(2)·(a + b) + ζ(3)·(a + b)² - …"""

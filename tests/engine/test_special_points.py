@@ -62,7 +62,7 @@ def points(entry: Primitive) -> list[tuple[float, ...]]:
             columns.append([float(x) for x in one])
             continue
         special = entry.special[position] if entry.special else ()
-        columns.append([*special, 0.0, 1.0, -1.0, *rng.uniform(*one, 2).tolist()])
+        columns.append([*map(float, special), 0.0, 1.0, -1.0, *rng.uniform(*one, 2).tolist()])
     together = list(dict.fromkeys(itertools.product(*columns)))
     # What only derivatives call is reached through what programs call, too.
     chosen = rng.permutation(len(together))[: MOST_POINTS if entry.example else MOST_POINTS // 4]

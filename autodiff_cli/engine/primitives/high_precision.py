@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OUTSIDE = "outside of the domain"
+MOST_TERMS = 1_000_000
+"""Of a series: a second or two."""
 
 # ── numbers ───────────────────────────────────────────────────────────────────────────
 
@@ -87,8 +89,10 @@ def gammainc(mp: Any, a: Any, x: Any) -> Any:
     if not x:
         return mp.mpf(0)
     far = x > max(10_000, 2 * a)
+    if not far and max(x - a, 0) + mp.sqrt(mp.prec * x) > MOST_TERMS:
+        raise ValueError("too many terms")
     first = mp.exp((a - far) * mp.log(x) - x - lgamma(mp, a + 1 - far))
-    # In whole numbers, where there may be a million terms.
+    # In whole numbers, which are quicker.
     bits = mp.prec + 30
     one, a, x = 1 << bits, a.to_fixed(bits), x.to_fixed(bits)
     term, total = one, one
