@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from autodiff_cli.engine.primitive import Primitive
 
-SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 6)
-"""How tightly an expression binds."""
+SUM, WHOLE, PRODUCT, SIGN, POWER, ATOM = range(1, 7)
+"""How tightly an expression binds. What is rounded to WHOLE numbers is no factor of another's."""
 
 INFIX = {
     "<": (0, 1, 1),
@@ -21,12 +21,15 @@ INFIX = {
     ">": (0, 1, 1),
     ">=": (0, 1, 1),
     "==": (0, 1, 1),
+    "!=": (0, 1, 1),
     "and": (0, 1, 1),
     "or": (0, 1, 1),
     "+": (SUM, SUM, SUM),
     "-": (SUM, SUM, PRODUCT),
     "*": (PRODUCT, PRODUCT, PRODUCT),
     "/": (PRODUCT, PRODUCT, SIGN),
+    "//": (WHOLE, PRODUCT, SIGN),
+    "%": (WHOLE, PRODUCT, SIGN),
     "^": (POWER, ATOM, POWER),
 }
 """Of operators between two operands: how tightly they bind, and how tightly both must."""

@@ -191,6 +191,9 @@ INLINE = {
     ),
     "unread": (("-e", "input x = 1", "-e", "y = 3", "--wrt", "x"), "unread"),
     "inf of the program": (("-e", "y = x * inf", "x=2"), "value"),
+    "a factor of a product": (("-e", "prod([x, 0, 0])", "x=3"), "factor"),
+    "a factor of a running product": (("-e", "cumprod([0, x, 1])[1]", "x=3"), "factor"),
+    "a factor of a convolution": (("-e", "sum(convolve([x, 1], [0, 0]))", "x=3"), "factor"),
     "an end at infinity": (("-e", "y = atan(exp(x))", "x=800"), "infinite"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -106,6 +107,24 @@ def test_a_factor_of_0_takes_the_derivative(entry: Primitive) -> None:
     out = apply(graph, entry, (*leaves, *static), None)
     adjoints = reverse_sweep(graph.nodes, ones_of(out), leaves)
     assert not any(np.any(adjoints.get(leaf, 0.0)) for leaf in leaves[1:])
+
+
+@pytest.mark.parametrize(
+    "entry", having(lambda entry: entry.unchosen or entry.name in ("relu", "quantile"))
+)
+def test_what_is_not_chosen_gets_nothing_of_an_infinity(entry: Primitive) -> None:
+    operands, static = next(iter(cases(entry)))
+    if len(operands) == 1:
+        operands = [np.array([3.0, 1.0, 2.0])]
+    graph = Graph()
+    leaves = [graph.leaf(x, str(i)) for i, x in enumerate(operands)]
+    out = apply(graph, entry, (*leaves, *static), None)
+    plainly, infinitely = (
+        reverse_sweep(graph.nodes, seed, leaves) for seed in (ones_of(out), math.inf * ones_of(out))
+    )
+    for leaf in leaves:
+        reached = np.asarray(plainly.get(leaf, 0.0)) != 0
+        assert np.all((np.asarray(infinitely.get(leaf, 0.0)) != 0) == reached)
 
 
 @pytest.mark.parametrize("entry", having(lambda entry: entry.vanishes != "anywhere"))

@@ -326,4 +326,5 @@ gated = Primitive(
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, factor, partial: factor * partial if factor else factor,
     python="({0} * {1} if {0} else 0.0)",
+    multiplies=True,
 )

@@ -602,6 +602,7 @@ clamp = _function(
     precise=lambda mp, x, low, high: builtins.min(builtins.max(x, low), high),
     special=((-0.75, 0.75, 1e300), (-0.75,), (0.75,)),
     unchosen="`clamp` holds its operand at a bound",
+    remedies={"not-chosen": "outside its bounds nothing moves it; softplus gives a smooth bound"},
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────

@@ -161,6 +161,7 @@ median = reduction(
     _median,
     _median_weight,
     empty=False,
+    chooses=True,
     kink=lambda x, axis, keep: _is_shared(x, MIDDLE, axis),
     convention="elements that tie share",
     example="median([3, 1, 2])",
@@ -220,7 +221,7 @@ def _quantile_by_x(g: Any, out: Any, x: Any, q: Any, axis: Any, keepdims: Any) -
     kept = kept_shape(shape_of(value_of(x)), axis)
     rows = reshape(g, (-1, *kept))
     parts = [
-        index(rows, (i,)) * _weight(x, segment, way, axis)
+        gated(_weight(x, segment, way, axis), index(rows, (i,)))
         for i, segment, way in _each_level(x, q, axis)
     ]
     return sum(parts[1:], parts[0])
@@ -238,7 +239,7 @@ def _quantile_by_q(g: Any, out: Any, x: Any, q: Any, axis: Any, keepdims: Any) -
 def _moved_by_x(t: Any, out: Any, x: Any, q: Any, axis: Any, keepdims: Any) -> Any:
     axes = axes_of(axis, shape_of(value_of(x)))
     parts = [
-        sum_(t * _weight(x, segment, way, axis), axes, True)
+        sum_(gated(_weight(x, segment, way, axis), t), axes, True)
         for _, segment, way in _each_level(x, q, axis)
     ]
     return reshape(stack(*parts, 0), shape_of(value_of(out)))

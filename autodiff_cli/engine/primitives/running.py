@@ -162,6 +162,7 @@ prod = reduction(
     adds_up=True,
     derivative="∂y/∂xᵢ = the product of the others",
     precise=lambda mp, x, axis, keep: x.prod(**high_precision.axes(x, axis, keep)),
+    multiplies=True,
     vanishes="with an operand",
     remedies={"overflow": "past 1.8e308 a product overflows: add logarithms instead"},
 )
@@ -287,5 +288,6 @@ cumprod = along(
     adds_up=True,
     derivative="x̄ᵢ = Σ ȳₖ * (the product of x up to k, without xᵢ) over k ≥ i",
     precise=lambda mp, x, axis: np.cumprod(x, int(axis)),
+    multiplies=True,
     vanishes="with an operand",
 )

@@ -333,4 +333,5 @@ convolve = Primitive(
     doc='the convolution Σ aᵢ v₍ₖ₋ᵢ₎ of two vectors, as NumPy\'s: "full", "same" or "valid"',
     example="convolve([1, 2, 3], [0, 1, 0.5])",
     sums=True,
+    multiplies=True,
 )
