@@ -121,6 +121,11 @@ class Terminal:
 
         self.wait(is_there, "an empty prompt")
 
+    def _before_cursor(self) -> str:
+        """All that stands before the cursor, without spaces."""
+        cursor, rows = self.screen.cursor, self.screen.display
+        return "".join("".join([*rows[: cursor.y], rows[cursor.y][: cursor.x]]).split())
+
     # ── what is done ──────────────────────────────────────────────────────────────────
 
     def type(self, keys: str) -> None:
@@ -129,9 +134,9 @@ class Terminal:
     def enter(self, text: str, *shows: str) -> list[str]:
         """Enters a line; waits for the next prompt. Gives the lines that came between."""
         self.type(text)
-        # The last characters are on the screen before what they bring about.
-        last = "".join(text.split())[-10:]
-        self.wait(lambda: last in "".join(self.text.split()), text)
+        # All is on the screen before what it brings about.
+        last = "".join(f"{PROMPT}{text}".split())[-12:] if text else ""
+        self.wait(lambda: self._before_cursor().endswith(last), text)
         self.process.send(ENTER)
         before = len(self.sent)
         self.wait(lambda: len(self.sent) > before, "an answer")

@@ -278,6 +278,7 @@ def test_vi_keys(tmp_path: Path) -> None:
         t.wait(lambda: t.line == f"{PROMPT}x = 45", "a replaced digit")
         t.type(ENTER)
         t.wait_for("x = 45.0")
+        t.wait_for_prompt()
         t.enter(":keys emacs")
         assert t.enter("x") == ["x = 45.0"]
 
@@ -456,6 +457,7 @@ def test_a_dumb_terminal(tmp_path: Path) -> None:
         t.wait_for(FOREVER)
         t.type(CTRL_C)
         t.wait_for("interrupted")
+        t.wait_for_prompt()
         assert t.enter("x") == ["x = 3.0"]
         assert b"\x1b" not in t.sent
         assert t.leave() == 0
