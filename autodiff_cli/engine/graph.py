@@ -167,17 +167,24 @@ def apply(graph: Graph, primitive: Primitive, args: tuple[Any, ...], span: Any) 
 def at_kink(node: Node) -> bool:
     """Whether a node was evaluated exactly at a kink of its primitive, by an operand recorded."""
     primitive = node.primitive
-    if primitive is None or primitive.kink is None:
+    kink = None if primitive is None else primitive.kink
+    if primitive is None or kink is None:
         return False
-    return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
+    if callable(kink):
+        return primitive.is_kink([value_of(arg) for arg in node.args])
+    # Most powers have a constant exponent, and are done with here.
+    for arg, one in zip(node.args, kink, strict=False):
+        if one is not None and isinstance(arg, Node):
+            return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
+    return False
 
 
 def ends_gradient(node: Node) -> bool:
     """Whether the derivative by an operand recorded is 0 everywhere, or there is none."""
     primitive = node.primitive
-    return primitive is not None and (
-        primitive.flat or not primitive.counts.isdisjoint(node.positions)
-    )
+    if primitive is None or not (primitive.flat or primitive.counts):
+        return False
+    return primitive.flat or not primitive.counts.isdisjoint(node.positions)
 
 
 def below(*outputs: Node) -> list[Node]:
