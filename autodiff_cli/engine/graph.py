@@ -170,13 +170,8 @@ def at_kink(node: Node) -> bool:
     kink = None if primitive is None else primitive.kink
     if primitive is None or kink is None:
         return False
-    if callable(kink):
-        return primitive.is_kink([value_of(arg) for arg in node.args])
-    # Most powers have a constant exponent, and are done with here.
-    for arg, one in zip(node.args, kink, strict=False):
-        if one is not None and isinstance(arg, Node):
-            return primitive.is_kink([value_of(arg) for arg in node.args], node.positions)
-    return False
+    by = None if callable(kink) else node.positions
+    return primitive.is_kink([value_of(arg) for arg in node.args], by)
 
 
 def ends_gradient(node: Node) -> bool:

@@ -158,12 +158,16 @@ class Primitive:
     """The positions of operands that are whole numbers, by which there is no derivative."""
     has_edges: bool = field(init=False)
     """There are points at which what a derivative rests on is worth a word: a kink, or flat."""
+    edges_by: tuple[int, ...] | None = field(init=False)
+    """The positions of the operands by which it has edges; None where that is by all."""
 
     def __post_init__(self) -> None:
         self.flat = bool(self.partials) and all(not callable(p) and p == 0 for p in self.partials)
         whole = {i for i, one in enumerate(self.sample) if isinstance(one, range)}
         self.counts = frozenset(whole if self.kind == "elementwise" else ())
         self.has_edges = self.flat or self.kink is not None or bool(self.counts)
+        by = [] if callable(self.kink) else [i for i, k in enumerate(self.kink or ()) if k]
+        self.edges_by = None if self.flat or callable(self.kink) else (*by, *self.counts)
         self.internal = self.internal or not self.example
         if self.kind == "elementwise":
             self.scalar_pull = self._first_pull

@@ -56,6 +56,13 @@ class Kinks:
         assert node.primitive is not None
         if not node.primitive.has_edges:
             return derivative
+        if node.primitive.edges_by is not None:
+            # Most powers have a constant exponent, and are done with here.
+            for position in node.primitive.edges_by:
+                if isinstance(node.args[position], Node):
+                    break
+            else:
+                return derivative
         if not self.is_kink(node):
             if ends_gradient(node):
                 self.met[node] = None
