@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.api.session import Session
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import UsageError
-from autodiff_cli.interpreter.builtins import NAMES
+from autodiff_cli.interpreter.builtins import NAMES, RANDOM
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import (
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.names import Resolved
-
-RANDOM = frozenset(("rand", "randn", "randint", "shuffle"))
-"""Functions whose calls matter to what each of them gives later."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -69,6 +69,7 @@ class Primitive:
             `never` where it is above 0 everywhere.
         reads: what it takes an argument for that has no derivative: a `size` or a count, a
             `condition`, or a `number`, by which it could have one.
+        draws: it takes random numbers, and so has another value each time.
         partials: for each operand, ∂out/∂operand as `rule(out, *operands)`.
         weight: `weight(out, *args)`, ∂out/∂x of a reduction in the shape of x, for the
             reduced `out` as an array that broadcasts against x.
@@ -129,6 +130,7 @@ class Primitive:
     multiplies: bool = False
     vanishes: Zero = "anywhere"
     reads: Read | None = None
+    draws: bool = False
     partials: Sequence[Rule] = ()
     weight: Callable[..., Any] | None = None
     remainder: Callable[[Any, tuple[int, ...]], Any] | None = None

@@ -180,6 +180,9 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
     ),
 }
 
+RANDOM = frozenset(name for name, entry in TABLE.items() if entry.draws) | {"shuffle"}
+"""Functions that take random numbers."""
+
 NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE_FUNCTIONS)
 """Every name that means something without being bound."""
 

@@ -10,7 +10,7 @@ from autodiff_cli.api.session import Session
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import AdiffError, LimitError
 from autodiff_cli.explain.evaluation import answer
-from autodiff_cli.interpreter.builtins import NAMES
+from autodiff_cli.interpreter.builtins import NAMES, RANDOM
 from autodiff_cli.interpreter.machine import Limits
 from autodiff_cli.interpreter.values import is_number
 from autodiff_cli.language.parser import pieces, wants_more
@@ -31,9 +31,7 @@ LARGEST = 1_000
 """Elements of an array that is computed with."""
 LIMITS = Limits(steps=1_000, nodes=500, depth=50, memory=8 * LARGEST * 4)
 EVALUATING = (Session._value.__code__, answer.__code__)
-EFFECTS = frozenset(
-    ("backward", "zero_grad", "rand", "randn", "randint", "shuffle", "print", "input", "assert")
-)
+EFFECTS = RANDOM | {"backward", "zero_grad", "print", "input", "assert"}
 
 
 class Preview:

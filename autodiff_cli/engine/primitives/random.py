@@ -26,6 +26,7 @@ def _random(
         operands=(),
         options={**options, "shape": None},
         array=array,
+        draws=True,
         doc=doc,
         example=example,
     )
