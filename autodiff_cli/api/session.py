@@ -448,7 +448,7 @@ class Session:
             node: Any = UNSET
             if isinstance(value, Node) and self._reaches_a_mark(value):
                 node = machine.mark(name, value)
-                if not hasattr(node.span, "line"):
+                if not node.place:
                     node.span = scope.bound_at[name]
             elif _is_differentiable(value_of(value)):
                 node = machine.mark(name, value_of(value))

@@ -43,6 +43,11 @@ class Node(Operand):
         """The operands that were recorded."""
         return [arg for arg in self.args if isinstance(arg, Node)]
 
+    @property
+    def place(self) -> Any:
+        """Its span; None of a leaf, whose span is its name, and of what a sweep recorded."""
+        return None if isinstance(self.span, str) else self.span
+
     def taken_by(self, primitive: Primitive, args: tuple[Any, ...]) -> Any:
         return apply(Graph.current(), primitive, args, None)
 

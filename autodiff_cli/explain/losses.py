@@ -19,7 +19,7 @@ from autodiff_cli.explain.origins import Origins
 from autodiff_cli.explain.paths import between, pulled_at
 from autodiff_cli.explain.poison import poison
 from autodiff_cli.explain.remedies import advice
-from autodiff_cli.explain.words import number_text, origin_text, place_of
+from autodiff_cli.explain.words import number_text, origin_text
 from autodiff_cli.explain.zeros import FAR, NEAR, absorbs
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ def _steps(name: str, node: Node, above: Mapping[Node, Node | None]) -> list[str
     steps = []
     step = above[node]
     while step is not None:
-        place = place_of(step)
+        place = step.place
         if place is not None:
             steps.append(f"`{_primitive(step).title}` (line {place.line})")
         step = above[step]

@@ -46,7 +46,7 @@ def poison(outcome: Outcome, subgraph: Subgraph, name: str) -> tuple[Reason, lis
     notes, remedy = advice(origin)
     return Reason(
         "a derivative is not finite here",
-        words.place_of(node),
+        node.place,
         label=words.derivative_text(origin),
         notes=[*notes, *_turned(subgraph, way)],
         help=remedy,
@@ -91,7 +91,7 @@ def _product(node: Node) -> Reason:
     assert node.primitive is not None
     return Reason(
         "a product of derivatives overflows here",
-        words.place_of(node),
+        node.place,
         label=f"the derivatives overflow with that of `{node.primitive.title}` "
         f"at {words.operands_text(node)}",
         help="scale the output down, or work with logarithms",
@@ -110,7 +110,7 @@ def _turned(subgraph: Subgraph, way: list[Node]) -> list[str]:
             ):
                 break
             assert node.primitive is not None
-            line = f" (line {node.span.line})" if hasattr(node.span, "line") else ""
+            line = f" (line {node.place.line})" if node.place else ""
             title = f"`{node.primitive.title}`{line}"
             return [f"{title}, whose derivative is 0, makes nan of it: inf * 0"]
     return []
@@ -131,7 +131,7 @@ def _of_value(
         return reason, way[::-1]
     if origin.node is not subgraph.target:
         assert node.primitive is not None
-        line = f" (line {node.span.line})" if hasattr(node.span, "line") else ""
+        line = f" (line {node.place.line})" if node.place else ""
         reason.notes.append(
             f"it is not made of `{name}`; `{node.primitive.title}`{line} brings the two together"
         )

@@ -21,7 +21,6 @@ from autodiff_cli.explain.words import (
     number_text,
     operands_text,
     origin_text,
-    place_of,
 )
 from autodiff_cli.explain.zeros import ends, infinite_operand, zero_elements
 from autodiff_cli.interpreter.run import run
@@ -218,7 +217,7 @@ def _ended(outcome: Outcome, subgraph: Subgraph, end: End) -> Reason:
         remedy = primitive.remedies.get(end.cause, "")
     return Reason(
         heading,
-        place_of(end.node),
+        end.node.place,
         label=f"at {operands_text(end.node)}",
         notes=notes,
         help=remedy,
@@ -232,7 +231,7 @@ def _at_infinity(outcome: Outcome, end: End, notes: list[str]) -> Reason:
     origin = Origins(outcome.machine.odd_constants).of(infinite_operand(end.node), "infinite")
     reason = Reason(
         f"the derivative of `{end.node.primitive.title}` is 0 for an operand that is infinite",
-        place_of(end.node),
+        end.node.place,
         label=f"at {operands_text(end.node)}",
         notes=notes,
         kind=end.cause,
@@ -250,14 +249,14 @@ def _cancelled(subgraph: Subgraph, end: End) -> Reason:
     ]
     if len(end.parts) > REASONS_SHOWN:
         parts.append(f"and {len(end.parts) - REASONS_SHOWN:,} more")
-    where = place_of(end.node) or place_of(end.parts[0][0])
+    where = end.node.place or end.parts[0][0].place
     of = "" if end.node is subgraph.target else " in this value"
     return Reason(f"the contributions{of} cancel exactly", where, notes=parts, kind="cancelled")
 
 
 def _title(node: Node) -> str:
     assert node.primitive is not None
-    place = place_of(node)
+    place = node.place
     return f"`{place.text}`, line {place.line}," if place else f"`{node.primitive.title}`"
 
 
@@ -285,7 +284,7 @@ def _zeros(zeros: Zeros, gradient: Any) -> Reason:
     }.get(zeros.cause, f"the derivative of {title} is 0 there")
     return Reason(
         f"{which}: {because}",
-        place_of(zeros.node),
+        zeros.node.place,
         notes=[f"they are {places}{more}"],
         kind=zeros.cause,
     )

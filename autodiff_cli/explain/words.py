@@ -27,16 +27,11 @@ SINGLE = "float32 ends at 3.4e38 and at 1.4e-45; float64 reaches further"
 # ── operations ────────────────────────────────────────────────────────────────────────
 
 
-def place_of(node: Node) -> Any:
-    """A node's span; None of a leaf, whose span is its name, and of a sweep's own."""
-    return node.span if hasattr(node.span, "line") else None
-
-
 def expression(node: Node) -> str:
     """The source that made a node, on one line; the name of a leaf; "" of a sweep's own."""
     if node.primitive is None:
         return str(node.span)
-    place = place_of(node)
+    place = node.place
     text = " ".join(place.text.split()) if place else ""
     return text[1:-1].strip() if text.startswith("(") and _closes_at_end(text) else text
 
@@ -75,7 +70,7 @@ def at_kink(made: type[Told], node: Node, help: str = REFUSED) -> Told:
     assert node.primitive is not None
     return made(
         f"`{node.primitive.title}` is at a kink here, where its derivative is a convention",
-        place_of(node),
+        node.place,
         label=f"at {operands_text(node)}",
         notes=[f"the convention: {node.primitive.convention}"],
         help=help,

@@ -136,7 +136,7 @@ class StatementLowering(ExpressionLowering):
             except AdiffError as error:
                 error.where = span
                 raise
-            if node.primitive is not None and not hasattr(node.span, "line"):
+            if node.primitive is not None and not node.place:
                 # It was given what a leaf holds, or what a sweep made.
                 node.span = span
             if by_command:

@@ -69,7 +69,7 @@ class Words:
 
 def line_of(node: Node) -> int | None:
     """The line of the source that made a node; None of an input, and of a derivative's own."""
-    return node.span.line if hasattr(node.span, "line") else None
+    return node.place.line if node.place else None
 
 
 def _bare(text: str) -> str:
