@@ -51,6 +51,9 @@ def losses(
     ends = _ends(outcome, output, names)
     known = [end.origin.span for end in ends]
     begun = _begun(outcome, output, [by for by in names if told.is_odd(by)], kinks)
+    if not begun and not all(map(is_finite, derivatives.values())):
+        # Of the second and higher ones: the first tell nothing of where that begins.
+        begun = [Begun(None, None)]
     if not is_finite(told.value):
         origin = Origins(outcome.machine.odd_constants).of(output)
         beginnings = [] if origin is None else list(_beginnings(origin))
@@ -76,7 +79,7 @@ def losses(
     at_ends = {by for end in ends for by in end.names}
     for each in begun:
         explained = is_finite(told.value) or each.reason is not None
-        if explained and not at_ends.issuperset(each.names):
+        if explained and not (each.names and at_ends.issuperset(each.names)):
             yield told.derivatives(each)
 
 
@@ -263,7 +266,7 @@ class _Told:
     def derivatives(self, begun: Begun) -> Finding:
         """Derivatives that are not finite."""
         reason, labels = begun.reason, [self._label(name) for name in begun.names]
-        if not set(labels) <= self._derivatives.keys():
+        if not labels or not set(labels) <= self._derivatives.keys():
             labels = [label for label, value in self._derivatives.items() if not is_finite(value)]
         heading = f"{_listed(labels)} {'are' if len(labels) > 1 else 'is'} not finite"
         if is_finite(self.value):

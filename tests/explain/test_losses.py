@@ -24,6 +24,7 @@ from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
+from tests.commands.shell import adiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -388,3 +389,12 @@ def test_eval_and_why_name_the_same_origin(text: str) -> None:
         if explanation.label in first.what:
             assert any(first.label in word for word in words), words
             assert any(better in reason.help for reason in explanation.reasons)
+
+
+@pytest.mark.parametrize("text", ["x^(1 + x)", "sqrt(x)^2", "x^2.5"])
+def test_a_higher_derivative_that_is_not_finite_is_told(text: str) -> None:
+    done = adiff("eval", "-e", text, "x=0", "--order", "3", "--json")
+    (result,) = done.objects
+    odd = any(not isinstance(each, float) for each in result["derivatives"])
+    assert odd
+    assert "not finite" in str(result["warnings"])
