@@ -280,12 +280,11 @@ def require_scalar(outcome: Outcome, name: str, output: Any) -> None:
     shape = shape_of(value_of(output))
     if not shape or all(size == 1 for size in shape):
         return
-    last = outcome.resolved.tree.body.statements[-1].span
     what = "the result" if name == "result" else f"output `{name}`"
     inner = "…" if name == "result" else name
     raise ShapeError(
         f"{what} has shape {shape}, want a single number to differentiate",
-        last if name in outcome.resolved.results else outcome.resolved.top.bound_at[name],
+        outcome.place_of(name),
         help=f"weigh its elements with --cotangent, make one number of it with sum({inner}) "
         f"or {inner}[0], or ask for --jacobian; --wrt '' gives the value alone",
     )

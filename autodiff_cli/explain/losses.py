@@ -230,7 +230,7 @@ class _Told:
         shown = "not finite" if shape_of(self.value) else number_text(self.value)
         heading = f"the value of `{self._name}` is {shown}"
         if origin is None:
-            return Finding(heading, _place(self._outcome, self._name), kind="non-finite")
+            return Finding(heading, self._outcome.place_of(self._name), kind="non-finite")
         if origin.primitive is None:
             _, remedy = advice(origin)
             return Finding(f"{heading}: {origin_text(origin)}", help=remedy, kind="non-finite")
@@ -272,7 +272,7 @@ class _Told:
         if is_finite(self.value):
             heading += ", though the value is"
         if reason is None:
-            return Finding(heading, _place(self._outcome, self._name), kind="non-finite")
+            return Finding(heading, self._outcome.place_of(self._name), kind="non-finite")
         if reason.where is None:
             heading += f": {reason.what}"
         else:
@@ -347,10 +347,3 @@ def _steps(name: str, node: Node, above: Mapping[Node, Node | None]) -> list[str
         left_out = f"… {len(steps) - STEPS_SHOWN:,} more …"
         steps = [*steps[: STEPS_SHOWN - 1], left_out, steps[-1]]
     return [f"the way to it: {' → '.join([f'`{name}`', *steps])}"]
-
-
-def _place(outcome: Outcome, name: str) -> Any:
-    resolved = outcome.resolved
-    if name in resolved.results:
-        return resolved.tree.body.statements[-1].span
-    return resolved.top.bound_at[name]

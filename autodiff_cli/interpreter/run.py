@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from autodiff_cli.interpreter.program import Output, Program
     from autodiff_cli.interpreter.values import Frame
     from autodiff_cli.language.names import Resolved, Scope
-    from autodiff_cli.language.source import Source
+    from autodiff_cli.language.source import Source, Span
 
 
 @record
@@ -53,6 +53,12 @@ class Outcome:
     @property
     def graph(self) -> Graph:
         return self.machine.graph
+
+    def place_of(self, output: str) -> Span:
+        """Where in the source an output is made: the last statement, or where its name is bound."""
+        if output in self.resolved.results or not self.is_whole:
+            return self.resolved.tree.body.statements[-1].span
+        return self.resolved.top.bound_at[output]
 
 
 def run(

@@ -77,5 +77,5 @@ class Loop(Desk):
         if is_command(unit):
             name, argument = meaning(unit)
             COMMANDS[name].run(self, argument)
-        elif word and not word.startswith("#"):
+        elif any(line.strip() and not line.strip().startswith("#") for line in word.splitlines()):
             self.run(unit)

@@ -129,10 +129,14 @@ class State:
         self.session, self.entries = session, run
 
     def set(self, name: str, text: str, value: Any = None) -> list[str]:
-        """Gives a name another value where it got its last one, and runs all again.
+        """Gives a name another value where it got its first one, and runs all again.
+
+        What only gave it others since is left out, so that all that is made of it follows; where
+        something else happened there too, it is the last one that is another.
 
         Args:
-            text: an expression; where it is empty, `value` is the value.
+            text: an expression; where it is empty, `value` is the value. In terms of the name
+                itself, it is of the value that the name has now.
 
         Returns:
             The names that have another value now, the one that was set first.
@@ -140,24 +144,27 @@ class State:
         Raises:
             UsageError: there is no such name; and as `Session.run`.
         """
-        place = next(
-            (
-                place
-                for place in reversed(range(len(self.entries)))
-                if name in self.entries[place].given
-                or any(name in changed for changed in self.entries[place].changed)
-            ),
-            None,
-        )
-        if place is None:
+        places = [
+            place
+            for place, entry in enumerate(self.entries)
+            if name in entry.given or any(name in changed for changed in entry.changed)
+        ]
+        if not places:
             raise UsageError(
                 f"there is no name `{name}` to set",
                 help=did_you_mean(name, self.session.names) or f"bind it: {name} = …",
                 kind="name",
             )
         before = self.session
+        if text and _reads(text, name):
+            text, value = "", self._call(lambda: self.session.evaluate(text, [])).value
+        first, *later = places
         entries = list(self.entries)
-        entries[place] = _with(entries[place], name, text, value)
+        if all(_changes_only(entries[place], name) for place in later):
+            entries[first] = _with(entries[first], name, text, value)
+            entries = [each for place, each in enumerate(entries) if place not in later]
+        else:
+            entries[later[-1]] = _with(entries[later[-1]], name, text, value)
         self.replace(entries)
         return [
             each
@@ -173,6 +180,18 @@ class State:
         if self._worker is None:
             return work()
         return self._worker.call(work, self.session.abandon)
+
+
+def _reads(text: str, name: str) -> bool:
+    """Whether an expression is in terms of a name."""
+    nodes = walk(parse(Source("", text)).body)
+    return any(isinstance(node, syntax.Name) and node.name == name for node in nodes)
+
+
+def _changes_only(entry: Entry, name: str) -> bool:
+    """Whether an entry gives no other name a value."""
+    changed = {*entry.given, *(each for names in entry.changed for each in names)}
+    return changed <= {name, LAST}
 
 
 def _is_same(one: Session, other: Session, name: str) -> bool:

@@ -322,3 +322,26 @@ def test_each_line_is_answered_before_the_next_comes() -> None:
             running.stdin.write(f"{text}\n")
             running.stdin.flush()
             assert running.stdout.readline() == f"{answer}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("x = 3\ny = x^2\nx = 4\n:set x=5", ["x\t5.0", "y\t25.0"]),
+        ("x = 3\ny = x^2\nx = 4\n:set x=x*2", ["x\t8.0", "y\t64.0"]),
+        ("x = 3\n:set x=x + 1", ["x\t4.0"]),
+        ("x = 3\nx = x + 1; z = 2\n:set x=7", ["x\t7.0"]),
+    ],
+)
+def test_what_is_made_of_a_name_follows_it(text: str, want: list[str]) -> None:
+    assert piped(text).out.splitlines()[-len(want) :] == want
+
+
+def test_an_expression_that_is_no_number_is_an_error_at_its_place() -> None:
+    done = piped("x = 3\n:hessian [x, x]")
+    assert "want a single number" in done.err
+    assert "--> <expression>:1:1" in done.err
+
+
+def test_nan_by_itself_is_told() -> None:
+    assert piped("inf - inf\n:grad nan").out.splitlines()[-1] == "nan\tnan"

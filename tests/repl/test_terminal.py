@@ -84,7 +84,9 @@ def test_a_block_is_one_entry(tmp_path: Path) -> None:
 
 
 def test_a_program_is_pasted(tmp_path: Path) -> None:
-    program = "x = 3\nfn f(t) {\n\tif t > 0 { t^2 }\n\telse { -t }\n}\n\n# at last\ny = f(x)\n"
+    program = (
+        "# begun\nx = 3\nfn f(t) {\n\tif t > 0 { t^2 }\n\telse { -t }\n}\n\n# at last\ny = f(x)\n"
+    )
     with Terminal(tmp_path) as t:
         t.type(PASTE.format(program))
         t.wait_for("y = f(x)")
