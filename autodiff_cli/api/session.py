@@ -140,7 +140,7 @@ class Session:
                 program = self._load(text, f"<{self._texts}>")
                 with self._machine() as machine:
                     self._running = change, machine
-                    reply.changed = self._run(program, machine, change, reply)
+                    reply.changed = self._run(program, machine, change, reply, set(given or ()))
                 made += zip(program.resolved.tree.body.statements, reply.changed, strict=True)
         except BaseException as error:
             change.undo()
@@ -326,7 +326,12 @@ class Session:
         return statement
 
     def _run(
-        self, program: Program, machine: Machine, change: _Change, reply: Reply
+        self,
+        program: Program,
+        machine: Machine,
+        change: _Change,
+        reply: Reply,
+        given: set[str],
     ) -> list[list[str]]:
         """Runs the statements; gives the names that each has given another value."""
         value: Any = NOTHING
@@ -335,6 +340,10 @@ class Session:
         changed = []
         for statement in statements:
             before = self._before(self._bound(statement), change)
+            if isinstance(statement, syntax.Input):
+                # What a name of the session holds is not given to a program that runs in it.
+                for name in before.keys() - given:
+                    self._frame[self._scope.slots[name]] = UNSET
             body = lowering.tail(syntax.Block(statement.span, (statement,)))
             value = body(self._frame)
             changed.append(self._mark(machine, before, change))

@@ -10,11 +10,13 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autodiff_cli.api.transcript import literal
+from autodiff_cli.api.transcript import Written, literal
 from autodiff_cli.engine.memory import in_words
 from autodiff_cli.errors import ProgramError, UsageError
 from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.interpreter.values import UserFunction
+from autodiff_cli.language import syntax
+from autodiff_cli.language.names import walk
 from autodiff_cli.language.parser import parse
 from autodiff_cli.language.source import Source
 from autodiff_cli.repl import shown
@@ -196,13 +198,22 @@ def _save(desk: Desk, argument: str) -> None:
         words.append(f"--seed {settings.seed}")
     if settings.single:
         words.append("--dtype float32")
-    lines = [f"# {' '.join(words)}"]
-    for line in made.text.splitlines():
-        name = line.removeprefix("input ")
-        known = line.startswith("input ") and name in made.inputs
-        lines.append(f"{line} = {literal(made.inputs[name])}" if known else line)
-    desk.tools.write(path, "".join(f"{line}\n" for line in lines))
+    text = f"# {' '.join(words)}\n{_with_inputs(made)}"
+    desk.tools.write(path, text if text.endswith("\n") else text + "\n")
     desk.note(f"saved: {' '.join(words)}")
+
+
+def _with_inputs(made: Written) -> str:
+    """The program, with the values that came from outside as defaults of its inputs."""
+    text = made.text
+    nodes = walk(parse(Source("", text)).body)
+    items = [node for node in nodes if isinstance(node, syntax.InputItem)]
+    for item in sorted(items, key=lambda item: item.span.start, reverse=True):
+        name = item.name.name
+        if name in made.inputs:
+            value = f"{name} = {literal(made.inputs[name])}"
+            text = text[: item.span.start] + value + text[item.span.end :]
+    return text
 
 
 def _undo(desk: Desk, argument: str) -> None:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from autodiff_cli.errors import AdiffError, ProgramError, RunError
+from autodiff_cli.explain.numbers import is_finite
 from autodiff_cli.interpreter.values import is_number
 from autodiff_cli.repl import shown
 from autodiff_cli.repl.state import LAST
@@ -89,6 +90,8 @@ class Desk:
             plain = "plain" if form == "plain" else "table"
             label = called if called != LAST or plain != "plain" else name
             self.write(shown.value_shown(label, value, self.state.digits, plain))
+            if is_number(value) and not is_finite(value):
+                self.note(f"not finite: `:why {called}` tells more")
             if self.state.auto and self.on_screen and plain == "table":
                 self._glance(called)
 

@@ -156,9 +156,9 @@ class State:
                 kind="name",
             )
         before = self.session
-        if text and _reads(text, name):
-            text, value = "", self._call(lambda: self.session.evaluate(text, [])).value
         first, *later = places
+        if text and (_reads(text, name) or name in self.entries[first].given):
+            text, value = "", self._call(lambda: self.session.evaluate(text, [])).value
         entries = list(self.entries)
         if all(_changes_only(entries[place], name) for place in later):
             entries[first] = _with(entries[first], name, text, value)
@@ -211,9 +211,7 @@ def _with(entry: Entry, name: str, text: str, value: Any) -> Entry:
     """An entry in which a name ends with another value."""
     given = {other: each for other, each in entry.given.items() if other != name}
     if not any(name in changed for changed in entry.changed):
-        if not text:
-            return Entry(entry.text, {**given, name: value})
-        return Entry(f"{name} = {text}\n{entry.text}", given)
+        return Entry(entry.text, {**given, name: value})
     text = text or literal(value)
     statements = parse(Source("", entry.text)).body.statements
     bindings = zip(statements, entry.changed, strict=True)

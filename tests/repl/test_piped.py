@@ -345,3 +345,19 @@ def test_an_expression_that_is_no_number_is_an_error_at_its_place() -> None:
 
 def test_nan_by_itself_is_told() -> None:
     assert piped("inf - inf\n:grad nan").out.splitlines()[-1] == "nan\tnan"
+
+
+def test_a_saved_program_has_the_inputs_that_it_was_loaded_with(tmp_path: Path) -> None:
+    program, saved = tmp_path / "line.ad", tmp_path / "saved.ad"
+    program.write_text("input x, y  # given\ninput a = 1, b = 0\nsum((a * x + b - y)^2)\n")
+    done = piped(f":load {program} x='[0, 1]' y='[1, 3]' a=2\n:save {saved}")
+    assert done.status == 0, done.err
+    again = adiff("eval", str(saved))
+    assert (again.status, again.out.splitlines()[0]) == (0, "result\t2.0")
+
+
+def test_a_program_that_is_loaded_has_its_own_inputs(tmp_path: Path) -> None:
+    program = tmp_path / "line.ad"
+    program.write_text("input x\ninput b = 0\nx + b\n")
+    assert "input `x` has no value" in piped(f"x = 3\n:load {program}").err
+    assert results(f"x = 3; b = 7\n:load {program} x=1")[-1] == "1.0"
