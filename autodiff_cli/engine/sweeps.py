@@ -195,12 +195,12 @@ def contributions(
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
                 yield operand, g * partial
         return
-    lost: list[Any] = []
+    lost: list[Any] | None = None if remainders is None else []
     parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
     for operand, contribution in zip(node.parents, parts, strict=True):
         if contribution is not None:
             yield operand, contribution
-    if remainders is not None:
+    if remainders is not None and lost:
         remainders += [(node.parents[0], rest) for rest in lost]
 
 
