@@ -242,7 +242,7 @@ def recorded_reverse_sweep(
     targets: Collection[Node],
     kinks: Kinks | None = None,
 ) -> dict[Node, Any]:
-    """As `reverse_sweep`, but every step is recorded into `graph`.
+    """As `reverse_sweep`, but every step is recorded into `graph`, and only `nodes` are reached.
 
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
@@ -250,14 +250,16 @@ def recorded_reverse_sweep(
     if kinks is not None:
         kinks.absorbed = True
     with graph.recording():
-        remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
+        within, wanted = set(nodes), set(targets)
+        remainders = _record_back(nodes, within, {nodes[-1]: seed}, wanted, found, kinks)
         if remainders:
-            _record_back(nodes, remainders, set(targets), found, None)
+            _record_back(nodes, within, remainders, wanted, found, None)
     return found
 
 
 def _record_back(
     nodes: Sequence[Node],
+    within: set[Node],
     adjoints: dict[Node, Any],
     wanted: set[Node],
     found: dict[Node, Any],
@@ -282,12 +284,16 @@ def _record_back(
             g = kinks.meet(node, g)
         lost: list[Any] = []
         args = rule_arguments(node, recorded=True)
-        parts = cotangents(node.primitive, node.positions, g, node, args, lost)
-        for operand, contribution in zip(node.parents, parts, strict=True):
+        positions = [position for position in node.positions if node.args[position] in within]
+        if not positions:
+            continue
+        operands = [node.args[position] for position in positions]
+        parts = cotangents(node.primitive, positions, g, node, args, lost)
+        for operand, contribution in zip(operands, parts, strict=True):
             if contribution is not None:
                 add(adjoints, operand, dense(contribution, shape_of(operand.value)))
         for rest in lost:
-            add(remainders, node.parents[0], dense(rest, shape_of(node.parents[0].value)))
+            add(remainders, operands[0], dense(rest, shape_of(operands[0].value)))
     return remainders
 
 

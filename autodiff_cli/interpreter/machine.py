@@ -220,7 +220,8 @@ class Machine(Surroundings):
                 f"the graph has more than {most:,} nodes",
                 None if node.primitive is None else node.span,
                 label="this is one too many",
-                help="a larger --max-nodes allows more",
+                help="a larger --max-nodes allows more; `detach(x)` drops the history of a value "
+                "that no derivative goes through",
             )
 
     def check_memory(self, span: Span) -> None:
