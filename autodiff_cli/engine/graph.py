@@ -134,6 +134,11 @@ class Graph:
         for node in self.nodes[place:]:
             node.order = next(_ORDER)
 
+    def cut(self, start: int) -> None:
+        """Drops the nodes from `start` on, which nothing before them is made of."""
+        self.leaves -= sum(node.primitive is None for node in self.nodes[start:])
+        del self.nodes[start:]
+
     def between(self, targets: Collection[Node], output: Node) -> list[Node]:
         """`output` and all below it that depends on one of `targets`, they too; in order.
 

@@ -99,6 +99,7 @@ class Machine(Surroundings):
         "at_kink",
         "depth",
         "detached",
+        "differentiates",
         "graph",
         "journal",
         "kinks_met",
@@ -123,6 +124,8 @@ class Machine(Surroundings):
         self.steps = 0
         self.depth = 0
         self.array_bytes = 0
+        self.differentiates = False
+        """Whether a function runs that differentiates by variables of its own."""
         self.targets: dict[str, Node] = {}
         """The nodes that the command differentiates by, each at the first value of its name."""
         self.accumulated: MutableMapping[Node, Any] = {}

@@ -9,7 +9,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageError
-from autodiff_cli.interpreter import operators
+from autodiff_cli.interpreter import calculus, operators
 from autodiff_cli.interpreter.expressions import OPERATORS, ExpressionLowering, always
 from autodiff_cli.interpreter.printing import printed
 from autodiff_cli.interpreter.values import (
@@ -101,20 +101,20 @@ class StatementLowering(ExpressionLowering):
     def function_body(self, node: syntax.Function) -> Closure:
         """A function's body; parameters that are differentiated by are marked at the call."""
         body = self.tail(node.body)
+        if not self.scope.differentiated:
+            return body
         marks = [
             (self.scope.slots[parameter.name], self.marked(parameter))
             for parameter in node.parameters
             if parameter.name in self.scope.differentiated
         ]
-        if not marks:
-            return body
 
         def run(frame: Frame) -> Any:
             for slot, mark in marks:
                 frame[slot] = mark(frame, frame[slot])
             return body(frame)
 
-        return run
+        return calculus.forgetting(run)
 
     def marked(self, name: syntax.Name) -> Callable[[Frame, Any], Any]:
         """The value that a name is bound to: at its first, the node to differentiate by."""
