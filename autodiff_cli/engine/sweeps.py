@@ -180,7 +180,7 @@ def _pull_back(
 
 def contributions(
     node: Node, g: Any, remainders: list[tuple[Node, Any]] | None = None
-) -> Iterator[tuple[Node, Any]]:
+) -> list[tuple[Node, Any]]:
     """Each operand of a node with what it gets of the node's adjoint `g`.
 
     Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
@@ -189,19 +189,21 @@ def contributions(
     primitive = node.primitive
     assert primitive is not None
     partials = scalar_partials(node)
+    found: list[tuple[Node, Any]] = []
     if partials is not None:
         for position, partial in enumerate(partials):
             operand = node.args[position]
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
-                yield operand, g * partial
-        return
+                found.append((operand, g * partial))
+        return found
     lost: list[Any] | None = None if remainders is None else []
     parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
     for operand, contribution in zip(node.parents, parts, strict=True):
         if contribution is not None:
-            yield operand, contribution
+            found.append((operand, contribution))
     if remainders is not None and lost:
         remainders += [(node.parents[0], rest) for rest in lost]
+    return found
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:

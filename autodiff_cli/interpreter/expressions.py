@@ -172,7 +172,7 @@ class ExpressionLowering:
 
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
-            left, right = (self.expression(operand) for operand in node.operands)
+            left, right = [self.expression(operand) for operand in node.operands]
             primitive = OPERATORS[node.operators[0]]
             note = self.facts.notes.get(node)
             return operators.comparison(primitive, left, right, node.span, note)

@@ -276,6 +276,12 @@ class Machine(Surroundings):
         except AdiffError as error:
             error.calls.append((function.name or "fn", span))
             raise
+        except RecursionError:
+            raise LimitError(
+                f"calls are nested {self.depth:,} deep, and Python can follow no further",
+                span,
+                help="does the recursion end? a loop goes on without a limit of depth",
+            ) from None
         finally:
             self.depth -= 1
         return value

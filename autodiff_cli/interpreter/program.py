@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BYTES_OF_A_CHARACTER = 700
 """What a long program takes, parsed and lowered, for each character of a dense text."""
 
+LESS_NESTED = "give parts of it a name, a statement each"
+
 
 class Program(Facts):
     """A text that is ready to run. Nothing about it changes, but for what it keeps."""
@@ -78,8 +80,14 @@ class Program(Facts):
         lowering = lowering_class(self, self.resolved.top, single)
         lowering.targets = frozenset(by)
         lowering.floats_only = unasked
-        with deep_recursion(), no_garbage_collection():
-            body = lowering.tail(self.resolved.tree.body)
+        tree = self.resolved.tree
+        try:
+            with deep_recursion(), no_garbage_collection():
+                body = lowering.tail(tree.body)
+        except RecursionError:
+            raise LimitError(
+                "the text is nested too deep", tree.body.statements[-1].span, help=LESS_NESTED
+            ) from None
         return Prepared(by, body, outputs, self.resolved.top.size)
 
     # ── what is asked of it ───────────────────────────────────────────────────────────
@@ -189,7 +197,7 @@ def load(source: Source, limits: Limits | None = None, session: Scope | None = N
             f"{in_words(needed)}, and --max-memory allows {in_words(allowed)}",
             help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
         )
-    with deep_recursion(), no_garbage_collection():
+    with no_garbage_collection():
         resolved = resolve(parse(source), NAMES, session)
         check_calls(resolved)
     return Program(resolved)

@@ -404,7 +404,7 @@ class StatementLowering(ExpressionLowering):
         values = [self.expression(value) for value in node.values]
 
         def run(frame: Frame) -> None:
-            frame[RUN].on_print(" ".join(printed(value(frame)) for value in values))
+            frame[RUN].on_print(" ".join([printed(value(frame)) for value in values]))
 
         return run
 
