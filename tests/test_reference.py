@@ -17,9 +17,9 @@ from autodiff_cli.interpreter.catalogue import CALCULUS, entries
 from autodiff_cli.interpreter.expressions import OPERATORS
 from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.interpreter.program import load
-from autodiff_cli.language.grammar import grammar_text
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.numbers import value_text
+from grammar.tables import grammar_text
 from tests.documents import ROOT, agrees, blocks
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Runs the tables of the grammar: text to tokens, tokens to calls of a tree builder.
 
-Lark makes the tables, and is not needed again: importing it would take half of the time
-in which a small program starts, runs and ends.
+The tables are made by Lark before (`grammar/tables.py`): importing it would take half of the
+time in which a small program starts, runs and ends.
 """
 
 from __future__ import annotations

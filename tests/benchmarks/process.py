@@ -42,9 +42,9 @@ def rows() -> list[Row]:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """As in a shell, with the byte code and the grammar's tables that an installed adiff has.
+    """As in a shell, with the byte code that an installed adiff has.
 
-    Both are made by the first run, which is not counted, in a folder that goes away again.
+    It is made by the first run, which is not counted, in a folder that goes away again.
     """
     environment = {
         name: value
@@ -52,7 +52,6 @@ def _environment(folder: str) -> dict[str, str]:
         if name != "PYTHONDONTWRITEBYTECODE" and not name.endswith("_NUM_THREADS")
     }
     environment["PYTHONPYCACHEPREFIX"] = os.path.join(folder, "bytecode")
-    environment["XDG_CACHE_HOME"] = os.path.join(folder, "cache")
     return environment
 
 

@@ -39,7 +39,6 @@ def _environment(folder: str) -> dict[str, str]:
     return {
         **kept,
         "PYTHONPYCACHEPREFIX": os.path.join(folder, "bytecode"),
-        "XDG_CACHE_HOME": os.path.join(folder, "cache"),
         "ADIFF_HISTORY": "",
         "TERM": "xterm-256color",
     }

@@ -1,4 +1,4 @@
-"""The grammar is free of ambiguity; its tables are kept where only their user can write."""
+"""The grammar is free of ambiguity, and the package's tables are those of it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import pytest
 from lark import Lark, Tree
 from lark.exceptions import GrammarError, LexError
 
-from autodiff_cli.language import grammar
 from autodiff_cli.language.automaton import Automaton
+from autodiff_cli.language.grammar import load_tables
 from autodiff_cli.language.parser import Newlines
+from grammar.tables import TABLES, grammar_text, tables_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = grammar.grammar_text()
+TEXT = grammar_text()
 
 
 # ── no ambiguity ──────────────────────────────────────────────────────────────────────
@@ -84,14 +86,28 @@ def test_the_longest_token_is_taken(text: str, tokens: list[str]) -> None:
     assert [token.type for token in lexer.lex(text)] == tokens
 
 
-# ── the tables that are kept ──────────────────────────────────────────────────────────
+# ── the tables of the package ─────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the tables of this test, not there yet."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "adiff"
+def test_the_tables_are_those_of_the_grammar() -> None:
+    made = tables_text(TEXT)
+    if os.environ.get("ADIFF_REGENERATE") == "1":
+        TABLES.write_text(made, encoding="utf-8")
+    assert TABLES.read_text(encoding="utf-8") == made, "run `python grammar/tables.py`"
+
+
+def test_of_one_grammar_the_tables_are_always_the_same() -> None:
+    program = "from grammar.tables import *; print(tables_text(grammar_text()), end='')"
+    for seed in "12":
+        made = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        assert made.stdout == tables_text(TEXT)
 
 
 class Plain:
@@ -132,101 +148,21 @@ def test_the_tables_read_a_program_as_lark_does(path: Path) -> None:
     )
     text = path.read_text(encoding="utf-8")
     builder = Plain()
-    automaton = Automaton(grammar.load_tables(), builder)
+    automaton = Automaton(load_tables(), builder)
     assert automaton.parse(text, Newlines().process, builder) == as_lists(lark.parse(text))
 
 
-def parse_in_new_process(environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "autodiff_cli", "eval", "-e", "x^2", "x=3"],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-
-
-RESULT = "result\t9.0\ndresult/dx\t6.0\n"
-
-
-def test_tables_are_kept_where_xdg_says(cache: Path) -> None:
-    process = parse_in_new_process({})
-    assert process.communicate() == (RESULT, "")
-    [tables] = cache.iterdir()
-    assert tables.name.startswith("grammar-")
-    assert not cache.stat().st_mode & 0o077
-
-
-def test_without_xdg_tables_are_kept_in_the_home_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", "a/relative/path/counts/as/none")
-    assert parse_in_new_process({}).communicate() == (RESULT, "")
-    assert len(list((tmp_path / ".cache" / "adiff").iterdir())) == 1
-    assert not (tmp_path / "a").exists()
-
-
-def test_kept_tables_are_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = grammar.load_tables()
-    [tables] = cache.iterdir()
-    before = tables.stat()
-
-    def must_not_compile(*_: object) -> None:
-        raise AssertionError("the tables are made anew")
-
-    monkeypatch.setattr("lark.lark.load_grammar", must_not_compile)
-    assert grammar._as_data(grammar.load_tables()) == grammar._as_data(made)
-    assert tables.stat().st_mtime_ns == before.st_mtime_ns
-
-
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o707, 0o722])
-def test_a_folder_that_others_can_write_to_is_refused(cache: Path, mode: int) -> None:
+def test_nothing_is_kept_and_nothing_that_lies_about_is_read(tmp_path: Path) -> None:
+    cache = tmp_path / "adiff"
     cache.mkdir()
-    cache.chmod(mode)
-    grammar.load_tables()
-    assert not list(cache.iterdir())
-
-
-def test_a_folder_of_another_user_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.mkdir(mode=0o700)
-    monkeypatch.setattr(os, "getuid", lambda: cache.stat().st_uid + 1)
-    grammar.load_tables()
-    assert not list(cache.iterdir())
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"HOME": os.devnull, "XDG_CACHE_HOME": ""},
-        {"HOME": "/nowhere/at/all", "XDG_CACHE_HOME": os.devnull},
-    ],
-    ids=["home is no folder", "XDG_CACHE_HOME is no folder"],
-)
-def test_no_folder_to_write_to_is_no_harm(environment: dict[str, str]) -> None:
-    process = parse_in_new_process(environment)
-    assert process.communicate() == (RESULT, "")
-    assert process.returncode == 0
-
-
-def test_two_processes_may_make_the_tables_at_once(cache: Path) -> None:
-    processes = [parse_in_new_process({}) for _ in range(2)]
-    assert [process.communicate() for process in processes] == [(RESULT, "")] * 2
-    assert len(list(cache.iterdir())) == 1
-
-
-def test_tables_that_are_damaged_are_made_anew(cache: Path) -> None:
-    assert parse_in_new_process({}).communicate() == (RESULT, "")
-    [tables] = cache.iterdir()
-    tables.write_bytes(tables.read_bytes()[:100])
-    assert parse_in_new_process({}).communicate() == (RESULT, "")
-    assert tables.stat().st_size > 100
-
-
-def test_another_grammar_has_tables_of_its_own(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grammar.load_tables()
-    monkeypatch.setattr(grammar, "grammar_text", lambda: f"{TEXT}\n// another\n")
-    grammar.load_tables()
-    assert len(list(cache.iterdir())) == 2
+    os.mkfifo(cache / f"grammar-{crc32(TEXT.encode()):08x}.json")  # where it once was kept
+    done = subprocess.run(
+        [sys.executable, "-m", "autodiff_cli", "eval", "-e", "x^2", "x=3"],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("result\t9.0\ndresult/dx\t6.0\n", "")
+    assert len(list(tmp_path.rglob("*"))) == 2

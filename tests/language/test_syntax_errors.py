@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from autodiff_cli.errors import AdiffError, ProgramError
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.language import syntax_errors
-from autodiff_cli.language.grammar import grammar_text
 from autodiff_cli.language.mistakes import GROUPS
 from autodiff_cli.language.source import Source
+from grammar.tables import grammar_text
 
 GRAMMAR = grammar_text()
 TERMINALS = sorted(set(re.findall(r"^(_?[A-Z]+)[.\d]*:", GRAMMAR, re.MULTILINE)))

@@ -5,7 +5,6 @@ Nothing sleeps: whoever wants something waits until the screen shows it.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,6 @@ class Terminal:
         self.sent = b""
         """All that the terminal was sent."""
         kept = environment({"HOME": str(folder), "XDG_STATE_HOME": str(folder), **(env or {})})
-        kept.setdefault("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
         self.process = pexpect.spawn(
             ADIFF[0],
             [*ADIFF[1:], *(words or ("repl",))],
