@@ -62,6 +62,13 @@ def beta(mp: Any, a: Any, b: Any) -> Any:
     return mp.exp(lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b))
 
 
+def lbeta(mp: Any, a: Any, b: Any) -> Any:
+    if min(a, b) <= 0:
+        raise ValueError(OUTSIDE)
+    with mp.workdps(mp.dps + _decades(mp, max(a, b)) + _decades(mp, min(a, b))):
+        return lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b)
+
+
 def beta_derivative(mp: Any, n: Any, m: Any, a: Any, b: Any) -> Any:
     """By the product rule from ∂B/∂a = B·(ψ(a) - ψ(a + b)), with more digits for what cancels."""
     n, m = int(n), int(m)
