@@ -2,12 +2,20 @@
 
 import os
 import sys
-from contextlib import suppress
 
-from autodiff_cli.commands.main import main
+from autodiff_cli.commands.ending import ENDING
 
-OWN = ("adiff", "adiff.exe", "adiff-script.py", "__main__.py")
+OWN = ("adiff", "adiff.exe", "adiff-script.py")
 """What the process is called that runs nothing but this."""
+if __name__ == "__main__" or (
+    os.path.basename(getattr(sys.modules["__main__"], "__file__", None) or "") in OWN
+):
+    # Before all that takes time to load.
+    ENDING.begin()
+
+from contextlib import suppress  # noqa: E402
+
+from autodiff_cli.commands.main import main  # noqa: E402
 
 
 def start() -> None:
@@ -19,8 +27,7 @@ def start() -> None:
     try:
         main()
     except SystemExit as end:
-        own = getattr(sys.modules["__main__"], "__file__", None) or ""
-        if os.path.basename(own) not in OWN:
+        if not ENDING.is_ours:
             raise
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, AttributeError):  # closed by the shell

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.screen import show_error
 from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
@@ -71,11 +72,15 @@ def main() -> None:
     arguments = sys.argv[1:]
     _set_up_streams()
     try:
+        ENDING.by_exception()
         status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
+        ENDING.in_silence()
     except (Exception, KeyboardInterrupt) as error:
+        ENDING.in_silence()
         failure = as_adiff_error(error)
+        ENDING.is_told = True
         show_error(failure, arguments)
         status = failure.status
     sys.exit(status if isinstance(status, int) else 0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_BEFORE = 1.0
+_SHOWN: list[Progress] = []
+"""The bars that are on the screen."""
 
 
 def say(text: str) -> None:
@@ -45,6 +47,7 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
         with drawing:
             bar.start()
             started.append(bar)
+            _SHOWN.append(bar)
 
     def say_above(text: str) -> None:
         with drawing:
@@ -65,6 +68,13 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
         timer.join()
         for bar in started:
             bar.stop()
+            _SHOWN.remove(bar)
+
+
+def stop_bars() -> None:
+    """Takes the bars off the screen, as what they are of is given up."""
+    for bar in _SHOWN:
+        bar.stop()
 
 
 def _bar(color: str) -> Progress:

@@ -12,7 +12,7 @@ import click
 
 from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
-from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
+from autodiff_cli.commands.limits import held, run_settings, seconds, size
 from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
@@ -174,8 +174,8 @@ limit_options = _all(
             ("--max-steps", _count, "N", "Loop iterations and calls, together.  [10 million]"),
             ("--max-nodes", _count, "N", "Nodes recorded.  [10 million]"),
             ("--max-depth", _count, "N", "Calls inside calls.  [10 thousand]"),
-            ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
-            ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
+            ("--max-memory", size, "SIZE", "Bytes to take, of whatever kind: 500M, 4G.  [4G]"),
+            ("--timeout", seconds, "SECONDS", "Time for all, reading and writing too.  [none]"),
         )
     )
 )
@@ -233,7 +233,7 @@ class Call:
 
     @contextmanager
     def opened(self, doing: str) -> Iterator[Job]:
-        """Reads the program and its inputs; time is limited, and progress shown, while it is open.
+        """Reads the program and its inputs; progress is shown while it is open.
 
         Raises:
             UsageError, ProgramError: as the command line or the program is wrong.
@@ -243,10 +243,7 @@ class Call:
         options = self.options
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
-        with (
-            time_limit(options["timeout"]),
-            progress(f"{doing} {source.name}", options["color"]) as say,
-        ):
+        with progress(f"{doing} {source.name}", options["color"]) as say:
             program = prepared(source, options, say)
             settings = program.settings
             inputs = read_inputs(input_words, options["inputs_file"], from_stdin, settings)
@@ -296,7 +293,10 @@ def takes_call(function: Callable[[Call], None]) -> Command:
     ) -> None:
         if "-" in words and is_terminal(sys.stdin):
             click.echo(context.get_help())
-        else:
+        elif options.get("interactive"):  # the limits are those of each statement
             function(Call(context, words, expressions, options))
+        else:
+            with held(options):
+                function(Call(context, words, expressions, options))
 
     return command

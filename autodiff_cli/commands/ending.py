@@ -1,0 +1,113 @@
+"""Ends a process that runs nothing but adiff from outside, at whatever moment.
+
+Ctrl-C, and time that is over, raise an exception where Python runs. A long call into NumPy hears
+no signal: a thread beside it does, and ends the process where nothing else has in good time.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+from _signal import (  # type: ignore[import-not-found]  # `signal` loads more
+    SIGALRM,
+    SIGINT,
+    default_int_handler,
+    set_wakeup_fd,
+    signal,
+)
+from contextlib import contextmanager
+
+TYPE_CHECKING = False  # to import `typing` takes longer than all the rest, and a signal may come
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from autodiff_cli.errors import AdiffError
+
+INTERRUPTED = 130
+GRACE = 1.0
+"""Seconds that what is to be stopped has to put things in order."""
+WRITABLE = 0.2
+"""Seconds that standard error is waited for, which may be a pipe that nobody reads."""
+
+
+class Ending:
+    """Of this process.
+
+    Attributes:
+        is_ours: the process runs nothing but adiff, and may be ended.
+        is_told: the user has been told why.
+        hears: what runs takes signals by itself, as a prompt and a pager do.
+        error: makes the error of a signal that nothing else has taken.
+    """
+
+    def __init__(self) -> None:
+        self.is_ours = False
+        self.is_told = False
+        self.hears = False
+        self.error: Callable[[int], AdiffError | None] = lambda number: None
+
+    def begin(self) -> None:
+        """Makes the process ours: until a command runs, Ctrl-C ends it in silence."""
+        self.is_ours = True
+        self.in_silence()
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        set_wakeup_fd(writer, warn_on_full_buffer=False)
+        _thread.start_new_thread(self._watch, (reader, _thread.get_ident()))
+
+    def in_silence(self) -> None:
+        """From now on Ctrl-C ends the process, and nothing is said."""
+        if self.is_ours:
+            signal(SIGINT, lambda *_: os._exit(INTERRUPTED))
+
+    def by_exception(self) -> None:
+        """From now on Ctrl-C raises `KeyboardInterrupt`."""
+        if self.is_ours:
+            signal(SIGINT, default_int_handler)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """While it is open, what runs inside takes signals by itself."""
+        before, self.hears = self.hears, True
+        try:
+            yield
+        finally:
+            self.hears = before
+
+    def _watch(self, reader: int, main: int) -> None:
+        from time import sleep
+
+        while True:
+            # A byte for each signal, which Python's own handler of signals writes.
+            number = os.read(reader, 1)[0]
+            if number in (SIGINT, SIGALRM) and not self.hears:
+                sleep(GRACE)
+                if not self.hears:
+                    self._end(number, main)
+
+    def _end(self, number: int, main: int) -> None:
+        from autodiff_cli.commands.main import InterruptError
+        from autodiff_cli.data.output import remove_temporaries
+
+        error = InterruptError("interrupted") if number == SIGINT else self.error(main)
+        if error is None:  # the time was over, and is given again
+            return
+        remove_temporaries()
+        if not self.is_told:
+            self._tell(error)
+        os._exit(error.status)
+
+    def _tell(self, error: AdiffError) -> None:
+        from select import select
+
+        from autodiff_cli.commands.progress import stop_bars
+        from autodiff_cli.commands.screen import error_text
+
+        # Past Python's buffer, which the thread that hangs may hold.
+        stop_bars()
+        if sys.stderr is not None and select([], [2], [], WRITABLE)[1]:
+            os.write(2, error_text(error, sys.argv[1:]).encode(errors="backslashreplace"))
+
+
+ENDING = Ending()
