@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autodiff_cli.data.json_text import read_json, read_json_inputs
 from autodiff_cli.data.npy import NPY_MAGIC, read_npy, read_npz
+from autodiff_cli.data.reading import read_whole
 from autodiff_cli.data.tables import looks_like_csv, read_csv, read_numbers
 from autodiff_cli.data.values import Value, quoted
 from autodiff_cli.errors import UsageError, did_you_mean
@@ -102,7 +103,7 @@ def _content(path: str, where: str) -> bytes:
 def _file(path: str, where: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return read_whole(file, where)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{where}: no such file", help=_similar_file(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
@@ -125,7 +126,7 @@ def _standard_input(where: str) -> bytes:
     stream = getattr(sys.stdin, "buffer", None)
     try:
         # On a terminal, reading would look like a hang.
-        content = b"" if stream is None or stream.isatty() else stream.read()
+        content = b"" if stream is None or stream.isatty() else read_whole(stream, where)
     except (OSError, ValueError):  # ValueError: the stream was closed
         content = b""
     if not content:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.data.reading import read_whole
 from autodiff_cli.data.values import Value, quoted, unknown_name
+from autodiff_cli.engine.memory import reserve
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,10 +31,10 @@ def read_npy(content: bytes, where: str) -> Value:
     import numpy as np
 
     try:
+        if _claimed(content) > len(content):
+            raise ValueError("a shape that no file of this length can hold")
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    # A corrupt header trips NumPy anywhere: ValueError, EOFError, SyntaxError, TokenError,
-    # MemoryError for a shape that no file of this length can hold.
-    except Exception as error:
+    except _corrupt() as error:
         if "Object arrays" in str(error):
             raise UsageError(
                 f"{where}: got an array of Python objects, want numbers or booleans",
@@ -48,8 +51,7 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
 
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    # BadZipFile, and what else a corrupt directory of members trips.
-    except Exception:
+    except _corrupt():
         raise UsageError(
             f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
         ) from None
@@ -67,14 +69,40 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
         raise unknown_name(where, "key", key, keys)
     where = f"{where}, key {quoted(key)}"
     try:
-        member = archive.read(f"{key}.npy")
-    # A corrupt member fails with BadZipFile, zlib.error, EOFError; an encrypted one with
-    # RuntimeError; an unknown method of compression with NotImplementedError.
-    except Exception:
+        with archive.open(f"{key}.npy") as packed:
+            reserve(archive.getinfo(f"{key}.npy").file_size, where)
+            member = read_whole(packed, where)
+    except _corrupt():
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None
     return read_npy(member, where)
+
+
+def _corrupt() -> tuple[type[Exception], ...]:
+    """What bytes that are none of NumPy's files trip, in its reader of headers and in `zipfile`.
+
+    An encrypted member trips a RuntimeError, and so does an unknown method of compression.
+    """
+    import struct
+    import tokenize
+    import zipfile
+    import zlib
+
+    own = struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error
+    python = AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError
+    return (*own, *python, ArithmeticError, ValueError)
+
+
+def _claimed(content: bytes) -> int:
+    """The bytes that the header of an NPY says there are; raises what is `_corrupt`."""
+    import numpy as np
+
+    form, file = np.lib.format, io.BytesIO(content)
+    version = form.read_magic(file)
+    read = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return 0 if dtype.hasobject else math.prod(shape) * dtype.itemsize
 
 
 def _value(array: NDArray[Any], where: str) -> Value:
