@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+LONGEST_SHOWN = 200
+"""Characters of a piece of source that is shown whole."""
+HEAD_SHOWN, TAIL_SHOWN = 120, 40
+
 
 class Source:
     """A text with the name that messages give it (a file's path, `<-e>`, `<stdin>`)."""
@@ -64,6 +68,16 @@ class Span:
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
+
+    @property
+    def on_one_line(self) -> str:
+        """The text without breaks of lines; of one that is long its two ends."""
+        text, start, end = self.source.text, self.start, self.end
+        if end - start <= LONGEST_SHOWN:
+            return " ".join(text[start:end].split())
+        # Cut before it is put together: the spans of a long sum are as long as it is.
+        head, tail = text[start : start + HEAD_SHOWN], text[end - TAIL_SHOWN : end]
+        return f"{' '.join(head.split())} … {' '.join(tail.split())}"
 
     def __repr__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"

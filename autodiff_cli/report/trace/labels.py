@@ -115,7 +115,7 @@ class Labels:
         if node.primitive is None:
             return str(node.span)
         if node.span is not None:
-            return " ".join(node.span.text.split())
+            return node.span.on_one_line
         return self.operation(node)
 
     def operation(self, node: Node, called: Callable[[Any], str] | None = None) -> str:
