@@ -16,11 +16,10 @@ from _signal import (  # type: ignore[import-not-found]  # `signal` loads more
     set_wakeup_fd,
     signal,
 )
-from contextlib import contextmanager
 
 TYPE_CHECKING = False  # to import `typing` takes longer than all the rest, and a signal may come
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from autodiff_cli.errors import AdiffError
 
@@ -66,15 +65,6 @@ class Ending:
         if self.is_ours:
             signal(SIGINT, default_int_handler)
 
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """While it is open, what runs inside takes signals by itself."""
-        before, self.hears = self.hears, True
-        try:
-            yield
-        finally:
-            self.hears = before
-
     def _watch(self, reader: int, main: int) -> None:
         from time import sleep
 
@@ -83,15 +73,21 @@ class Ending:
             number = os.read(reader, 1)[0]
             if number in (SIGINT, SIGALRM) and not self.hears:
                 sleep(GRACE)
-                if not self.hears:
-                    self._end(number, main)
+                self._end_unheard(number, main)
 
-    def _end(self, number: int, main: int) -> None:
+    def _end_unheard(self, number: int, main: int) -> None:
+        """Ends the process by a signal that nothing has taken."""
         from autodiff_cli.commands.main import InterruptError
-        from autodiff_cli.data.output import remove_temporaries
 
         error = InterruptError("interrupted") if number == SIGINT else self.error(main)
-        if error is None:  # the time was over, and is given again
+        if error is not None:
+            self.end(error)
+
+    def end(self, error: AdiffError) -> None:
+        """Ends the process now, unless it is not ours, or goes on after an error."""
+        from autodiff_cli.data.output import remove_temporaries
+
+        if not self.is_ours or self.hears:
             return
         remove_temporaries()
         if not self.is_told:
@@ -108,6 +104,18 @@ class Ending:
         stop_bars()
         if sys.stderr is not None and select([], [2], [], WRITABLE)[1]:
             os.write(2, error_text(error, sys.argv[1:]).encode(errors="backslashreplace"))
+
+
+class heard:  # noqa: N801
+    """While it is open, what runs inside takes signals by itself."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before, ENDING.hears = ENDING.hears, True
+
+    def __exit__(self, *_: object) -> None:
+        ENDING.hears = self._before
 
 
 ENDING = Ending()

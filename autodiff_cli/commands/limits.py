@@ -106,7 +106,7 @@ def time_limit(allowed: float | None) -> Iterator[None]:
 
     begun: list[LimitError] = []
 
-    def error(frame: FrameType | None) -> LimitError:
+    def error(frame: FrameType | None) -> tuple[LimitError, bool]:
         failure = LimitError(
             f"--timeout: {allowed:g} seconds are over",
             label="this was running",
@@ -114,14 +114,19 @@ def time_limit(allowed: float | None) -> Iterator[None]:
         )
         from autodiff_cli.interpreter.whereabouts import frames_above, place
 
-        place(failure, frames_above(frame))
-        return failure
+        return failure, place(failure, frames_above(frame))
 
     def over(_: int, frame: FrameType | None) -> None:
-        begun.append(error(frame))
-        raise TimeOver(begun[0])
+        failure, is_whole = error(frame)
+        begun.append(failure)
+        if not is_whole:  # to go back through a million calls would take seconds
+            ENDING.end(failure)
+        raise TimeOver(failure)
 
-    ENDING.error = lambda thread: begun[0] if begun else error(sys._current_frames().get(thread))
+    def unheard(thread: int) -> LimitError:
+        return begun[0] if begun else error(sys._current_frames().get(thread))[0]
+
+    ENDING.error = unheard
     before = signal.signal(signal.SIGALRM, over)
     # Once more where the first was lost, as in what Python calls when it drops a value.
     signal.setitimer(signal.ITIMER_REAL, min(allowed, LONGEST), AGAIN)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from autodiff_cli.commands.ending import ENDING
+from autodiff_cli.commands.ending import heard
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def page(chunks: Iterable[str]) -> None:
         if first.count("\n") > height and os.environ.get("TERM") != "dumb":
             # Of less, what makes it show colours, and leave the text on the screen at the end.
             os.environ.setdefault("LESS", "-RX")
-            with ENDING.heard(), _deaf_to_closed_pipes():
+            with heard(), _deaf_to_closed_pipes():
                 click.echo_via_pager(chain([first], chunks), color=True)
             return
     click.echo(first, nl=False, color=True)

@@ -19,8 +19,10 @@ MOST_FRAMES = 100_000
 CALLS_TOLD = 4
 
 
-def place(message: Message, frames: Iterable[FrameType]) -> None:
+def place(message: Message, frames: Iterable[FrameType]) -> bool:
     """Gives a message the span that was running, and the functions that it was in.
+
+    Returns whether all frames were looked at: there may be millions.
 
     Closures of a lowered program have the span that they are of as `span`.
 
@@ -37,10 +39,12 @@ def place(message: Message, frames: Iterable[FrameType]) -> None:
             message.calls.append((local["function"].name or "fn", local["span"]))
         elif message.where is None and not message.calls:
             message.where = _span(frame)
-    if next(frames, None) is not None:
+    is_whole = next(frames, None) is None
+    if not is_whole:
         del message.calls[CALLS_TOLD:]
     if message.where is None and message.calls:
         message.where = message.calls[0][1]
+    return is_whole
 
 
 def _span(frame: FrameType) -> Span | None:

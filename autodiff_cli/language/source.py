@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 LONGEST_SHOWN = 200
 """Characters of a piece of source that is shown whole."""
-HEAD_SHOWN, TAIL_SHOWN = 120, 40
+HEAD_SHOWN, TAIL_SHOWN = 60, 30
 
 
 class Source:

@@ -115,7 +115,8 @@ class Labels:
         if node.primitive is None:
             return str(node.span)
         if node.span is not None:
-            return node.span.on_one_line
+            text: str = node.span.on_one_line
+            return text
         return self.operation(node)
 
     def operation(self, node: Node, called: Callable[[Any], str] | None = None) -> str:
