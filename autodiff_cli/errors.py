@@ -144,6 +144,13 @@ class NonFiniteError(AdiffError):
     status = 4
 
 
+class InterruptError(AdiffError):
+    """Ctrl-C, or a SIGINT."""
+
+    kind = "interrupted"
+    status = 130
+
+
 class Finding(Message):
     """Something to tell of a run that did not fail."""
 

@@ -37,14 +37,16 @@ class Ending:
         is_ours: the process runs nothing but adiff, and may be ended.
         is_told: the user has been told why.
         hears: what runs takes signals by itself, as a prompt and a pager do.
-        error: makes the error of a signal that nothing else has taken.
+        error: makes the error of the time, where nothing else has.
+        text: makes the text of an error.
     """
 
     def __init__(self) -> None:
         self.is_ours = False
         self.is_told = False
         self.hears = False
-        self.error: Callable[[int], AdiffError | None] = lambda number: None
+        self.error: Callable[[int], AdiffError | None] = lambda thread: None
+        self.text: Callable[[AdiffError], str] = str
 
     def begin(self) -> None:
         """Makes the process ours: until a command runs, Ctrl-C ends it in silence."""
@@ -77,7 +79,7 @@ class Ending:
 
     def _end_unheard(self, number: int, main: int) -> None:
         """Ends the process by a signal that nothing has taken."""
-        from autodiff_cli.commands.main import InterruptError
+        from autodiff_cli.errors import InterruptError
 
         error = InterruptError("interrupted") if number == SIGINT else self.error(main)
         if error is not None:
@@ -97,13 +99,10 @@ class Ending:
     def _tell(self, error: AdiffError) -> None:
         from select import select
 
-        from autodiff_cli.commands.progress import stop_bars
-        from autodiff_cli.commands.screen import error_text
-
         # Past Python's buffer, which the thread that hangs may hold.
-        stop_bars()
+        text = self.text(error)
         if sys.stderr is not None and select([], [2], [], WRITABLE)[1]:
-            os.write(2, error_text(error, sys.argv[1:]).encode(errors="backslashreplace"))
+            os.write(2, text.encode(errors="backslashreplace"))
 
 
 class heard:  # noqa: N801

@@ -6,15 +6,18 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.screen import show_error
-from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
+from autodiff_cli.commands.screen import error_text, show_error
+from autodiff_cli.errors import AdiffError, InterruptError, LimitError, UsageError, did_you_mean
 from autodiff_cli.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = ("eval", "repl", "trace", "why", "functions", "check", "examples", "completion")
 """Each is the function `command` of the module of its name."""
@@ -24,13 +27,6 @@ EXAMPLES = (
     "adiff eval -e 'dot(w, w)' w='[1, -2]' --json",
     "adiff examples",
 )
-
-
-class InterruptError(AdiffError):
-    """Ctrl-C, or a SIGINT."""
-
-    kind = "interrupted"
-    status = 130
 
 
 class Commands(ExamplesFirst, click.Group):
@@ -71,6 +67,7 @@ def main() -> None:
     """Runs the command line and exits with its status."""
     arguments = sys.argv[1:]
     _set_up_streams()
+    ENDING.text = lambda error: _last_words(error, arguments)
     try:
         ENDING.by_exception()
         status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
@@ -84,6 +81,14 @@ def main() -> None:
         show_error(failure, arguments)
         status = failure.status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _last_words(error: AdiffError, arguments: Sequence[str]) -> str:
+    """What is said where the process is ended from outside."""
+    from autodiff_cli.commands.progress import stop_bars
+
+    stop_bars()
+    return error_text(error, arguments)
 
 
 def _set_up_streams() -> None:

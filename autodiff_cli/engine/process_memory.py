@@ -7,10 +7,11 @@ libraries that are mapped, as one on addresses would.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 OURS = 50 * 2**20
 """Bytes that Python and all libraries write to by themselves."""
@@ -20,6 +21,8 @@ STATISTICS = "/proc/self/statm"
 
 _held: float | None = None
 """The limit that is held, in bytes."""
+_more: Callable[[], None] | None = None
+"""Raises what the system allows by some room."""
 
 
 def hold(limit: float) -> None:
@@ -33,9 +36,12 @@ def hold(limit: float) -> None:
 
 
 def make_room() -> None:
-    """Lets there be a little more memory, until a limit is held again."""
-    if _held is not None:
-        _refuse_beyond(_held + OURS + ROOM)
+    """Lets there be a little more memory, until a limit is held again.
+
+    Nothing is asked for on the way: there may be none left.
+    """
+    if _more is not None:
+        _more()
 
 
 @contextmanager
@@ -61,6 +67,7 @@ def _warm_up() -> None:
 
 
 def _refuse_beyond(most: float | None) -> None:
+    global _more
     # Another system, or one that hides its figures.
     with suppress(ImportError, OSError, ValueError):
         import resource
@@ -74,3 +81,7 @@ def _refuse_beyond(most: float | None) -> None:
             bound = int(min(most + max(reserved, 0), 2**62))
             soft = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        room = soft
+        if soft != hard:
+            room = soft + ROOM if hard == resource.RLIM_INFINITY else min(soft + ROOM, hard)
+        _more = partial(resource.setrlimit, resource.RLIMIT_DATA, (room, hard))
