@@ -64,6 +64,8 @@ def _evaluate(call: Call) -> None:
     form, options = format_of(call), call.options
     with call.opened("evaluating") as job:
         evaluations = job.program.evaluate(job.inputs, job.question)
+    for evaluation in evaluations:
+        evaluation.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
     if options["verbose"]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.data.values import Value, quoted, unknown_name
+from autodiff_cli.data.numerals import is_rounded
+from autodiff_cli.data.remarks import EXACT_UP_TO, remark_rounded
+from autodiff_cli.data.values import Value, kept_names, quoted, unknown_name
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from zipfile import ZipFile
+
     from numpy.typing import NDArray
 
 NPY_MAGIC = b"\x93NUMPY"
@@ -44,6 +49,28 @@ def read_npy(content: bytes, where: str) -> Value:
 
 def read_npz(content: bytes, key: str | None, where: str) -> Value:
     """One array of an NPZ file; `key` may be left out where there is only one."""
+    archive, keys = _opened(content, where)
+    if key is None:
+        if len(keys) > 1:
+            raise UsageError(
+                f"{where} holds {len(keys)} arrays, want the key of one",
+                help=f"put :KEY after the file's name; its keys are: {', '.join(keys)}",
+            )
+        key = keys[0]
+    elif key not in keys:
+        raise unknown_name(where, "key", key, keys)
+    return _member(archive, key, f"{where}, key {quoted(key)}")
+
+
+def npz_arrays(content: bytes, source: str, wanted: Collection[str] | None) -> dict[str, Value]:
+    """The arrays of an NPZ file by key: those that are wanted, or all where that is None."""
+    archive, keys = _opened(content, source)
+    kept = kept_names(keys, source, "key", wanted)
+    return {key: _member(archive, key, f"{source}, key {quoted(key)}") for key in kept}
+
+
+def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
+    """The archive, and the keys of the arrays in it, of which there are some."""
     import zipfile
 
     try:
@@ -56,16 +83,10 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
     keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     if not keys:
         raise UsageError(f"{where} holds no arrays", help=f"{_SAVE}z")
-    if key is None:
-        if len(keys) > 1:
-            raise UsageError(
-                f"{where} holds {len(keys)} arrays, want the key of one",
-                help=f"put :KEY after the file's name; its keys are: {', '.join(keys)}",
-            )
-        key = keys[0]
-    elif key not in keys:
-        raise unknown_name(where, "key", key, keys)
-    where = f"{where}, key {quoted(key)}"
+    return archive, keys
+
+
+def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
         member = archive.read(f"{key}.npy")
     # A corrupt member fails with BadZipFile, zlib.error, EOFError; an encrypted one with
@@ -87,9 +108,18 @@ def _value(array: NDArray[Any], where: str) -> Value:
             f"{where}: got an array of type {array.dtype}, want real numbers or booleans",
             help="save array.real, or one field of it, or array.astype(float)",
         )
+    if kind in "iu":
+        _tell_of_rounded(array, where)
     if kind == "b":
         return array if array.ndim else bool(array)
     if not array.ndim:
         return float(array)
     is_single_precision = kind == "f" and array.dtype.itemsize == 4
     return array.astype(np.float32 if is_single_precision else np.float64, copy=False)
+
+
+def _tell_of_rounded(integers: NDArray[Any], where: str) -> None:
+    large = integers[(integers > EXACT_UP_TO) | (integers < -EXACT_UP_TO)].ravel()
+    rounded = [value for value in large.tolist() if is_rounded(str(value))] if large.size else []
+    if rounded:
+        remark_rounded(where, str(rounded[0]), len(rounded))
