@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from autodiff_cli.data.columns import Table
 from autodiff_cli.data.json_text import read_json, read_json_inputs
 from autodiff_cli.data.npy import NPY_MAGIC, npz_arrays, read_npy, read_npz
 from autodiff_cli.data.tables import (
@@ -23,6 +22,8 @@ from autodiff_cli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    from autodiff_cli.data.columns import Table
 
 __all__ = [
     "Value",
