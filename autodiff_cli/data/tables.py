@@ -65,7 +65,7 @@ def _first_line(text: str) -> str:
 def _separator(text: str, line: str) -> str | None:
     """The separator that the first line has most of, outside quotes; None where it has none."""
     if '"' in line:
-        line = _first_line(_QUOTED.sub("", text))
+        line = _first_line(_QUOTED.sub('""', text))
     separator = max(_SEPARATORS, key=line.count)
     return separator if separator in line else None
 

@@ -59,6 +59,7 @@ ROW = "give at least one row of numbers"
         ("# t,u\n1,2\n3,4\n", "u", [2, 4]),
         ("# t,u\n1,2\n", None, [[1, 2]]),
         ('a,b\n"#1",2\n', "b", [2]),
+        ('"1"\t"2"\n"3"\t"4"\n', None, [[1, 2], [3, 4]]),
         ('a,b\n"x\n# y",2\n', "b", [2]),
         ("# it's \"quoted\n1,2\n", None, [[1, 2]]),
         ("1.5D+03,2d-1\n", None, [[1500, 0.2]]),
