@@ -17,7 +17,8 @@ def printed(value: Any) -> str:
 
     Of several values, and of those that are in turn several, all of them.
     """
-    texts, pending = [], [value]
+    texts: list[str] = []
+    pending = [value]
     while pending:
         value = pending.pop()
         if isinstance(value, tuple):
