@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from struct import error as StructError  # noqa: N812
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.data.numerals import is_rounded
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NPY_MAGIC = b"\x93NUMPY"
+
+CORRUPT = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,  # a shape that no file of this length can hold
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+    StructError,
+)
+"""What a corrupt header or directory trips in NumPy and in `zipfile`, which read on as if it were
+none."""
 
 _SAVE = "write it again with numpy.save"
 
@@ -34,9 +52,7 @@ def read_npy(content: bytes, where: str) -> Value:
 
     try:
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    # A corrupt header trips NumPy anywhere: ValueError, EOFError, SyntaxError, TokenError,
-    # MemoryError for a shape that no file of this length can hold.
-    except Exception as error:
+    except CORRUPT as error:
         if "Object arrays" in str(error):
             raise UsageError(
                 f"{where}: got an array of Python objects, want numbers or booleans",
@@ -72,11 +88,15 @@ def npz_arrays(content: bytes, source: str, wanted: Collection[str] | None) -> d
 def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
     """The archive, and the keys of the arrays in it, of which there are some."""
     import zipfile
+    from lzma import LZMAError
+    from zlib import error as ZlibError  # noqa: N812
 
+    # A member packed in a way that fails (bzip2's is an OSError), or encrypted, or packed in a way
+    # that is not known, which are RuntimeErrors.
+    broken = (*CORRUPT, zipfile.BadZipFile, ZlibError, LZMAError, OSError, RuntimeError)
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    # BadZipFile, and what else a corrupt directory of members trips.
-    except Exception:
+    except broken:
         raise UsageError(
             f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
         ) from None
@@ -89,9 +109,7 @@ def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
 def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
         member = archive.read(f"{key}.npy")
-    # A corrupt member fails with BadZipFile, zlib.error, EOFError; an encrypted one with
-    # RuntimeError; an unknown method of compression with NotImplementedError.
-    except Exception:
+    except broken:
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None

@@ -237,7 +237,9 @@ class Machine(Surroundings):
                 help="a larger --max-memory allows more",
             )
 
-    def call(self, function: Any, args: list[Any], span: Span) -> Any:
+    def call(  # recurses: --max-depth at most
+        self, function: Any, args: list[Any], span: Span
+    ) -> Any:
         """Calls a function value; `NOTHING` where it has no value."""
         if type(function) is UserFunction:
             return self.invoke(function, args, span)
