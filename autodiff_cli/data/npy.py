@@ -88,15 +88,10 @@ def npz_arrays(content: bytes, source: str, wanted: Collection[str] | None) -> d
 def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
     """The archive, and the keys of the arrays in it, of which there are some."""
     import zipfile
-    from lzma import LZMAError
-    from zlib import error as ZlibError  # noqa: N812
 
-    # A member packed in a way that fails (bzip2's is an OSError), or encrypted, or packed in a way
-    # that is not known, which are RuntimeErrors.
-    broken = (*CORRUPT, zipfile.BadZipFile, ZlibError, LZMAError, OSError, RuntimeError)
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except broken:
+    except _broken():
         raise UsageError(
             f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
         ) from None
@@ -106,10 +101,23 @@ def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
     return archive, keys
 
 
+def _broken() -> tuple[type[Exception], ...]:
+    """What an archive raises that is corrupt.
+
+    A member packed in a way that fails (bzip2's is an OSError), or encrypted, or packed in a way
+    that is not known, which are RuntimeErrors.
+    """
+    from lzma import LZMAError
+    from zipfile import BadZipFile
+    from zlib import error as ZlibError  # noqa: N812
+
+    return (*CORRUPT, BadZipFile, ZlibError, LZMAError, OSError, RuntimeError)
+
+
 def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
         member = archive.read(f"{key}.npy")
-    except broken:
+    except _broken():
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None
