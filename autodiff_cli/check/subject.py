@@ -138,13 +138,16 @@ class Subject:
             return precise.derivative(order, node, self.targets[name], direction)
 
     def value(self, output: str, name: str, shift: Any) -> float:
-        """The output with a name moved; nan where the program fails there."""
+        """The output with a name moved; nan where the program fails there, or gives an array."""
         node = self.outcome.outputs[output]
         try:
             if not self.holds:
                 outcome, _ = self._beside(output, name, shift, self._typed)
-                return number(value_of(outcome.outputs[output]))
-            return number(self._replayed(output, name, shift).get(node, value_of(node)))
+                moved = value_of(outcome.outputs[output])
+                return number(moved) if np.size(moved) == 1 else nan
+            if not isinstance(node, Node):
+                return number(node)
+            return number(self._replayed(output, name, shift).get(node, node.value))
         except LimitError:
             raise
         except AdiffError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, apply, value_of
@@ -26,7 +27,7 @@ from autodiff_cli.language.names import HEAD
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
     from contextvars import Token
 
     from autodiff_cli.engine.surroundings import Seed
@@ -287,6 +288,21 @@ class Machine(Surroundings):
         finally:
             self.depth -= 1
         return value
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Whatever is recorded while it is open is dropped: it is computed for its value only."""
+        graph, journal = self.graph, self.journal
+        nodes, leaves = len(graph.nodes), graph.leaves
+        mark = journal and journal.mark()
+        try:
+            yield
+        finally:
+            if not self.abandoned:
+                del graph.nodes[nodes:]
+                graph.leaves = leaves
+            if journal is not None and mark is not None:
+                journal.forget(mark)
 
     def mark(self, name: str, value: Any) -> Node:
         """The node that derivatives by `name` are taken by, for its first `value`."""

@@ -157,6 +157,18 @@ def on_elements(function: Callable[..., Any], operands: int = 1) -> Callable[...
     return lambda *args: universal(*args)
 
 
+def of_numbers_too(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that takes a number for an array of one element, and gives one."""
+
+    def compute(mp: Any, x: Any, *rest: Any) -> Any:
+        if np.ndim(x):
+            return function(mp, x, *rest)
+        rest = tuple(np.full(1, one) if isinstance(one, mp.mpf) else one for one in rest)
+        return np.asarray(function(mp, np.full(1, x), *rest)).item()
+
+    return compute
+
+
 def axes(x: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
     return {"axis": axes_of(axis, x.shape), "keepdims": bool(keepdims)}
 
@@ -173,10 +185,14 @@ def norm(mp: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     return on_elements(mp.sqrt)((x * x).sum(**axes(x, axis, keepdims)))
 
 
+def centred(mp: Any, x: Any, axis: Any) -> Any:
+    return x - x.mean(axis=axes_of(axis, x.shape), keepdims=True) if x.size else x
+
+
 def var(mp: Any, x: Any, ddof: Any, axis: Any, keepdims: Any) -> Any:
     reduced = axes_of(axis, x.shape)
     count = int(np.prod([x.shape[i] for i in reduced]))
-    deviation = x - x.mean(axis=reduced, keepdims=True)
+    deviation = centred(mp, x, axis)
     return (deviation * deviation).sum(**axes(x, axis, keepdims)) / (count - ddof)
 
 

@@ -54,6 +54,7 @@ def reduction(
     empty: bool = True,
     adds_up: bool = False,
     example: str = "",
+    precise: Callable[..., Any] | None = None,
     **fields: Any,
 ) -> Primitive:
     """`array(x, axes, keepdims, *extra)`; `weight(out, x, axis, *extra)`.
@@ -79,6 +80,7 @@ def reduction(
         doc=doc,
         example=example or f"{name}([1, 2, 4])",
         sample=((0.2, 5),),
+        precise=precise and high_precision.of_numbers_too(precise),
         **fields,
     )
 
