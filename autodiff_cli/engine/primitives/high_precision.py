@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OUTSIDE = "outside of the domain"
+HIGHEST_ORDER = 100
+"""Of a derivative: what mpmath takes for one grows with it."""
 MOST_TERMS = 1_000_000
 """Of a series: a second or two."""
 
@@ -47,6 +49,8 @@ def lgamma(mp: Any, x: Any) -> Any:
 def polygamma(mp: Any, n: Any, x: Any) -> Any:  # recurses: once, for the reflection
     """ψₙ, whose reflection has the period 1: below 0, far from it, mpmath adds up term by term."""
     n = int(n)
+    if n > HIGHEST_ORDER:
+        raise ValueError("too high an order")
     if abs(x) <= 1e-3:
         return mp.psi(n, x + 1) - (-1) ** n * mp.factorial(n) / x ** (n + 1)
     if x > -1000:
