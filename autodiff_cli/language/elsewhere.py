@@ -8,6 +8,10 @@ A name that is built in here, or that the program defines, is never looked up.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _ROWS = """
 # exponentials, logarithms and powers
@@ -106,16 +110,14 @@ gammaln loggamma lngamma log_gamma: lgamma
 rgamma: write `exp(-lgamma(x))`, for x > 0
 factorial: write `exp(lgamma(n + 1))`
 log_factorial lfactorial logfactorial: write `lgamma(n + 1)`
-choose comb binom binomial nchoosek binomial_coefficient: write `exp(lgamma(n + 1) - lgamma(k + 1) -
-    lgamma(n - k + 1))`
-lchoose log_choose binomial_coefficient_log: write `lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k +
-    1)`
+choose comb binom binomial nchoosek binomial_coefficient: write `exp(lchoose(n, k))`
+log_choose binomial_coefficient_log: lchoose
 perm: write `exp(lgamma(n + 1) - lgamma(n - k + 1))`
 falling_factorial: write `exp(lgamma(n + 1) - lgamma(n - k + 1))`
 poch rising_factorial: write `exp(lgamma(x + n) - lgamma(x))`
 log_falling_factorial: write `lgamma(n + 1) - lgamma(n - k + 1)`
 log_rising_factorial: write `lgamma(x + n) - lgamma(x)`
-lbeta betaln logbeta: write `lgamma(a) + lgamma(b) - lgamma(a + b)`
+betaln logbeta: lbeta
 psi: digamma
 trigamma: write `polygamma(1, x)`
 tetragamma: write `polygamma(2, x)`
@@ -133,8 +135,7 @@ ndtri norm_ppf inv_Phi probit std_normal_qf: write `sqrt(2) * erfinv(2 * p - 1)`
 norm_pdf std_normal_pdf: normal_pdf
 std_normal_lpdf: write `-x^2 / 2 - log(2 * pi) / 2`
 std_normal: write `-x^2 / 2 - log(2 * pi) / 2`
-expit inv_logit logistic: sigmoid
-logit: write `log(p / (1 - p))`
+expit logistic: sigmoid
 inv_cloglog: write `-expm1(-exp(x))`
 cloglog: write `log(-log1p(-p))`
 zeta lambertw lambert_w0 ellipk ellipe jv j0 j1 bessel_first_kind iv i0 i1
@@ -279,6 +280,11 @@ def _table() -> dict[str, str]:
         if colon and not row.startswith("#"):
             found.update(dict.fromkeys(names.split(), answer))
     return found
+
+
+def names() -> Collection[str]:
+    """All that are known."""
+    return _table().keys()
 
 
 def elsewhere(name: str) -> str:
