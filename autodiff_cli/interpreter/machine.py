@@ -87,6 +87,10 @@ class Detached:
     node: Node
 
 
+TOLD = ("taken", "detached", "noted", "kinks_met")
+"""What of a run aside is told of the run around it."""
+
+
 class Machine(Surroundings):
     """One run: what the closures of a lowered program share while they run.
 
@@ -149,6 +153,38 @@ class Machine(Surroundings):
         may have gone on as a finite number."""
         self.swept: Node | None = None
         """What the program's last `backward` began at."""
+
+    def aside(self) -> Machine:
+        """A run with a graph of its own, for what has no place in this one's.
+
+        It has the same limits and the same randomness; what there is to tell of it is told of
+        this one.
+        """
+        run = Machine(Settings(self.limits, self.graph.single, None, self.on_print, self.at_kink))
+        for name in ("randomness", "steps", "depth", *TOLD):
+            setattr(run, name, getattr(self, name))
+        run.keep_journal(self.journal)
+        return run
+
+    def keep_journal(self, around: Journal | None) -> None:
+        """Begins a journal where the run around this one keeps one, and adds to what ran there."""
+        if around is not None:
+            self.journal = type(around)(self.graph)
+            self.journal.ran, self.journal.values = around.ran, around.values
+
+    def forget(self) -> None:
+        """Drops what was recorded, but for what there is to tell of it."""
+        self.graph.nodes.clear()
+        self.graph.leaves = 0
+        self.array_bytes = 0
+        self.keep_journal(self.journal)
+
+    def take_over(self, run: Machine) -> None:
+        """Counts the steps of a run aside among this one's, and tells of what was odd in it."""
+        self.steps = run.steps
+        self.absorbed |= run.absorbed
+        for span, odd in run.odd_constants.items():
+            self.odd_constants.setdefault(span, odd)
 
     def hear(self, *_: object) -> None:
         """Is told by NumPy that it made an inf or a nan of what was none."""

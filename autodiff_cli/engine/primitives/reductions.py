@@ -201,7 +201,12 @@ def _argument(name: str, doc: str, function: str) -> Primitive:
 
 
 argmax = _argument("argmax", "the index of the largest, the first of those that tie", "argmax")
-argmin = _argument("argmin", "the index of the smallest, the first of those that tie", "argmin")
+argmin = _argument(
+    "argmin",
+    "the index of the smallest, the first of those that tie; argmin(function, start) is the x "
+    "near start at which a function is least, differentiable by all that it reads",
+    "argmin",
+)
 
 # ── along an axis ─────────────────────────────────────────────────────────────────────
 
