@@ -330,7 +330,7 @@ class Machine(Surroundings):
         """Whatever is recorded while it is open is dropped: it is computed for its value only."""
         graph, journal = self.graph, self.journal
         nodes, leaves = len(graph.nodes), graph.leaves
-        mark = journal and journal.mark()
+        mark = None if journal is None else journal.mark()
         try:
             yield
         finally:
