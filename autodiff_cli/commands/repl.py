@@ -21,7 +21,13 @@ from autodiff_cli.commands.running import (
     number_options,
     source_options,
 )
-from autodiff_cli.commands.screen import is_terminal, show_error, show_text, wants_color
+from autodiff_cli.commands.screen import (
+    is_terminal,
+    show_error,
+    show_printed,
+    show_text,
+    wants_color,
+)
 from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +103,7 @@ def _open(
     from autodiff_cli.repl.worker import Worker
 
     on_screen = is_terminal(sys.stdin) and is_terminal(sys.stdout)
-    settings = run_settings(options, lambda text: show_text(f"{text}\n"))
+    settings = run_settings(options, show_printed)
     state = State(settings, Worker() if on_screen else None)
     state.digits = options["digits"]
     colors = (wants_color(sys.stdout, options["color"]), wants_color(sys.stderr, options["color"]))

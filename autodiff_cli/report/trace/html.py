@@ -17,6 +17,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import escaped
 from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.layers import layers
 from autodiff_cli.report.trace.structure import deepest
@@ -71,7 +72,7 @@ def _deeper(view: View) -> View:
 def _json(data: Any) -> str:
     """JSON in which no text can end the element that it stands in."""
     written = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return written.replace("<", "\\u003c")
+    return escaped(written).replace("<", "\\u003c")
 
 
 def _hash(content: str) -> str:
