@@ -66,6 +66,7 @@ def _evaluate(call: Call) -> None:
         evaluations = job.program.evaluate(job.inputs, job.question)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     if options["verbose"]:
         _tell(evaluations)
     call.deliver(written(evaluations, form, call))

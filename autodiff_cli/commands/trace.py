@@ -116,6 +116,7 @@ def command(call: Call) -> None:
         job.program.refuse(evaluations)
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     _deliver(views, form, call)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "adiff.check/1"
 
+HEADINGS = ("derivative", "verdict", "gradient", "other", "error", "by")
+"""Of plain lines; the error is in units of what is achievable."""
+
 REFEREES = {
     "forward": "forward sweep",
     "differences": "differences",
@@ -104,21 +107,25 @@ def _place(index: tuple[int, ...] | None) -> str:
 
 
 def as_plain(reports: Sequence[Report], digits: int | None = None) -> str:
-    """A line for each derivative: name, verdict, gradient, the other's value, error, by whom."""
-    return "".join(
-        "\t".join(
-            (
-                row.name,
-                row.verdict,
-                number_text(row.gradient, digits),
-                other_text(row, digits),
-                error_text(row),
-                row.by,
-            )
-        )
+    """A line of headings, then one for each derivative."""
+    return (
+        "\t".join(HEADINGS)
         + "\n"
-        for report in reports
-        for row in rows(report)
+        + "".join(
+            "\t".join(
+                (
+                    row.name,
+                    row.verdict,
+                    number_text(row.gradient, digits),
+                    other_text(row, digits),
+                    error_text(row),
+                    row.by,
+                )
+            )
+            + "\n"
+            for report in reports
+            for row in rows(report)
+        )
     )
 
 
@@ -144,8 +151,8 @@ def verdict_text(report: Report) -> str:
     text = f"{count} component{'' if count == 1 else 's'} of d{report.check.output} checked"
     for name, number in left_out.items():
         text += f", {number:,} more by {name} in one direction"
-    wrong = sum(verdict in FAILED for verdict in verdicts)
-    unsure = verdicts.count("unsure")
+    wrong = verdicts.count("mismatch")
+    unsure = sum(verdict != "ok" for verdict in verdicts) - wrong
     text += f": {wrong} wrong" if wrong else ": no mismatch"
     return text + (f", {unsure} that cannot be told" if unsure else "")
 

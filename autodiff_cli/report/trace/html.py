@@ -17,7 +17,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.controls import escaped
+from autodiff_cli.controls import escaped, tamed
 from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.layers import layers
 from autodiff_cli.report.trace.structure import deepest
@@ -42,7 +42,7 @@ def text(view: View, style: Style) -> Iterator[str]:
     page, styles, script = _asset("stepper.html"), _asset("stepper.css"), _script()
     document = {"trace": trace, "open": view.depth, "levels": _levels(trace["rows"])}
     pieces = {
-        "title": escape(f"{trace['output']} · {trace['source']['name']}"),
+        "title": escape(tamed(f"{trace['output']} · {trace['source']['name']}")),
         "policy": f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}",
         "styles": styles,
         "data": _json(document),
