@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "adiff.check/1"
 
-HEADINGS = ("derivative", "verdict", "gradient", "other", "error", "by")
-"""Of plain lines; the error is in units of what is achievable."""
-
 REFEREES = {
     "forward": "forward sweep",
     "differences": "differences",
@@ -107,25 +104,24 @@ def _place(index: tuple[int, ...] | None) -> str:
 
 
 def as_plain(reports: Sequence[Report], digits: int | None = None) -> str:
-    """A line of headings, then one for each derivative."""
-    return (
-        "\t".join(HEADINGS)
-        + "\n"
-        + "".join(
-            "\t".join(
-                (
-                    row.name,
-                    row.verdict,
-                    number_text(row.gradient, digits),
-                    other_text(row, digits),
-                    error_text(row),
-                    row.by,
-                )
+    """A line for each derivative: its name and verdict, then fields that carry their names.
+
+    The error is in units of what is achievable at the point.
+    """
+    return "".join(
+        "\t".join(
+            (
+                row.name,
+                row.verdict,
+                f"gradient={number_text(row.gradient, digits)}",
+                f"other={other_text(row, digits)}",
+                f"error={error_text(row)}",
+                f"by={row.by or '-'}",
             )
-            + "\n"
-            for report in reports
-            for row in rows(report)
         )
+        + "\n"
+        for report in reports
+        for row in rows(report)
     )
 
 
