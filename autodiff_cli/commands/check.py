@@ -114,7 +114,7 @@ def command(call: Call) -> None:
         )
     call.deliver(_written(reports, form, call))
     if not all(report.passed for report in reports):
-        wrong = any("mismatch" in report.verdicts for report in reports)
+        wrong = any(report.status == "mismatch" for report in reports)
         call.context.exit(MISMATCH if wrong else UNJUDGED)
 
 

@@ -40,6 +40,13 @@ class Report:
         return FAILED.isdisjoint(self.verdicts)
 
     @property
+    def status(self) -> str:
+        """`mismatch` where something is wrong, `unjudged` where there is none to be so."""
+        if self.passed:
+            return "ok"
+        return "mismatch" if "mismatch" in self.verdicts else "unjudged"
+
+    @property
     def verdicts(self) -> list[Verdict]:
         """Those of all that was checked."""
         components = [component.verdict for component in self.check.components]
@@ -168,7 +175,7 @@ def _data(report: Report, digits: int | None) -> dict[str, Any]:
         verified[one.kind].append(_verified_data(one, digits))
     return {
         "schema": SCHEMA,
-        "status": "ok" if report.passed else "mismatch",
+        "status": report.status,
         "output": check.output,
         "value": json_value(check.value, digits),
         "components": [_component_data(component, digits) for component in check.components],

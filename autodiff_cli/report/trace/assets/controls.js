@@ -3,7 +3,18 @@
 
 import { levels, openAtStart, toggle } from "./model.js";
 import { element, explain, head, history, lightSource, make, table } from "./panes.js";
-import { bring, drawn, fit, focusBox, isLegible, paint, picture, refit, rove, zoom } from "./picture.js";
+import {
+  bring,
+  drawn,
+  fit,
+  focusBox,
+  isLegible,
+  paint,
+  picture,
+  refit,
+  rove,
+  zoom,
+} from "./picture.js";
 import { currentStep, state, tell, toldOf } from "./story.js";
 
 const PACE = 1100;
