@@ -13,10 +13,11 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.errors import AdiffError, ShapeError
 from autodiff_cli.explain.evaluation import evaluate
 from autodiff_cli.interpreter.builtins import CONSTANTS, INTERNAL, MACHINE_FUNCTIONS, signature
-from autodiff_cli.interpreter.catalogue import CALCULUS, entries
+from autodiff_cli.interpreter.catalogue import CALCULUS, WRITTEN, entries
 from autodiff_cli.interpreter.expressions import OPERATORS
 from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.interpreter.program import load
+from autodiff_cli.language.library import LIBRARY
 from autodiff_cli.language.source import Source
 from autodiff_cli.report.numbers import value_text
 from grammar.tables import grammar_text
@@ -148,6 +149,11 @@ def table() -> str:
         f"|---|---|---|---|\n{''.join(sorted(rows))}"
         for heading, rows in sections.items()
     ]
+    rows = [f"| `{each.signature}` | {each.doc} | {each.domain} |\n" for each in LIBRARY.values()]
+    parts.append(
+        f"#### {WRITTEN}\n\n| function | value | finite and differentiable for |\n"
+        f"|---|---|---|\n{''.join(rows)}"
+    )
     return "\n" + "\n".join(parts) + "\n"
 
 
@@ -173,7 +179,7 @@ def test_the_table_of_functions_is_that_of_the_primitives() -> None:
 
 def test_the_table_has_every_function_once() -> None:
     listed = re.findall(r"^\| `(\w+)\(", table(), re.M)
-    assert sorted(listed) == sorted(set(TABLE) - INTERNAL | set(MACHINE_FUNCTIONS))
+    assert sorted(listed) == sorted(set(TABLE) - INTERNAL | set(MACHINE_FUNCTIONS) | set(LIBRARY))
 
 
 # ── completeness of the rest ──────────────────────────────────────────────────────────

@@ -555,6 +555,7 @@ class _Run:
         if self._frame[RUN] is self._machine:
             self._frame[RUN] = self._frame[RECORD] = None
         # A function that was made in a function holds on to the machine, and so to its graph.
+        self._machine.graph.number()
         self._machine.graph.nodes = []
         self._machine.journal = None
         self._open.__exit__()

@@ -108,6 +108,8 @@ def command(call: Call) -> None:
         options["seed"] = randbits(32)
     with call.opened("checking") as job:
         reports = _check(job, options)
+    for report in reports:
+        report.check.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         show_findings(
             [one for report in reports for one in report.check.findings], options["color"]

@@ -32,7 +32,7 @@ from autodiff_cli.commands.screen import (
 from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.repl.loop import Loop
@@ -133,7 +133,10 @@ def _begin(
     if expressions or any(not INPUT.fullmatch(word) for word in words):
         source, inputs = read_source(words, expressions)
         text = source.text
-    given = read_inputs(inputs, options["inputs_file"], False, loop.state.session.settings)
+    with _remarks(options, shows):
+        wanted = _inputs_of(text, options)
+        settings = loop.state.session.settings
+        given = read_inputs(inputs, options["inputs_file"], False, settings, wanted)
     loop.begin(text, given, shows)
 
 
@@ -147,6 +150,31 @@ def _require_result(output: str, state: State) -> None:
 
 
 OPTION = re.compile(r"(a larger )?(--[a-z-]+)( allows more| sets a limit)?")
+
+
+def _inputs_of(text: str, options: Mapping[str, Any]) -> Collection[str] | None:
+    """The inputs of the program that a session begins with; None where there is none to ask."""
+    if not text or options["inputs_file"] is None:
+        return None
+    from autodiff_cli.interpreter.program import load
+    from autodiff_cli.language.source import Source
+
+    try:
+        return load(Source("<repl>", text)).resolved.inputs
+    except AdiffError:
+        return None  # told when it is run
+
+
+@contextmanager
+def _remarks(options: Mapping[str, Any], shows: bool = True) -> Iterator[None]:
+    """Shows what readers of inputs tell while it is open."""
+    from autodiff_cli.commands.warnings import show_findings
+    from autodiff_cli.data.remarks import collected
+
+    with collected() as remarks:
+        yield
+    if shows and not options.get("quiet"):
+        show_findings(remarks, options["color"])
 
 
 class _Tools:
@@ -234,7 +262,8 @@ class _Tools:
         from autodiff_cli.commands.inputs import read_value
         from autodiff_cli.interpreter.machine import Settings
 
-        return read_value(name, text, False, Settings(self._limits))
+        with _remarks(self._options):
+            return read_value(name, text, False, Settings(self._limits))
 
     def program(self, path: str) -> str:
         from autodiff_cli.data.files import read_program

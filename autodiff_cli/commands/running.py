@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from autodiff_cli.api.program import Program
+    from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Evaluation, Question
     from autodiff_cli.language.source import Source
 
@@ -87,7 +88,7 @@ source_options = _all(
         "inputs_file",
         type=FILE,
         metavar="FILE",
-        help="Inputs from a JSON object; NAME=VALUE goes before it.",
+        help="Inputs by name from a JSON object, a table or an NPZ; NAME=VALUE goes before it.",
     ),
 )
 """The program, and its inputs."""
@@ -214,6 +215,8 @@ class Job:
     program: Program
     inputs: dict[str, Any]
     question: Question
+    remarks: Sequence[Finding]
+    """What there is to tell of the inputs and is not told yet."""
 
 
 @record
@@ -262,13 +265,33 @@ class Call:
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
         with (
+            self._remarks() as remarks,
             time_limit(options["timeout"]),
             progress(f"{doing} {source.name}", options["color"]) as say,
         ):
             program = prepared(source, options, say)
             settings = program.settings
-            inputs = read_inputs(input_words, options["inputs_file"], from_stdin, settings)
-            yield Job(program, inputs, read_question(options, from_stdin, settings))
+            file, wanted = options["inputs_file"], program.inputs
+            inputs = read_inputs(input_words, file, from_stdin, settings, wanted)
+            question = read_question(options, from_stdin, settings)
+            yield Job(program, inputs, question, remarks if self._wants_json else ())
+
+    @contextmanager
+    def _remarks(self) -> Iterator[list[Finding]]:
+        """Shows what readers of inputs tell, whatever comes of the run; JSON has a place for it."""
+        from autodiff_cli.commands.warnings import show_findings
+        from autodiff_cli.data.remarks import collected
+
+        with collected() as remarks:
+            try:
+                yield remarks
+            finally:
+                if not self.options.get("quiet") and not self._wants_json:
+                    show_findings(remarks, self.options["color"])
+
+    @property
+    def _wants_json(self) -> bool:
+        return bool(self.options["as_json"]) or self.options["form"] == "json"
 
     def tell_of_nothing(self, program: Program, found: Sequence[Evaluation]) -> None:
         """Says by what to differentiate where nobody has, and there is no input to do so by."""

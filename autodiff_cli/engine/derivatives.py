@@ -204,12 +204,11 @@ def recorded_gradient(
 ) -> list[Any]:
     """The vjp of `cotangent` by every target, recorded, so that it can be differentiated again.
 
-    It costs what is below `output`, however long the graph is. What does not depend on
-    anything is a value and no node.
+    It costs what is made of the targets below `output`, however long the graph is. What does
+    not depend on anything is a value and no node.
     """
-    if not isinstance(output, Node):
-        return [zeros_of(target) for target in targets]
-    found = recorded_reverse_sweep(graph, below(output), cotangent, targets, kinks)
+    nodes = graph.between(targets, output) if targets and isinstance(output, Node) else []
+    found = recorded_reverse_sweep(graph, nodes, cotangent, targets, kinks) if nodes else {}
     return [found.get(target, zeros_of(target)) for target in targets]
 
 
@@ -218,8 +217,14 @@ def recorded_jacobian(graph: Graph, output: Any, target: Node, kinks: Kinks | No
     shape = shape_of(value_of(output))
     if not shape:
         return recorded_gradient(graph, output, 1.0, [target], kinks)[0]
-    rows = [recorded_gradient(graph, output, one, [target], kinks)[0] for one in unit_arrays(shape)]
     full = (*shape, *shape_of(target.value))
+    nodes = graph.between([target], output) if isinstance(output, Node) else []
+    if not nodes:
+        return np.zeros(full)
+    rows = [
+        recorded_reverse_sweep(graph, nodes, one, [target], kinks).get(target, zeros_of(target))
+        for one in unit_arrays(shape)
+    ]
     if not rows:
         return np.zeros(full)
     with graph.recording():

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from autodiff_cli.engine.primitive import Primitive
 
@@ -28,15 +29,17 @@ class Node(Operand):
         value: its result, the primal: an array, or a scalar.
         span: where in the source it came from, opaque to the engine; a leaf's is its name.
         adjoint: scratch space of the reverse sweep that is running; nothing between sweeps.
+        order: larger than that of all nodes made before; not there until `Graph.number`.
     """
 
-    __slots__ = ("adjoint", "args", "primitive", "span", "value")
+    __slots__ = ("adjoint", "args", "order", "primitive", "span", "value")
 
     primitive: Primitive | None
     args: tuple[Any, ...]
     value: Any
     span: Any
     adjoint: Any
+    order: int
 
     @property
     def parents(self) -> list[Node]:
@@ -123,6 +126,35 @@ class Graph:
             last -= 1
         return self.nodes if last == len(self.nodes) - 1 else self.nodes[: last + 1]
 
+    def number(self) -> None:
+        """Gives its nodes their `order`. All calls together cost one look at each node."""
+        place = len(self.nodes)
+        while place and not hasattr(self.nodes[place - 1], "order"):
+            place -= 1
+        for node in self.nodes[place:]:
+            node.order = next(_ORDER)
+
+    def cut(self, start: int) -> None:
+        """Drops the nodes from `start` on, which nothing before them is made of."""
+        self.leaves -= sum(node.primitive is None for node in self.nodes[start:])
+        del self.nodes[start:]
+
+    def between(self, targets: Collection[Node], output: Node) -> list[Node]:
+        """`output` and all below it that depends on one of `targets`, they too; in order.
+
+        What was made before a target cannot depend on it: the walk back ends there, however
+        long the history of the rest.
+        """
+        self.number()
+        first = min(target.order for target in targets)
+        reached = set(targets)
+        found = []
+        for node in below(output, since=first):
+            if node in reached or not reached.isdisjoint(node.parents):
+                reached.add(node)
+                found.append(node)
+        return found
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """While it is open, a primitive that is called on nodes records into this graph."""
@@ -136,6 +168,9 @@ class Graph:
     def current() -> Graph:
         return _RECORDING.get()
 
+
+_ORDER = count()
+"""Of the whole process: a node may be made of another graph's."""
 
 _RECORDING: ContextVar[Graph] = ContextVar("recording")
 """The graph that a primitive called on nodes records into, in this thread."""
@@ -187,11 +222,11 @@ def ends_gradient(node: Node) -> bool:
     return primitive.flat or not primitive.counts.isdisjoint(node.positions)
 
 
-def below(*outputs: Node) -> list[Node]:
+def below(*outputs: Node, since: int = -1) -> list[Node]:
     """All that `outputs` were computed from, and they, operands before what is made of them.
 
     It costs what is below the outputs, however long the graph that they are part of. A single
-    output is the last.
+    output is the last. Nodes whose `order` is before `since` are left out, and what is below them.
     """
     order: list[Node] = []
     done: set[Node] = set()
@@ -202,6 +237,8 @@ def below(*outputs: Node) -> list[Node]:
             order.append(node)
         elif node not in done:
             done.add(node)
+            if since >= 0 and node.order < since:
+                continue
             pending.append((node, True))
             pending.extend((p, False) for p in reversed(node.parents) if p not in done)
     return order

@@ -80,7 +80,7 @@ class Primitive:
         jvps: for each operand, `rule(t, out, *args)`, the tangent that it gives; left out
             where the primitive is linear in that operand. A variadic one has a single
             `rule(i, t, out, *args)`; left out where it is linear in all of them together.
-        pullback: in place of `vjps` and `jvps`, `pullback(g, out, *args)`: the cotangents of all
+        pullback: in place of `vjps` and `jvps`, `pullback(g, out, args)`: the cotangents of all
             operands at once, as a rule of the program's own gives them.
         derivative: of reductions and structural primitives, the derivative as a formula.
         chooses: a partial of 0 says that an operand was not chosen, and then it gets nothing of

@@ -65,7 +65,7 @@ def cotangents(
             remainders += [] if rest is None else [reshape(g, shape) * rest]
         return [_times(reshape(g, shape), weight, primitive.chooses) for _ in positions]
     if primitive.pullback is not None:
-        every = primitive.pullback(g, out, *args)
+        every = primitive.pullback(g, out, args)
         return [every[position] for position in positions]
     if primitive.variadic:
         return [primitive.vjps(position, g, out, *args) for position in positions]
@@ -83,7 +83,7 @@ def tangents(primitive: Primitive, given: Mapping[int, Any], out: Any, args: lis
         # J·t from the rows of J, which are the cotangents of unit cotangents.
         parts = []
         for unit in unit_arrays(shape_of(value_of(out))):
-            rows = primitive.pullback(unit, out, *args)
+            rows = primitive.pullback(unit, out, args)
             parts += [unit * sum_(rows[i] * t, None, False) for i, t in given.items()]
     total = None
     for part in parts:

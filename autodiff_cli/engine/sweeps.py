@@ -18,7 +18,7 @@ from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 
@@ -180,7 +180,7 @@ def _pull_back(
 
 def contributions(
     node: Node, g: Any, remainders: list[tuple[Node, Any]] | None = None
-) -> Iterator[tuple[Node, Any]]:
+) -> list[tuple[Node, Any]]:
     """Each operand of a node with what it gets of the node's adjoint `g`.
 
     Shape: that of the result, where the operand was broadcast; `dense` makes it the operand's.
@@ -189,19 +189,21 @@ def contributions(
     primitive = node.primitive
     assert primitive is not None
     partials = scalar_partials(node)
+    found: list[tuple[Node, Any]] = []
     if partials is not None:
         for position, partial in enumerate(partials):
             operand = node.args[position]
             if isinstance(operand, Node) and (partial or callable(primitive.partials[position])):
-                yield operand, g * partial
-        return
+                found.append((operand, g * partial))
+        return found
     lost: list[Any] | None = None if remainders is None else []
     parts = cotangents(primitive, node.positions, g, node.value, rule_arguments(node), lost)
     for operand, contribution in zip(node.parents, parts, strict=True):
         if contribution is not None:
-            yield operand, contribution
+            found.append((operand, contribution))
     if remainders is not None and lost:
         remainders += [(node.parents[0], rest) for rest in lost]
+    return found
 
 
 def scalar_partials(node: Node) -> Sequence[float] | None:
@@ -242,7 +244,7 @@ def recorded_reverse_sweep(
     targets: Collection[Node],
     kinks: Kinks | None = None,
 ) -> dict[Node, Any]:
-    """As `reverse_sweep`, but every step is recorded into `graph`.
+    """As `reverse_sweep`, but every step is recorded into `graph`, and only `nodes` are reached.
 
     The adjoints are nodes where they depend on anything, and can be differentiated again.
     """
@@ -250,14 +252,16 @@ def recorded_reverse_sweep(
     if kinks is not None:
         kinks.absorbed = True
     with graph.recording():
-        remainders = _record_back(nodes, {nodes[-1]: seed}, set(targets), found, kinks)
+        within, wanted = set(nodes), set(targets)
+        remainders = _record_back(nodes, within, {nodes[-1]: seed}, wanted, found, kinks)
         if remainders:
-            _record_back(nodes, remainders, set(targets), found, None)
+            _record_back(nodes, within, remainders, wanted, found, None)
     return found
 
 
 def _record_back(
     nodes: Sequence[Node],
+    within: set[Node],
     adjoints: dict[Node, Any],
     wanted: set[Node],
     found: dict[Node, Any],
@@ -282,12 +286,16 @@ def _record_back(
             g = kinks.meet(node, g)
         lost: list[Any] = []
         args = rule_arguments(node, recorded=True)
-        parts = cotangents(node.primitive, node.positions, g, node, args, lost)
-        for operand, contribution in zip(node.parents, parts, strict=True):
+        positions = [position for position in node.positions if node.args[position] in within]
+        if not positions:
+            continue
+        operands = [node.args[position] for position in positions]
+        parts = cotangents(node.primitive, positions, g, node, args, lost)
+        for operand, contribution in zip(operands, parts, strict=True):
             if contribution is not None:
                 add(adjoints, operand, dense(contribution, shape_of(operand.value)))
         for rest in lost:
-            add(remainders, node.parents[0], dense(rest, shape_of(node.parents[0].value)))
+            add(remainders, operands[0], dense(rest, shape_of(operands[0].value)))
     return remainders
 
 

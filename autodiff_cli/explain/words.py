@@ -110,7 +110,7 @@ def sources_text(origin: Origin) -> list[str]:
     return list(dict.fromkeys(_sources(origin)))
 
 
-def _sources(origin: Origin) -> Iterator[str]:
+def _sources(origin: Origin) -> Iterator[str]:  # recurses: origins.DEEPEST at most
     for number, source in origin.sources:
         line = f" at line {source.span.line}" if hasattr(source.span, "line") else ""
         if source.kind == "input":
@@ -120,7 +120,7 @@ def _sources(origin: Origin) -> Iterator[str]:
         yield from _sources(source)
 
 
-def remedy(origin: Origin) -> tuple[list[str], str]:
+def remedy(origin: Origin) -> tuple[list[str], str]:  # recurses: origins.DEEPEST at most
     """What to do about an origin: a note, where there is one, and the help."""
     for _, source in origin.sources:
         return remedy(source)

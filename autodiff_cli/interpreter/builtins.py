@@ -14,6 +14,7 @@ from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_
 from autodiff_cli.interpreter import calculus
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
 from autodiff_cli.interpreter.values import NOTHING, describe_value
+from autodiff_cli.language.library import LIBRARY
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Resolved
 from autodiff_cli.language.syntax import Call, Name
 from autodiff_cli.records import record
@@ -183,7 +184,7 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
 RANDOM = frozenset(name for name, entry in TABLE.items() if entry.draws) | {"shuffle"}
 """Functions that take random numbers."""
 
-NAMES = frozenset(CONSTANTS) | (frozenset(TABLE) - INTERNAL) | frozenset(MACHINE_FUNCTIONS)
+NAMES = frozenset().union(CONSTANTS, frozenset(TABLE) - INTERNAL, MACHINE_FUNCTIONS, LIBRARY)
 """Every name that means something without being bound."""
 
 

@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.derivatives import recorded_gradient, recorded_jacobian
 from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import describe, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import Kinks, ones_of, reverse_sweep, zeros_of
 from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
-from autodiff_cli.interpreter.values import NOTHING, BuiltInFunction, UserFunction, describe_value
+from autodiff_cli.interpreter.values import (
+    NOTHING,
+    RUN,
+    BuiltInFunction,
+    Returned,
+    UserFunction,
+    describe_value,
+    is_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from autodiff_cli.interpreter.machine import Machine
+    from autodiff_cli.interpreter.values import Frame
     from autodiff_cli.language.source import Span
 
 _WAYS_OUT = (
@@ -103,6 +113,63 @@ def accumulated(machine: Machine, target: Node, span: Span) -> Any:
             kind="name",
         )
     return machine.accumulated[target]
+
+
+# ── history ───────────────────────────────────────────────────────────────────────────
+
+
+def forgetting(body: Callable[[Frame], Any]) -> Callable[[Frame], Any]:
+    """The body of a function that differentiates by variables of its own.
+
+    When the outermost such call has returned, nobody can name those any more. Where it used
+    nothing else that is differentiated by, what it recorded is dropped: a thousand calls keep no
+    more than one.
+    """
+
+    def run(frame: Frame) -> Any:
+        machine = frame[RUN]
+        if machine.differentiates or machine.journal is not None:
+            return body(frame)
+        machine.differentiates = True
+        start, size = len(machine.graph.nodes), machine.array_bytes
+        try:
+            result = body(frame)
+        finally:
+            machine.differentiates = False
+        value = result.value if type(result) is Returned else result
+        parts = value if isinstance(value, tuple) else (value,)
+        if not all(part is NOTHING or is_number(value_of(part)) for part in parts):
+            # A function holds on to the variables of the one that it was made in.
+            return result
+        if not _is_closed(machine, start):
+            return result
+        machine.graph.cut(start)
+        machine.array_bytes = size
+        plain = tuple(map(value_of, parts))
+        value = plain if isinstance(value, tuple) else plain[0]
+        return Returned(value) if type(result) is Returned else value
+
+    return run
+
+
+def _is_closed(machine: Machine, start: int) -> bool:
+    """Whether the nodes from `start` on were made of each other alone, and are all finite.
+
+    What is not finite may have to be explained.
+    """
+    machine.graph.number()
+    nodes = machine.graph.nodes
+    first = nodes[start].order if start < len(nodes) else 0
+    for place in range(start, len(nodes)):
+        node = nodes[place]
+        for parent in node.parents:
+            if parent.order < first:
+                return False
+        value = node.value
+        odd = value - value != 0 if type(value) is float else not np.isfinite(value).all()
+        if odd:
+            return False
+    return True
 
 
 @contextmanager

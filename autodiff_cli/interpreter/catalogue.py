@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from autodiff_cli.engine.formulas import partial_formulas
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.interpreter.builtins import INTERNAL, MACHINE_FUNCTIONS, signature
+from autodiff_cli.language.library import LIBRARY
 
 if TYPE_CHECKING:
     from autodiff_cli.engine.primitive import Primitive
 
 CALCULUS = "Functions of functions, and derivatives"
+WRITTEN = "Densities, written in the language"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ def entries() -> dict[str, Entry]:
     for group, primitives in groups.items():
         for primitive in primitives:
             found[primitive.name] = _entry(primitive, group, primitive.signature)
+    for name, each in LIBRARY.items():
+        lines = ("by the chain rule, of", *each.text.splitlines())
+        found[name] = Entry(
+            name, WRITTEN, each.signature, each.doc, lines, each.domain, "", "", each.example
+        )
     return found
 
 

@@ -64,7 +64,7 @@ class ExpressionLowering:
     def in_scope(self, scope: Scope) -> ExpressionLowering:
         return type(self)(self.facts, scope, self.single)
 
-    def expression(self, node: Any) -> Closure:
+    def expression(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         constant = self.constant(node)
         if constant is not None:
             return lambda frame: constant
@@ -85,7 +85,7 @@ class ExpressionLowering:
                 return None
         return self._literal(node)
 
-    def _literal(self, node: Any) -> Any:
+    def _literal(self, node: Any) -> Any:  # recurses: PYTHON_FRAMES at most
         if isinstance(node, syntax.Number):
             return cast(node.value, self.single)
         if isinstance(node, syntax.ArrayLiteral):
@@ -173,7 +173,7 @@ class ExpressionLowering:
 
     def comparison(self, node: syntax.Comparison) -> Closure:
         if len(node.operators) == 1:
-            left, right = (self.expression(operand) for operand in node.operands)
+            left, right = [self.expression(operand) for operand in node.operands]
             primitive = OPERATORS[node.operators[0]]
             note = self.facts.notes.get(node)
             return operators.comparison(primitive, left, right, node.span, note)

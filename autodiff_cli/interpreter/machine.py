@@ -99,6 +99,7 @@ class Machine(Surroundings):
         "at_kink",
         "depth",
         "detached",
+        "differentiates",
         "graph",
         "journal",
         "kinks_met",
@@ -123,6 +124,8 @@ class Machine(Surroundings):
         self.steps = 0
         self.depth = 0
         self.array_bytes = 0
+        self.differentiates = False
+        """Whether a function runs that differentiates by variables of its own."""
         self.targets: dict[str, Node] = {}
         """The nodes that the command differentiates by, each at the first value of its name."""
         self.accumulated: MutableMapping[Node, Any] = {}
@@ -220,7 +223,8 @@ class Machine(Surroundings):
                 f"the graph has more than {most:,} nodes",
                 None if node.primitive is None else node.span,
                 label="this is one too many",
-                help="a larger --max-nodes allows more",
+                help="a larger --max-nodes allows more; `detach(x)` drops the history of a value "
+                "that no derivative goes through",
             )
 
     def check_memory(self, span: Span) -> None:
@@ -233,7 +237,9 @@ class Machine(Surroundings):
                 help="a larger --max-memory allows more",
             )
 
-    def call(self, function: Any, args: list[Any], span: Span) -> Any:
+    def call(  # recurses: --max-depth at most
+        self, function: Any, args: list[Any], span: Span
+    ) -> Any:
         """Calls a function value; `NOTHING` where it has no value."""
         if type(function) is UserFunction:
             return self.invoke(function, args, span)
@@ -272,6 +278,12 @@ class Machine(Surroundings):
         except AdiffError as error:
             error.calls.append((function.name or "fn", span))
             raise
+        except RecursionError:
+            raise LimitError(
+                f"calls are nested {self.depth:,} deep, and Python can follow no further",
+                span,
+                help="does the recursion end? a loop goes on without a limit of depth",
+            ) from None
         finally:
             self.depth -= 1
         return value

@@ -72,7 +72,7 @@ def _is_numeric(value: Any) -> bool:
 def _primitive(function: UserFunction, span: Span) -> Primitive:
     """What a function with a rule is to the graph, where it is called at `span`."""
 
-    def pullback(g: Any, out: Any, *args: Any) -> tuple[Any, ...]:
+    def pullback(g: Any, out: Any, args: list[Any]) -> tuple[Any, ...]:
         assert function.derivative is not None
         given = [a if isinstance(a, Operand) else plain(a) for a in (*args, out, g)]
         result = function.frame[RUN].invoke(function.derivative, given, span)

@@ -6,6 +6,7 @@ it through the frame, so that a program can run many times, in many threads.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.memory import in_words
@@ -20,7 +21,7 @@ from autodiff_cli.language.names import resolve
 from autodiff_cli.language.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from autodiff_cli.interpreter.expressions import Closure
     from autodiff_cli.language.names import Resolved, Scope
@@ -30,6 +31,24 @@ MOST_NAMES = 20
 """Of a program's names, that a message lists."""
 BYTES_OF_A_CHARACTER = 700
 """What a long program takes, parsed and lowered, for each character of a dense text."""
+
+
+@contextmanager
+def nested(tree: syntax.Program) -> Iterator[None]:
+    """While it is open, what recurses over a program may do so as deep as its text is nested.
+
+    Raises:
+        LimitError: that is deeper than Python can follow.
+    """
+    with deep_recursion():
+        try:
+            yield
+        except RecursionError:
+            raise LimitError(
+                "the text is nested too deep",
+                tree.body.statements[-1].span,
+                help="give parts of it a name, a statement each",
+            ) from None
 
 
 class Program(Facts):
@@ -80,7 +99,7 @@ class Program(Facts):
         lowering = lowering_class(self, self.resolved.top, single)
         lowering.targets = frozenset(by)
         lowering.floats_only = unasked
-        with deep_recursion(), no_garbage_collection():
+        with nested(self.resolved.tree), no_garbage_collection():
             body = lowering.tail(self.resolved.tree.body)
         return Prepared(by, body, outputs, self.resolved.top.size)
 
@@ -198,7 +217,9 @@ def load(source: Source, limits: Limits | None = None, session: Scope | None = N
             f"{in_words(needed)}, and --max-memory allows {in_words(allowed)}",
             help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
         )
-    with deep_recursion(), no_garbage_collection():
-        resolved = resolve(parse(source), NAMES, session)
+    with no_garbage_collection():
+        tree = parse(source)
+        with nested(tree):
+            resolved = resolve(tree, NAMES, session)
         check_calls(resolved)
     return Program(resolved)

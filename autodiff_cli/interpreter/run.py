@@ -15,7 +15,7 @@ from autodiff_cli.errors import (
 )
 from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.interpreter.machine import Machine, Settings
-from autodiff_cli.interpreter.program import load
+from autodiff_cli.interpreter.program import load, nested
 from autodiff_cli.interpreter.values import UNSET, Returned, describe_value, is_boolean
 from autodiff_cli.records import record
 
@@ -112,7 +112,8 @@ def run_in(
     frame = machine.frame(prepared.size)
     _set_inputs(machine, frame, resolved.top, inputs, by)
     try:
-        result = prepared.body(frame)
+        with nested(resolved.tree):
+            result = prepared.body(frame)
     except MemoryError:
         raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
     machine.check_nodes()

@@ -9,7 +9,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageError
-from autodiff_cli.interpreter import operators
+from autodiff_cli.interpreter import calculus, operators
 from autodiff_cli.interpreter.expressions import OPERATORS, ExpressionLowering, always
 from autodiff_cli.interpreter.printing import printed
 from autodiff_cli.interpreter.values import (
@@ -70,7 +70,7 @@ class StatementLowering(ExpressionLowering):
 
         return run
 
-    def tail(self, block: syntax.Block) -> Closure:
+    def tail(self, block: syntax.Block) -> Closure:  # recurses: PYTHON_FRAMES at most
         """A block for its value: the last expression's, a `Returned`, or `NOTHING`."""
         if not block.statements:
             return lambda frame: NOTHING
@@ -101,20 +101,20 @@ class StatementLowering(ExpressionLowering):
     def function_body(self, node: syntax.Function) -> Closure:
         """A function's body; parameters that are differentiated by are marked at the call."""
         body = self.tail(node.body)
+        if not self.scope.differentiated:
+            return body
         marks = [
             (self.scope.slots[parameter.name], self.marked(parameter))
             for parameter in node.parameters
             if parameter.name in self.scope.differentiated
         ]
-        if not marks:
-            return body
 
         def run(frame: Frame) -> Any:
             for slot, mark in marks:
                 frame[slot] = mark(frame, frame[slot])
             return body(frame)
 
-        return run
+        return calculus.forgetting(run)
 
     def marked(self, name: syntax.Name) -> Callable[[Frame, Any], Any]:
         """The value that a name is bound to: at its first, the node to differentiate by."""
@@ -149,7 +149,7 @@ class StatementLowering(ExpressionLowering):
 
     # ── statements ────────────────────────────────────────────────────────────────────
 
-    def statement(self, node: Any) -> Closure:
+    def statement(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         return self._statements[type(node)](self, node)
 
     def evaluate(self, node: syntax.Evaluate) -> Closure:
@@ -404,7 +404,7 @@ class StatementLowering(ExpressionLowering):
         values = [self.expression(value) for value in node.values]
 
         def run(frame: Frame) -> None:
-            frame[RUN].on_print(" ".join(printed(value(frame)) for value in values))
+            frame[RUN].on_print(" ".join([printed(value(frame)) for value in values]))
 
         return run
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
 from autodiff_cli.language import syntax
+from autodiff_cli.language.library import expanded
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ class Resolved:
         slot = self.top.slots[name]
         found = []
         for owner, nodes in self.nodes.items():
-            depth = len(self.scopes[owner].chain) - 1
+            chain = self.scopes[owner].chain
+            depth = len(chain) - 1 if chain[-1] is self.top else None
             for node in nodes:
                 read = self.bindings.get(node) if isinstance(node, syntax.Name) else None
                 if isinstance(read, Variable) and (read.depth, read.slot) == (depth, slot):
@@ -195,6 +197,7 @@ def resolve(
             means nothing (`break` outside a loop).
     """
     top = session or Scope(None, None)
+    program = expanded(program, lambda owner: _bound_by(owner, top))
     resolved = Resolved(program, {program: top}, {}, {}, {}, result_names(program))
     owners: list[Any] = [program]
     bound: set[syntax.Name] = set()
@@ -210,7 +213,7 @@ def resolve(
             if isinstance(node, syntax.FunctionDefinition):
                 _check_derivative(node)
             elif isinstance(node, syntax.Function):
-                resolved.scopes[node] = Scope(node, scope)
+                resolved.scopes[node] = Scope(node, None if node.closed else scope)
                 owners.append(node)
             elif isinstance(node, syntax.InputItem) and owner is program:
                 resolved.inputs[node.name.name] = InputName(
@@ -229,6 +232,14 @@ def resolve(
         _find_targets(resolved, resolved.nodes[owner], scope)
     resolved.inputs = dict(sorted(resolved.inputs.items(), key=lambda item: item[1].span.start))
     return resolved
+
+
+def _bound_by(owner: syntax.Program | syntax.Function, top: Scope) -> set[str]:
+    """The names that a function binds; of a program, those of its session too."""
+    names = {name.name for name in bound_in(walk(owner.body))}
+    if isinstance(owner, syntax.Function):
+        return names | {parameter.name for parameter in owner.parameters}
+    return names | set(top.slots)
 
 
 def result_names(program: syntax.Program) -> tuple[str, ...]:

@@ -74,3 +74,17 @@ class Span:
 
     def __repr__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
+
+
+class Placed(Span):
+    """The place of a text in a source that has something else there: what that stands for."""
+
+    __slots__ = ("_inner",)
+
+    def __init__(self, place: Span, inner: Span) -> None:
+        super().__init__(place.source, place.start, place.end)
+        self._inner = inner
+
+    @property
+    def text(self) -> str:
+        return self._inner.text

@@ -13,7 +13,7 @@ from autodiff_cli.records import record
 if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
-PLAIN = frozenset(("Span", "str", "tuple[str, ...]", "int | float | bool"))
+PLAIN = frozenset(("Span", "str", "tuple[str, ...]", "bool", "int | float | bool"))
 """The types of fields, as they are written here, that hold no nodes."""
 
 
@@ -149,12 +149,16 @@ class If:
 
 @record
 class Function:
-    """`fn name(parameters) { … }`; an anonymous function has no name."""
+    """`fn name(parameters) { … }`; an anonymous function has no name.
+
+    One that is `closed` reads no variable around it, whatever that is called.
+    """
 
     span: Span
     name: str
     parameters: tuple[Name, ...]
     body: Block
+    closed: bool = False
 
 
 Expression: TypeAlias = (

@@ -272,7 +272,7 @@ def _switch(name: str) -> Callable[[Desk, str], None]:
     return run
 
 
-def _help(desk: Desk, argument: str) -> None:
+def _help(desk: Desk, argument: str) -> None:  # recurses: once, by a name
     name = argument.removeprefix(":")
     if name and name not in COMMANDS:
         _doc(desk, name)

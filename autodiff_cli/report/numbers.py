@@ -30,7 +30,7 @@ def number_text(value: Any, digits: int | None = None) -> str:
     return str(value)
 
 
-def value_text(value: Any, digits: int | None = None) -> str:
+def value_text(value: Any, digits: int | None = None) -> str:  # recurses: an array's axes
     """A number, or an array in nested brackets on one line, never shortened."""
     if not getattr(value, "shape", ()):
         return number_text(_plain(value), digits)
@@ -39,7 +39,7 @@ def value_text(value: Any, digits: int | None = None) -> str:
     return f"[{', '.join(value_text(item, digits) for item in value)}]"
 
 
-def json_value(value: Any, digits: int | None = None) -> Any:
+def json_value(value: Any, digits: int | None = None) -> Any:  # recurses: an array's axes
     """What JSON can hold: nan and inf as the strings that they are written as."""
     if getattr(value, "shape", ()):
         import numpy as np

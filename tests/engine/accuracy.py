@@ -104,7 +104,7 @@ HARD += (37.0, 100.0, 350.0, 709.0, 745.0, 800.0, 1e4, 1e9, 1e18, 1e154, 1e200, 
 
 
 LARGEST = dict.fromkeys(("lgamma", "digamma", "erfinv", "logaddexp"), 1e18)
-LARGEST |= dict.fromkeys(("beta", "beta_derivative", "polygamma", "polygamma_step"), 1e4)
+LARGEST |= dict.fromkeys(("beta", "lbeta", "beta_derivative", "polygamma", "polygamma_step"), 1e4)
 LARGEST |= dict.fromkeys(("gammainc", "gammainc_by_a", "gamma_pdf_derivative"), 1e2)
 """Operands of these are no larger, and no closer to 0 than 1 over that: mpmath takes too long."""
 

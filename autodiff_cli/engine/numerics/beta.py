@@ -80,6 +80,28 @@ def betas(a: Array, b: Array) -> Array:
     )
 
 
+def lbetas(a: Array, b: Array) -> Array:
+    """log B(a, b) of positive numbers, from the logarithms of the same factors."""
+    a, b = np.maximum(a, b), np.minimum(a, b)
+    at_a, at_b, at_sum = (x + (LANCZOS_G - 0.5) for x in (a, b, a + b))
+    constants = np.log(_lanczos(a) / _lanczos(a + b) * _lanczos(b)) - (LANCZOS_G - 0.5)
+    shared = (a - 0.5 - b) * np.log1p(-b / at_sum) - 0.5 * np.log(at_b)
+    out: Array = constants + shared + b * np.log((at_a / at_sum) * (at_b / at_sum))
+    # To the last digit where one is 1, so that log(n + 1) takes it off whole.
+    return np.select(
+        [~(b >= 0), a == inf, b == 0, b == 1, a == 1, b < NEXT_TO_NOTHING],
+        [
+            nan,
+            np.where(b > 0, -inf, nan),
+            inf,
+            -np.log(a),
+            -np.log(b),
+            np.log1p(b / a) - np.log(b),
+        ],
+        out,
+    )
+
+
 TAYLOR_RATIO = 0.1
 TAYLOR_TERMS = 18
 

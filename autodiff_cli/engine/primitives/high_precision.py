@@ -44,7 +44,7 @@ def lgamma(mp: Any, x: Any) -> Any:
     return mp.re(mp.loggamma(x)) if abs(x) > 1e-3 else mp.loggamma(x + 1) - mp.log(abs(x))
 
 
-def polygamma(mp: Any, n: Any, x: Any) -> Any:
+def polygamma(mp: Any, n: Any, x: Any) -> Any:  # recurses: once, for the reflection
     """ψₙ, whose reflection has the period 1: below 0, far from it, mpmath adds up term by term."""
     n = int(n)
     if abs(x) <= 1e-3:
@@ -62,7 +62,16 @@ def beta(mp: Any, a: Any, b: Any) -> Any:
     return mp.exp(lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b))
 
 
-def beta_derivative(mp: Any, n: Any, m: Any, a: Any, b: Any) -> Any:
+def lbeta(mp: Any, a: Any, b: Any) -> Any:
+    if min(a, b) <= 0:
+        raise ValueError(OUTSIDE)
+    with mp.workdps(mp.dps + _decades(mp, max(a, b)) + _decades(mp, min(a, b))):
+        return lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b)
+
+
+def beta_derivative(  # recurses: the order of the derivative
+    mp: Any, n: Any, m: Any, a: Any, b: Any
+) -> Any:
     """By the product rule from ∂B/∂a = B·(ψ(a) - ψ(a + b)), with more digits for what cancels."""
     n, m = int(n), int(m)
     if not n:

@@ -250,6 +250,20 @@ beta = _special(
     precise=high_precision.beta,
     vanishes="never",
 )
+lbeta = _special(
+    "lbeta",
+    "the logarithm of beta(a, b)",
+    None,
+    _in_double(beta_.lbetas),
+    lambda out, a, b: -polygamma_step(0.0, a, b),
+    lambda out, a, b: -polygamma_step(0.0, b, a),
+    operands=("a", "b"),
+    domain="a > 0 and b > 0",
+    example="lbeta(2, 3)",
+    sample=((0.2, 10), (0.2, 10)),
+    special=((beta_.NEXT_TO_NOTHING, 2.0, gamma.ASYMPTOTIC_FROM - 1),) * 2,
+    precise=high_precision.lbeta,
+)
 beta_derivative = _special(
     "beta_derivative",
     "the derivative of beta(a, b), n times by a and m times by b",

@@ -156,7 +156,7 @@ def _subscript(part: Any) -> str:
     return ":".join(ends if part.step in (None, 1) else [*ends, str(part.step)])
 
 
-def _static(value: Any) -> str:
+def _static(value: Any) -> str:  # recurses: an array's axes
     """A static argument: an axis, a shape, a text."""
     if getattr(value, "shape", ()):
         return constant(value)
