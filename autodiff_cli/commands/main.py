@@ -71,12 +71,12 @@ class Commands(ExamplesFirst, click.Group):
 STATUSES = """\b
 Exit status:
   0    fine
-  1    the program failed while running: a shape, a domain, a limit, an assert
+  1    the program failed while running: shape, domain, limit, assert
   2    the command line is wrong, a missing or unknown input included
   3    the program text is wrong: syntax, or an unknown name
   4    a nan or inf under --strict
   5    `check` found a mismatch
-  6    `check` could not judge: a kink, a value or derivative that is not finite
+  6    `check` could not judge: at a kink, or not finite
   130  interrupted"""
 
 

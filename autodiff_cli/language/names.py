@@ -62,6 +62,9 @@ ELSEWHERE = {
 }
 """What functions are called in other systems, and what to write here."""
 
+MODULES = frozenset(("np", "numpy", "math", "torch", "jnp", "jax", "scipy", "F"))
+"""What functions are called by in other systems."""
+
 METHODS = {
     "item": "`$` is a number as it is, where it has one element",
     "numpy": "`$` is an array as it is",
@@ -337,7 +340,9 @@ def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> Pro
     elif node.name in METHODS:
         remedy = METHODS[node.name].replace("$", base.span.words)
     elif node.name in built_in:
-        remedy = f"`{node.name}` is a function: write `{node.name}({base.span.words})`"
+        is_module = isinstance(base, syntax.Name) and base.name in MODULES
+        argument = "…" if is_module else base.span.words
+        remedy = f"`{node.name}` is a function: write `{node.name}({argument})`"
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 
