@@ -55,11 +55,11 @@ def command(name: str | None) -> None:
 
 def _remedy(name: str, known: Iterable[str]) -> str:
     from autodiff_cli.interpreter.builtins import CONSTANTS
-    from autodiff_cli.language.names import ELSEWHERE
+    from autodiff_cli.language.elsewhere import elsewhere
     from autodiff_cli.language.parser import keywords
 
     if name in CONSTANTS:
         return f"`{name}` is a constant, {CONSTANTS[name]}"
     if name in keywords():
         return f"`{name}` is a word of the language: grammar/README.md tells of it"
-    return ELSEWHERE.get(name) or did_you_mean(name, known) or "`adiff functions` lists them"
+    return elsewhere(name) or did_you_mean(name, known) or "`adiff functions` lists them"

@@ -7,6 +7,7 @@ import signal
 import sys
 from importlib import import_module
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import click
 
@@ -99,7 +100,10 @@ def main() -> None:
     arguments = sys.argv[1:]
     _set_up_streams()
     try:
-        status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
+        # Of Python, NumPy and SciPy; what adiff has to tell it tells itself.
+        with catch_warnings():
+            simplefilter("ignore")
+            status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:

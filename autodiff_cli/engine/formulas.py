@@ -102,7 +102,7 @@ def formula(expression: Any) -> str:
 def _text(expression: Any) -> tuple[str, int]:  # recurses: the size of a rule
     """The text of an expression, and how tightly it binds."""
     if not isinstance(expression, Symbol):
-        return _number(expression)
+        return _number(float(expression))
     primitive = expression.primitive
     if primitive is None:
         return expression.name, ATOM

@@ -24,6 +24,7 @@ from autodiff_cli.interpreter.values import (
     Frame,
     UserFunction,
     describe_value,
+    is_function,
     truth,
 )
 from autodiff_cli.language import syntax
@@ -32,7 +33,9 @@ from autodiff_cli.language.names import DIFFERENTIATED, HEAD, BuiltIn, Scope, Va
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.interpreter.facts import Facts
+    from autodiff_cli.language.source import Span
 
     Closure = Callable[[Frame], Any]
 
@@ -284,6 +287,8 @@ class ExpressionLowering:
             return lambda frame: builtins.call_machine_function(
                 frame[RUN], name, [closure(frame) for closure in closures], span
             )
+        if name in builtins.OF_FUNCTIONS:
+            return self._of_function(primitive, builtins.OF_FUNCTIONS[name], closures, span)
         if primitive.kind == "elementwise" and not primitive.variadic:
             if len(primitive.operands) == 1:
                 return operators.unary(primitive, closures[0], span)
@@ -292,6 +297,19 @@ class ExpressionLowering:
         return lambda frame: frame[RUN].apply(
             primitive, tuple([closure(frame) for closure in closures]), span
         )
+
+    def _of_function(
+        self, primitive: Primitive, solver: Any, closures: list[Closure], span: Span
+    ) -> Closure:
+        """A call that means another thing where the first argument is a function."""
+
+        def evaluate(frame: Frame) -> Any:
+            args = [closure(frame) for closure in closures]
+            if is_function(args[0]):
+                return builtins.called(solver, frame[RUN], args, span)
+            return frame[RUN].apply(primitive, tuple(args), span)
+
+        return evaluate
 
     def function(self, node: syntax.Function) -> Closure:
         scope = self.resolved.scopes[node]

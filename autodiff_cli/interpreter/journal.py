@@ -157,6 +157,16 @@ class Journal:
         elif group.kind == "call":
             self._last_call = group
 
+    def mark(self) -> tuple[int, Group | None]:
+        """Where it is now, for `forget`; what comes next is no part of the last call's group."""
+        last, self._last_call = self._last_call, None
+        return len(self.groups), last
+
+    def forget(self, mark: tuple[int, Group | None]) -> None:
+        """Drops the groups since a `mark`, whose nodes are dropped too."""
+        count, self._last_call = mark
+        del self.groups[count:]
+
     def backward(
         self, span: Span, output: Node, seed: Any, sums: list[tuple[Node, Any, Any]]
     ) -> None:

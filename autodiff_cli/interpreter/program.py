@@ -17,7 +17,7 @@ from autodiff_cli.interpreter.machine import Limits
 from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import resolve
+from autodiff_cli.language.names import bound_in, resolve, walk
 from autodiff_cli.language.parser import parse
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Program(Facts):
                 raise ProgramError(
                     "the program has no result: its last statement is no expression or assignment",
                     last.span,
-                    help="end it with an expression, or name an output with --of NAME",
+                    help=_ending(last),
                     kind="result",
                 )
             return resolved.results
@@ -197,6 +197,16 @@ class Prepared:
         self.body = body
         self.outputs = outputs
         self.size = size
+
+
+def _ending(last: Any) -> str:
+    """What to end a program with that has no result, whose last statement this is."""
+    if isinstance(last, (syntax.While, syntax.For)):
+        names = [name.name for name in bound_in(walk(last.body))]
+        if names:
+            name = names[-1]
+            return f"end it with a line `{name}`, which the loop computes, or say --of {name}"
+    return "end it with an expression, or name an output with --of NAME"
 
 
 def load(source: Source, limits: Limits | None = None, session: Scope | None = None) -> Program:
