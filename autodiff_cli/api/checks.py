@@ -16,6 +16,7 @@ from autodiff_cli.check.claims import (
 from autodiff_cli.check.subject import Subject
 from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
+from autodiff_cli.explain.asking import by_what
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.records import replace
 from autodiff_cli.report.check import Report
@@ -81,7 +82,7 @@ def check(
     if not wrt:
         raise UsageError(
             "there is nothing to differentiate by",
-            help="name an input, or a variable of the program, with --wrt NAME",
+            help=f"write {by_what(resolved) or '--wrt NAME'}: an input, or a variable",
             kind="wrt",
         )
     require_names(resolved, _names_in(recorded), file)

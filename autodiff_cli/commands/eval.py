@@ -69,6 +69,7 @@ def _evaluate(call: Call) -> None:
         evaluation.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     if options["verbose"]:
         _tell(evaluations)
     call.deliver(written(evaluations, form, call))

@@ -13,7 +13,7 @@ import click
 from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
 from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
-from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.api.program import Program
     from autodiff_cli.errors import Finding
-    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.explain.evaluation import Evaluation, Question
     from autodiff_cli.language.source import Source
 
     Command: TypeAlias = Callable[..., Any]
@@ -41,6 +41,10 @@ BY_ENDING = {
     ".htm": "html",
 }
 """The format that the ending of -o asks for, where a command has it."""
+
+PICTURES = ("svg", "html", "dot", "mermaid")
+PLAIN = ("", ".txt", ".tsv", ".log")
+"""Endings of files of lines."""
 
 # ── options ───────────────────────────────────────────────────────────────────────────
 
@@ -187,6 +191,20 @@ strict_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 
 
+def _by_ending(output: str, formats: Sequence[str]) -> str:
+    ending = os.path.splitext(output)[1].lower()
+    form = BY_ENDING.get(ending, "plain")
+    if form in formats and (ending in BY_ENDING or ending in PLAIN):
+        return form
+    known = [each for each, form in BY_ENDING.items() if form in formats]
+    raise UsageError(
+        f"-o {output}: no format has the ending {ending}",
+        help=f"there are {', '.join([*known, '.txt'])}; --format says it for any name"
+        + ("; `adiff trace` draws graphs" if form in PICTURES and "svg" not in formats else ""),
+        kind="output",
+    )
+
+
 # ── a call ────────────────────────────────────────────────────────────────────────────
 
 
@@ -216,7 +234,7 @@ class Call:
         That is the one of the ending of -o, else a table on a terminal, else plain.
 
         Raises:
-            UsageError: two of them are asked for.
+            UsageError: two of them are asked for, or an ending of none of them.
         """
         form, output = str(self.options["form"]), self.options["output"]
         if self.options["as_json"]:
@@ -229,7 +247,7 @@ class Call:
         if form != "auto":
             return form
         if output is not None:
-            form = BY_ENDING.get(os.path.splitext(output)[1].lower(), "plain")
+            form = _by_ending(output, formats)
         elif is_terminal(sys.stdout):
             form = "table"
         return form if form in formats else "plain"
@@ -274,6 +292,16 @@ class Call:
     @property
     def _wants_json(self) -> bool:
         return bool(self.options["as_json"]) or self.options["form"] == "json"
+
+    def tell_of_nothing(self, program: Program, found: Sequence[Evaluation]) -> None:
+        """Says by what to differentiate where nobody has, and there is no input to do so by."""
+        from autodiff_cli.explain.asking import asks_by_itself, by_what
+
+        resolved = program.prepared.resolved
+        if self.options["quiet"] or self.options["wrt"] or any(each.at for each in found):
+            return
+        if (what := by_what(resolved)) and not asks_by_itself(resolved):
+            show_text(f"nothing is differentiated by, as there is no input: add {what}\n")
 
     @property
     def color(self) -> bool:

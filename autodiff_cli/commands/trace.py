@@ -118,6 +118,7 @@ def command(call: Call) -> None:
             evaluation.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     _deliver(views, form, call)
 
 

@@ -32,7 +32,7 @@ def expression(node: Node) -> str:
     if node.primitive is None:
         return str(node.span)
     place = node.place
-    text = " ".join(place.text.split()) if place else ""
+    text = place.words if place else ""
     return text[1:-1].strip() if text.startswith("(") and _closes_at_end(text) else text
 
 

@@ -6,6 +6,7 @@ of one run, so that a program is lowered once and run many times, in many thread
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -336,13 +337,20 @@ class ExpressionLowering:
 
     def key(self, node: syntax.Index) -> Callable[[Frame, Any], tuple[Any, ...]]:
         """The subscripts of `node` for the array that they are for."""
-        span = node.span
+        span, base = node.span, node.base.span
         parts = [self._subscript(part) for part in node.subscripts]
 
         def evaluate(frame: Frame, array: Any) -> tuple[Any, ...]:
             shape = getattr(value_of(array), "shape", None)
             if shape is None and not isinstance(value_of(array), (int, float)):
-                raise TypeMismatch(f"{describe_value(array)} has no elements", span)
+                several = isinstance(array, tuple)
+                raise TypeMismatch(
+                    f"{describe_value(array)} {'have' if several else 'has'} no elements to pick",
+                    span,
+                    help=f"give each a name: `{_apart(node.base, array)} = {base.words}`"
+                    if several
+                    else "",
+                )
             try:
                 return index_key(tuple([part(frame) for part in parts]), shape or ())
             except AdiffError as error:
@@ -477,3 +485,13 @@ def always(value: Any) -> Closure:
 
 def _is_array(value: Any) -> bool:
     return bool(getattr(value_of(value), "shape", ()))
+
+
+def _apart(node: syntax.Expression, values: tuple[Any, ...]) -> str:
+    """Names for several values: those that the function's own example has for them."""
+    if isinstance(node, syntax.Call) and isinstance(node.function, syntax.Name):
+        primitive = TABLE.get(node.function.name)
+        names = re.match(r"(\w+(, \w+)+) = ", primitive.example) if primitive else None
+        if names:
+            return names[1]
+    return ", ".join("abcdefgh"[: len(values)])

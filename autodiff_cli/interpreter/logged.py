@@ -93,6 +93,8 @@ def _round(closure: Closure, node: syntax.Block) -> Closure:
         journal = frame[RUN].journal
         journal.ran.add(node)
         journal.next_round()
-        return closure(frame)
+        signal = closure(frame)
+        journal.round_over()
+        return signal
 
     return run

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source, Span
 
+MOST_NAMES = 20
+"""Of a program's names, that a message lists."""
 BYTES_OF_A_CHARACTER = 700
 """What a long program takes, parsed and lowered, for each character of a dense text."""
 
@@ -121,7 +123,7 @@ class Program(Facts):
             ):
                 raise UsageError(
                     f"--of {name}: the program has no such name",
-                    help=did_you_mean(name, resolved.top.slots),
+                    help=did_you_mean(name, resolved.top.slots) or self._names(),
                     kind="output",
                 )
         return of
@@ -134,13 +136,20 @@ class Program(Facts):
             return Output(name, None, last.span)
         return Output(name, top.slots[name], top.bound_at[name])
 
+    def _names(self) -> str:
+        names = list(self.resolved.top.slots)
+        if not names:
+            return "no statement of it binds one"
+        more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+        return f"its names are: {', '.join(names[:MOST_NAMES])}{more}"
+
     def _check_wrt(self, wrt: Sequence[str]) -> None:
         top = self.resolved.top
         for name in wrt:
             if name not in top.slots:
                 raise UsageError(
                     f"--wrt {name}: the program has no such name",
-                    help=did_you_mean(name, top.slots) or "its names are: " + ", ".join(top.slots),
+                    help=did_you_mean(name, top.slots) or self._names(),
                     kind="wrt",
                 )
             span = top.bound_at[name]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source, Span
 
+LETTERS = {"π": "the constant is `pi`: write that", "τ": "write `2*pi`", "ℯ": "write `e`"}
+"""Names of inputs without a value that are a constant's letter."""
+
 
 @record
 class Outcome:
@@ -195,7 +198,7 @@ def _missing_input(resolved: Resolved, name: str, inputs: Mapping[str, Any]) -> 
     known = resolved.inputs[name]
     # A name that is read and never bound may well be a slip of the pen.
     others = [other for other in (*resolved.top.slots, *NAMES) if other != name]
-    similar = "" if known.declared else did_you_mean(name, others)
+    similar = "" if known.declared else LETTERS.get(name) or did_you_mean(name, others)
     return UsageError(
         f"input `{name}` has no value",
         known.span,

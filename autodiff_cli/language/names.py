@@ -42,6 +42,25 @@ PYTHON_CONSTANTS = {
 }
 """Names that nobody means as an input."""
 
+MODULES = frozenset(("np", "numpy", "math", "torch", "jnp", "jax", "scipy", "F"))
+"""What functions are called by in other systems."""
+
+METHODS = {
+    "item": "`$` is a number as it is, where it has one element",
+    "numpy": "`$` is an array as it is",
+    "tolist": "`$` is an array as it is",
+    "clone": "a value never changes: write `$`",
+    "copy": "a value never changes: write `$`",
+    "size": "write `len($)`, or `$.shape`",
+    "ndim": "write `len($.shape)`",
+    "requires_grad": "every variable can be differentiated by: `--wrt $`",
+    "requires_grad_": "every variable can be differentiated by: `--wrt $`",
+    "view": "write `reshape($, …)`",
+    "pow": "write `$ ^ …`",
+    "t": "write `$.T`",
+}
+"""What other systems write after a point, and what to write here; `$` is what stands before."""
+
 DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 """Built-in functions that take a name to differentiate by, and which argument that is."""
 
@@ -298,8 +317,16 @@ def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> Pro
         or elsewhere(node.name)
         or "there are .T, .shape and .grad"
     )
-    if node.name in built_in:
-        remedy = f"`{node.name}` is a function: write `{node.name}(…)`"
+    base = node.base
+    if node.name in ("zero_", "zero_grad"):
+        of = base.base if isinstance(base, syntax.Attribute) and base.name == "grad" else base
+        remedy = f"write `zero_grad({of.span.words})`"
+    elif node.name in METHODS:
+        remedy = METHODS[node.name].replace("$", base.span.words)
+    elif node.name in built_in:
+        is_module = isinstance(base, syntax.Name) and base.name in MODULES
+        argument = "…" if is_module else base.span.words
+        remedy = f"`{node.name}` is a function: write `{node.name}({argument})`"
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from autodiff_cli.controls import tamed
+
 
 class Source:
     """A text with the name that messages give it (a file's path, `<-e>`, `<stdin>`)."""
@@ -64,6 +66,11 @@ class Span:
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
+
+    @property
+    def words(self) -> str:
+        """The text on one line, fit to be shown."""
+        return " ".join(tamed(self.text).split())
 
     def __repr__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -57,7 +59,8 @@ def json_lines(objects: Iterable[dict[str, Any]]) -> str:
     """One object a line."""
     import json
 
-    return "".join(f"{json.dumps(data, ensure_ascii=False, allow_nan=False)}\n" for data in objects)
+    lines = (json.dumps(data, ensure_ascii=False, allow_nan=False) for data in objects)
+    return "".join(f"{escaped(line)}\n" for line in lines)
 
 
 def summary_text(value: Any, digits: int | None = None, width: int = 75) -> str:

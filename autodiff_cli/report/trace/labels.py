@@ -115,7 +115,8 @@ class Labels:
         if node.primitive is None:
             return str(node.span)
         if node.span is not None:
-            return " ".join(node.span.text.split())
+            words: str = node.span.words
+            return words
         return self.operation(node)
 
     def operation(self, node: Node, called: Callable[[Any], str] | None = None) -> str:
