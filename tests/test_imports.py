@@ -28,7 +28,7 @@ LAYERS = (
     ("explain",),
     ("interpreter",),
     ("engine", "language"),
-    ("errors", "records", "version"),
+    ("controls", "errors", "records", "version"),
 )
 """Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
 its own row but itself."""

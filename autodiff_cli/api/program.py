@@ -6,6 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.api.results import Result, refuse_non_finite
+from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.errors import AdiffError, UsageError
 from autodiff_cli.explain.evaluation import Question, evaluate
 from autodiff_cli.interpreter import program as prepared
@@ -290,7 +291,8 @@ def _value(name: str, given: Any) -> Any:
     if array.dtype.kind not in "fiub":
         raise _no_number(name, given)
     if array.dtype.kind != "b":
-        array = array.astype(np.float64)
+        with quiet_numpy():  # what a longer float holds may be inf as a float64
+            array = array.astype(np.float64)
     return array if array.ndim else array.item()
 
 

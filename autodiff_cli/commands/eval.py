@@ -44,6 +44,7 @@ EXAMPLES = (
 @program_options
 @derivative_options
 @format_options(FORMATS, "by the ending of -o, else a table on a terminal, else plain.")
+@click.option("--wide", is_flag=True, help="In a CSV: a row for each element of the output.")
 @number_options
 @strict_option
 @limit_options
@@ -64,8 +65,11 @@ def _evaluate(call: Call) -> None:
     form, options = format_of(call), call.options
     with call.opened("evaluating") as job:
         evaluations = job.program.evaluate(job.inputs, job.question)
+    for evaluation in evaluations:
+        evaluation.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     if options["verbose"]:
         _tell(evaluations)
     call.deliver(written(evaluations, form, call))
@@ -74,6 +78,8 @@ def _evaluate(call: Call) -> None:
 def format_of(call: Call) -> str:
     """The format that is asked for, or the one that `auto` stands for."""
     form = call.form(FORMATS)
+    if call.options["wide"]:
+        _require_matrix(form, call)
     if form == "npz":
         if call.options["digits"] is not None:
             raise UsageError(
@@ -83,6 +89,17 @@ def format_of(call: Call) -> str:
         if call.options["output"] is None and is_terminal(sys.stdout):
             raise UsageError("npz is not for a terminal", help="add -o FILE.npz, or pipe it on")
     return form
+
+
+def _require_matrix(form: str, call: Call) -> None:
+    if form != "csv":
+        raise UsageError("--wide says how a CSV is laid out", help="add --format csv")
+    for name in ("cotangent", "jvp", "hvp", "order"):
+        if call.options.get(name):
+            raise UsageError(
+                f"got --wide and --{name}, whose numbers are no matrix",
+                help="leave out --wide: a CSV has a row for each number",
+            )
 
 
 def _tell(evaluations: Sequence[Evaluation]) -> None:
@@ -105,5 +122,7 @@ def written(evaluations: Sequence[Evaluation], form: str, call: Call) -> str | b
         from autodiff_cli.report.table import as_table
 
         return as_table(evaluations, call.color, digits)
+    if call.options["wide"]:
+        return result.as_wide_csv(evaluations, digits)
     write = {"plain": result.as_plain, "json": result.as_json, "csv": result.as_csv}[form]
     return write(evaluations, digits)

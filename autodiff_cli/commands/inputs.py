@@ -11,7 +11,7 @@ import click
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.language.source import Source
@@ -22,6 +22,9 @@ EXPRESSION = re.compile(r"[\s*^+(){}\[\];=]")
 LONGEST_SHOWN = 60
 FILE = click.Path(readable=False)
 """A name that the shell completes as a file's; whether it can be read, `data` finds out."""
+LONG = 16
+"""Digits of an integer that may not be a float."""
+LONG_INTEGER = re.compile(r"(?<![\w.])\d{16,}(?![\w.])")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -74,14 +77,22 @@ def _as_input(word: str) -> str:
 
 
 def read_inputs(
-    words: Iterable[str], file: str | None, stdin_is_program: bool, settings: Settings
+    words: Iterable[str],
+    file: str | None,
+    stdin_is_program: bool,
+    settings: Settings,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """The inputs' values: those of the words, and below them those of the `--inputs` file.
+
+    Args:
+        wanted: the program's inputs, which alone are taken from the file; None for all in it.
 
     Raises:
         UsageError: an input that is given twice, or a value that is none.
     """
     given: dict[str, Any] = {}
+    files: dict[str, str] = {}
     for word in words:
         match = INPUT.fullmatch(word)
         assert match is not None
@@ -91,13 +102,47 @@ def read_inputs(
                 f"input `{name}` is given twice", help=f"leave out one `{name}=`", kind="input"
             )
         given[name] = read_value(name, text, stdin_is_program, settings)
+        if text.lstrip().startswith("@"):
+            files[name] = text.lstrip()[1:]
+    _tell_of_whole_tables(files, given)
     if file is None:
         return given
     if stdin_is_program and file == "-":
         raise _standard_input_is_program("--inputs")
-    from autodiff_cli.data.files import read_inputs_json
+    from autodiff_cli.data.files import read_inputs_file
 
-    return {**read_inputs_json(file), **given}
+    return {**read_inputs_file(file, wanted), **given}
+
+
+def _tell_of_whole_tables(files: Mapping[str, str], given: Mapping[str, Any]) -> None:
+    """Remarks on tables where a column was hardly forgotten on purpose.
+
+    That is a file read whole into two names, or a table of one column beside an array as long,
+    with which it makes a square of numbers.
+    """
+    tables: dict[str, list[str]] = {}
+    for name, file in files.items():
+        if getattr(given[name], "ndim", 0) == 2:
+            tables.setdefault(file, []).append(name)
+    for file, names in tables.items():
+        rows, columns = given[names[0]].shape
+        lines = [one for one in given.values() if getattr(one, "shape", ()) == (rows,)]
+        if len(names) > 1 or (columns == 1 and lines):
+            _tell_of_whole_table(file, names, rows, columns)
+
+
+def _tell_of_whole_table(file: str, names: Sequence[str], rows: int, columns: int) -> None:
+    from autodiff_cli.data.files import header_of
+    from autodiff_cli.data.remarks import remark
+
+    header = header_of(file)
+    if header:
+        which = " and ".join(f"`{name}`" for name in names)
+        remark(
+            f"all of {file}, {rows} by {columns}, is the value of {which}",
+            help=f"for one column write {names[0]}=@{file}:{header[0]}, or :* if all are meant",
+            kind="whole-table",
+        )
 
 
 def read_value(
@@ -106,6 +151,8 @@ def read_value(
     """The value that `NAME=text` gives; `what` is what messages call it, else `input NAME`."""
     text, what = text.lstrip(), what or f"input `{name}`"
     if PLAIN_NUMBER.fullmatch(text):
+        if len(text) >= LONG and text.strip("+-").isdigit():
+            _tell_of_rounded(what, text)
         return float(text)
     if not text:
         raise UsageError(
@@ -130,12 +177,23 @@ def _standard_input_is_program(what: str) -> UsageError:
     )
 
 
+def _tell_of_rounded(what: str, text: str) -> None:
+    from autodiff_cli.data.numerals import is_rounded
+    from autodiff_cli.data.remarks import remark_rounded
+
+    if is_rounded(text):
+        remark_rounded(what, text)
+
+
 def _constant(name: str, text: str, settings: Settings, what: str) -> Any:
     from autodiff_cli.interpreter.run import evaluate_constant
     from autodiff_cli.language.source import Source
 
     try:
-        return evaluate_constant(Source(f"{name}=", text), _settings_of(name, settings))
+        value = evaluate_constant(Source(f"{name}=", text), _settings_of(name, settings))
+        for item in LONG_INTEGER.findall(text):
+            _tell_of_rounded(what, item)
+        return value
     except LimitError:
         raise
     except AdiffError as error:

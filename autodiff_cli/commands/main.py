@@ -7,6 +7,7 @@ import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import click
 
@@ -29,6 +30,14 @@ EXAMPLES = (
 )
 
 
+class NoSuchCommand(click.UsageError):
+    """A command that there is not."""
+
+    def __init__(self, name: str, context: click.Context) -> None:
+        super().__init__(f"there is no command `{name}`", context)
+        self.name = name
+
+
 class Commands(ExamplesFirst, click.Group):
     """Loads a command's module when the command is asked for."""
 
@@ -42,6 +51,13 @@ class Commands(ExamplesFirst, click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise NoSuchCommand(args[0], context)
+        return super().resolve_command(context, args)
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -50,8 +66,21 @@ class Commands(ExamplesFirst, click.Group):
             raise InterruptError("interrupted") from None
 
 
+STATUSES = """\b
+Exit status:
+  0    fine
+  1    the program failed while running: shape, domain, limit, assert
+  2    the command line is wrong, a missing or unknown input included
+  3    the program text is wrong: syntax, or an unknown name
+  4    a nan or inf under --strict
+  5    `check` found a mismatch
+  6    `check` could not judge: at a kink, or not finite
+  130  interrupted"""
+
+
 @click.group(
     cls=Commands,
+    epilog=STATUSES,
     examples=EXAMPLES,
     invoke_without_command=True,
 )
@@ -70,7 +99,10 @@ def main() -> None:
     ENDING.text = lambda error: _last_words(error, arguments)
     try:
         ENDING.by_exception()
-        status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
+        # Of Python, NumPy and SciPy; what adiff has to tell it tells itself.
+        with catch_warnings():
+            simplefilter("ignore")
+            status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         ENDING.in_silence()
@@ -142,6 +174,8 @@ def _usage_error(error: click.UsageError) -> UsageError:
     what = what.rstrip(".")
     what = what[:1].lower() + what[1:]
     remedy = f"did you mean {hint}" if hint else ""
+    if isinstance(error, NoSuchCommand):
+        remedy = did_you_mean(error.name, COMMANDS)
     if isinstance(error, click.NoSuchOption):
         what = f"there is no option `{error.option_name}`"
         remedy = did_you_mean(error.option_name, error.possibilities or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -22,11 +23,17 @@ from autodiff_cli.commands.running import (
     number_options,
     source_options,
 )
-from autodiff_cli.commands.screen import is_terminal, show_error, show_text, wants_color
+from autodiff_cli.commands.screen import (
+    is_terminal,
+    show_error,
+    show_printed,
+    show_text,
+    wants_color,
+)
 from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.repl.loop import Loop
@@ -99,7 +106,7 @@ def _open(
     from autodiff_cli.repl.worker import Worker
 
     on_screen = is_terminal(sys.stdin) and is_terminal(sys.stdout)
-    settings = run_settings(options, lambda text: show_text(f"{text}\n"))
+    settings = run_settings(options, show_printed)
     state = State(settings, Worker())
     state.digits = options["digits"]
     ENDING.hears = True
@@ -126,12 +133,51 @@ def _begin(
 ) -> None:
     """Runs the program of the command line, with its inputs, in the session."""
     text, inputs = "", list(words)
-    with loop.tools.limited():
+    with _remarks(options, shows), loop.tools.limited():
         if expressions or any(not INPUT.fullmatch(word) for word in words):
             source, inputs = read_source(words, expressions)
             text = source.text
-        given = read_inputs(inputs, options["inputs_file"], False, loop.state.session.settings)
+        wanted = _inputs_of(text, options)
+        settings = loop.state.session.settings
+        given = read_inputs(inputs, options["inputs_file"], False, settings, wanted)
     loop.begin(text, given, shows)
+
+
+def _require_result(output: str, state: State) -> None:
+    from autodiff_cli.repl.state import LAST
+
+    if output == LAST and LAST not in state.session:
+        raise UsageError(
+            "there is no result yet", help="enter an expression first, or name one after this"
+        )
+
+
+OPTION = re.compile(r"(a larger )?(--[a-z-]+)( allows more| sets a limit)?")
+
+
+def _inputs_of(text: str, options: Mapping[str, Any]) -> Collection[str] | None:
+    """The inputs of the program that a session begins with; None where there is none to ask."""
+    if not text or options["inputs_file"] is None:
+        return None
+    from autodiff_cli.interpreter.program import load
+    from autodiff_cli.language.source import Source
+
+    try:
+        return load(Source("<repl>", text)).resolved.inputs
+    except AdiffError:
+        return None  # told when it is run
+
+
+@contextmanager
+def _remarks(options: Mapping[str, Any], shows: bool = True) -> Iterator[None]:
+    """Shows what readers of inputs tell while it is open."""
+    from autodiff_cli.commands.warnings import show_findings
+    from autodiff_cli.data.remarks import collected
+
+    with collected() as remarks:
+        yield
+    if shows and not options.get("quiet"):
+        show_findings(remarks, options["color"])
 
 
 class _Tools:
@@ -152,6 +198,7 @@ class _Tools:
         output, by = asked_for(" ".join(options.pop("words")))
         if kind != "gradient":
             options[kind] = True
+        _require_result(output, state)
         form = evaluation.format_of(call)
         question = read_question(options, False, state.session.settings)
         found = state.evaluate(output, by or list(question.tangents) or None, question)
@@ -175,6 +222,7 @@ class _Tools:
         tool = import_module(f"autodiff_cli.commands.{name}").command
         options = self._parsed(tool, name, state, words)
         output, by = asked_for(" ".join(options["words"]))
+        _require_result(output, state)
         made = state.program({*_names_in(output), *by})
         is_name = output in state.session
         options["expressions"] = (made.text if is_name else f"{made.text}{output}",)
@@ -217,7 +265,8 @@ class _Tools:
         from autodiff_cli.commands.inputs import read_value
         from autodiff_cli.interpreter.machine import Settings
 
-        return read_value(name, text, False, Settings(self._limits))
+        with _remarks(self._options):
+            return read_value(name, text, False, Settings(self._limits))
 
     def program(self, path: str) -> str:
         from autodiff_cli.data.files import read_program
@@ -237,7 +286,11 @@ class _Tools:
     def error(self, error: BaseException) -> AdiffError:
         from autodiff_cli.commands.main import as_adiff_error
 
-        return as_adiff_error(error)
+        failure = as_adiff_error(error)
+        if failure.kind == "limit":
+            # Options are for where a session begins; a prompt takes none.
+            failure.help = OPTION.sub(r"start with `adiff repl \2 …`", failure.help)
+        return failure
 
     def say(self, text: str) -> None:
         show_text(text)

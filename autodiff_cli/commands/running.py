@@ -13,7 +13,7 @@ import click
 from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
 from autodiff_cli.commands.limits import held, run_settings, seconds, size
-from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from autodiff_cli.api.program import Program
-    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.errors import Finding
+    from autodiff_cli.explain.evaluation import Evaluation, Question
     from autodiff_cli.language.source import Source
 
     Command: TypeAlias = Callable[..., Any]
@@ -40,6 +41,10 @@ BY_ENDING = {
     ".htm": "html",
 }
 """The format that the ending of -o asks for, where a command has it."""
+
+PICTURES = ("svg", "html", "dot", "mermaid")
+PLAIN = ("", ".txt", ".tsv", ".log")
+"""Endings of files of lines."""
 
 # ── options ───────────────────────────────────────────────────────────────────────────
 
@@ -83,7 +88,7 @@ source_options = _all(
         "inputs_file",
         type=FILE,
         metavar="FILE",
-        help="Inputs from a JSON object; NAME=VALUE goes before it.",
+        help="Inputs by name from a JSON object, a table or an NPZ; NAME=VALUE goes before it.",
     ),
 )
 """The program, and its inputs."""
@@ -186,6 +191,20 @@ strict_option = click.option(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 
 
+def _by_ending(output: str, formats: Sequence[str]) -> str:
+    ending = os.path.splitext(output)[1].lower()
+    form = BY_ENDING.get(ending, "plain")
+    if form in formats and (ending in BY_ENDING or ending in PLAIN):
+        return form
+    known = [each for each, form in BY_ENDING.items() if form in formats]
+    raise UsageError(
+        f"-o {output}: no format has the ending {ending}",
+        help=f"there are {', '.join([*known, '.txt'])}; --format says it for any name"
+        + ("; `adiff trace` draws graphs" if form in PICTURES and "svg" not in formats else ""),
+        kind="output",
+    )
+
+
 # ── a call ────────────────────────────────────────────────────────────────────────────
 
 
@@ -196,6 +215,8 @@ class Job:
     program: Program
     inputs: dict[str, Any]
     question: Question
+    remarks: Sequence[Finding]
+    """What there is to tell of the inputs and is not told yet."""
 
 
 @record
@@ -213,7 +234,7 @@ class Call:
         That is the one of the ending of -o, else a table on a terminal, else plain.
 
         Raises:
-            UsageError: two of them are asked for.
+            UsageError: two of them are asked for, or an ending of none of them.
         """
         form, output = str(self.options["form"]), self.options["output"]
         if self.options["as_json"]:
@@ -226,7 +247,7 @@ class Call:
         if form != "auto":
             return form
         if output is not None:
-            form = BY_ENDING.get(os.path.splitext(output)[1].lower(), "plain")
+            form = _by_ending(output, formats)
         elif is_terminal(sys.stdout):
             form = "table"
         return form if form in formats else "plain"
@@ -243,11 +264,43 @@ class Call:
         options = self.options
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
-        with progress(f"{doing} {source.name}", options["color"]) as say:
+        with (
+            self._remarks() as remarks,
+            progress(f"{doing} {source.name}", options["color"]) as say,
+        ):
             program = prepared(source, options, say)
             settings = program.settings
-            inputs = read_inputs(input_words, options["inputs_file"], from_stdin, settings)
-            yield Job(program, inputs, read_question(options, from_stdin, settings))
+            file, wanted = options["inputs_file"], program.inputs
+            inputs = read_inputs(input_words, file, from_stdin, settings, wanted)
+            question = read_question(options, from_stdin, settings)
+            yield Job(program, inputs, question, remarks if self._wants_json else ())
+
+    @contextmanager
+    def _remarks(self) -> Iterator[list[Finding]]:
+        """Shows what readers of inputs tell, whatever comes of the run; JSON has a place for it."""
+        from autodiff_cli.commands.warnings import show_findings
+        from autodiff_cli.data.remarks import collected
+
+        with collected() as remarks:
+            try:
+                yield remarks
+            finally:
+                if not self.options.get("quiet") and not self._wants_json:
+                    show_findings(remarks, self.options["color"])
+
+    @property
+    def _wants_json(self) -> bool:
+        return bool(self.options["as_json"]) or self.options["form"] == "json"
+
+    def tell_of_nothing(self, program: Program, found: Sequence[Evaluation]) -> None:
+        """Says by what to differentiate where nobody has, and there is no input to do so by."""
+        from autodiff_cli.explain.asking import asks_by_itself, by_what
+
+        resolved = program.prepared.resolved
+        if self.options["quiet"] or self.options["wrt"] or any(each.at for each in found):
+            return
+        if (what := by_what(resolved)) and not asks_by_itself(resolved):
+            show_text(f"nothing is differentiated by, as there is no input: add {what}\n")
 
     @property
     def color(self) -> bool:

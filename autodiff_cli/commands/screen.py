@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from autodiff_cli.commands.ending import heard
+from autodiff_cli.controls import tamed, tamed_but_colors
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,14 @@ def show_text(text: str) -> None:
     """Writes text to standard error, its colours as they are."""
     # Where it cannot be written there is nobody to tell, and results are none the worse for it.
     with suppress(OSError):
+        if is_terminal(sys.stderr):
+            text = tamed_but_colors(text)
         click.echo(text, err=True, nl=False, color=True)
+
+
+def show_printed(text: str) -> None:
+    """Writes to standard error what a program prints: to a pipe or a file as it is."""
+    show_text(f"{tamed(text) if is_terminal(sys.stderr) else text}\n")
 
 
 def deliver(chunks: Iterable[bytes], path: str | None) -> None:
@@ -74,7 +82,10 @@ def deliver(chunks: Iterable[bytes], path: str | None) -> None:
         )
     else:
         sys.stdout.flush()
+        seen = is_terminal(sys.stdout)
         for chunk in chunks:
+            if seen:
+                chunk = tamed_but_colors(chunk.decode()).encode()
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
 
@@ -86,7 +97,7 @@ def page(chunks: Iterable[str]) -> None:
     """
     import shutil
 
-    chunks = iter(chunks)
+    chunks = map(tamed_but_colors, chunks)
     height = shutil.get_terminal_size().lines - 1
     first = ""
     for chunk in chunks:

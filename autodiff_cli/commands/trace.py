@@ -113,8 +113,11 @@ def command(call: Call) -> None:
                 view.sweep()
         evaluations = [each.evaluation for each in traces]
         job.program.refuse(evaluations)
+        for evaluation in evaluations:
+            evaluation.findings[:0] = job.remarks
     if form != "json" and not options["quiet"]:
         warn(evaluations, options["color"])
+        call.tell_of_nothing(job.program, evaluations)
     _deliver(views, form, call)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.data.values import Value, counted, quoted
+from autodiff_cli.data.numerals import is_rounded
+from autodiff_cli.data.remarks import remark_rounded
+from autodiff_cli.data.values import Value, counted, kept_names, quoted, unknown_name
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 # JSON has no number for these; this is how `adiff --json` itself writes them.
 _NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
@@ -23,22 +25,52 @@ class _Members(list[tuple[str, Any]]):
     """A JSON object as its members in order: a dict would drop a name given twice."""
 
 
-def read_json(text: str, where: str) -> Value:
+class _Rounded(float):
+    """An integer that no float is, as the nearest one."""
+
+    text: str
+
+
+def read_json(text: str, key: str | None, where: str) -> Value:
     """The value of a JSON text that is a number, a boolean or an array.
 
     Args:
         text: the JSON.
+        key: which member is meant where it is an object.
         where: what messages begin with, such as `input x: data.json`.
     """
-    return _value(_parsed(text, where), where)
+    tree = _parsed(text, where)
+    if not isinstance(tree, _Members):
+        if key is None:
+            return _value(tree, where)
+        raise UsageError(
+            f"{where}: got {quoted(':' + key)} after it, want none",
+            help=f"only an object has keys to choose from, and this is {_kind(tree)}",
+        )
+    keys = [name for name, _ in tree]
+    if key is None:
+        raise UsageError(
+            f"{where}: got an object, want a number",
+            help=f"put :KEY after the file's name to take one of: {', '.join(keys)}"
+            if keys
+            else _HELP,
+        )
+    if key not in keys:
+        raise unknown_name(where, "key", key, keys)
+    if keys.count(key) > 1:
+        raise UsageError(f"{where}: key {quoted(key)} is given twice", help="keep one of the two")
+    return _value(dict(tree)[key], f"{where}, key {quoted(key)}")
 
 
-def read_json_inputs(text: str, source: str) -> dict[str, Value]:
+def read_json_inputs(
+    text: str, source: str, wanted: Collection[str] | None = None
+) -> dict[str, Value]:
     """The values of a JSON object, by name.
 
     Args:
         text: the JSON.
         source: what messages call the file.
+        wanted: the names to read; None for all.
     """
     members = _parsed(text, source)
     if not isinstance(members, _Members):
@@ -46,11 +78,13 @@ def read_json_inputs(text: str, source: str) -> dict[str, Value]:
             f"{source}: got {_kind(members)}, want an object that gives each input by name",
             help='write {"x": 3, "y": [1, 2]}',
         )
+    kept = set(kept_names([name for name, _ in members], source, "key", wanted))
     values: dict[str, Value] = {}
     for name, node in members:
         if name in values:
             raise UsageError(f"{source}: input {name} is given twice", help="keep one of the two")
-        values[name] = _value(node, f"input {name}: {source}")
+        if name in kept:
+            values[name] = _value(node, f"input {name}: {source}")
     return values
 
 
@@ -59,14 +93,29 @@ def _parsed(text: str, where: str) -> Any:
     try:
         # Integers are read as floats at once: an input holds a float, and float() takes an
         # integer of any length where int() has a limit.
-        return json.loads(text, parse_int=float, object_pairs_hook=_Members)
+        return json.loads(text, parse_int=_integer, object_pairs_hook=_Members)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            raise UsageError(
+                f"{where}, line {error.lineno}, column {error.colno}: "
+                "got more after the first JSON value, want one",
+                help="an input is one value: run the command once for each, or put them into "
+                "one array",
+            ) from None
         reason = error.msg[0].lower() + error.msg[1:]
         raise UsageError(
             f"{where}, line {error.lineno}, column {error.colno}: not JSON: {reason}", help=_HELP
         ) from None
     except RecursionError:
         raise _too_deep(where) from None
+
+
+def _integer(text: str) -> float:
+    if not is_rounded(text):
+        return float(text)
+    value = _Rounded(text)
+    value.text = text
+    return value
 
 
 def _value(tree: Any, where: str) -> Value:
@@ -81,8 +130,12 @@ def _value(tree: Any, where: str) -> Value:
     if len(shape) > _MOST_AXES:
         raise _too_deep(where)
     leaves = list(_leaves(tree, shape, (), where))
+    rounded = [leaf for leaf in leaves if type(leaf) is _Rounded]
+    if rounded:
+        remark_rounded(where, rounded[0].text, len(rounded))
     if not shape:
-        return leaves[0]
+        (leaf,) = leaves
+        return float(leaf) if type(leaf) is _Rounded else leaf
 
     import numpy as np
 
@@ -90,7 +143,9 @@ def _value(tree: Any, where: str) -> Value:
     return np.array(leaves, dtype=bool if all_true_or_false else np.float64).reshape(shape)
 
 
-def _leaves(node: Any, shape: list[int], path: tuple[int, ...], where: str) -> Iterator[float]:
+def _leaves(  # recurses: _MOST_AXES at most
+    node: Any, shape: list[int], path: tuple[int, ...], where: str
+) -> Iterator[float]:
     """The numbers and booleans of a tree in order; an error where it departs from `shape`."""
     depth = len(path)
     if type(node) is list and depth < len(shape):
@@ -112,7 +167,7 @@ def _leaves(node: Any, shape: list[int], path: tuple[int, ...], where: str) -> I
 
 def _leaf(node: Any) -> float | None:
     """A JSON scalar as a number or a boolean, or nothing where it is neither."""
-    if type(node) is float or type(node) is bool:
+    if type(node) is float or type(node) is bool or type(node) is _Rounded:
         return node
     return _NON_FINITE.get(node) if isinstance(node, str) else None
 

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import io
 import math
+from struct import error as StructError  # noqa: N812
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.data.numerals import is_rounded
 from autodiff_cli.data.reading import read_whole
-from autodiff_cli.data.values import Value, quoted, unknown_name
+from autodiff_cli.data.remarks import EXACT_UP_TO, remark_rounded
+from autodiff_cli.data.values import Value, kept_names, quoted, unknown_name
 from autodiff_cli.engine.memory import reserve
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from zipfile import ZipFile
+
     from numpy.typing import NDArray
 
 NPY_MAGIC = b"\x93NUMPY"
+
+CORRUPT = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+    StructError,
+)
+"""What a corrupt header or directory trips in NumPy and in `zipfile`, which read on as if it were
+none."""
 
 _SAVE = "write it again with numpy.save"
 
@@ -34,7 +56,7 @@ def read_npy(content: bytes, where: str) -> Value:
         if _claimed(content) > len(content):
             raise ValueError("a shape that no file of this length can hold")
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except _corrupt() as error:
+    except CORRUPT as error:
         if "Object arrays" in str(error):
             raise UsageError(
                 f"{where}: got an array of Python objects, want numbers or booleans",
@@ -47,17 +69,7 @@ def read_npy(content: bytes, where: str) -> Value:
 
 def read_npz(content: bytes, key: str | None, where: str) -> Value:
     """One array of an NPZ file; `key` may be left out where there is only one."""
-    import zipfile
-
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except _corrupt():
-        raise UsageError(
-            f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
-        ) from None
-    keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    if not keys:
-        raise UsageError(f"{where} holds no arrays", help=f"{_SAVE}z")
+    archive, keys = _opened(content, where)
     if key is None:
         if len(keys) > 1:
             raise UsageError(
@@ -67,35 +79,59 @@ def read_npz(content: bytes, key: str | None, where: str) -> Value:
         key = keys[0]
     elif key not in keys:
         raise unknown_name(where, "key", key, keys)
-    where = f"{where}, key {quoted(key)}"
+    return _member(archive, key, f"{where}, key {quoted(key)}")
+
+
+def npz_arrays(content: bytes, source: str, wanted: Collection[str] | None) -> dict[str, Value]:
+    """The arrays of an NPZ file by key: those that are wanted, or all where that is None."""
+    archive, keys = _opened(content, source)
+    kept = kept_names(keys, source, "key", wanted)
+    return {key: _member(archive, key, f"{source}, key {quoted(key)}") for key in kept}
+
+
+def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
+    """The archive, and the keys of the arrays in it, of which there are some."""
+    import zipfile
+
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except _broken():
+        raise UsageError(
+            f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
+        ) from None
+    keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if not keys:
+        raise UsageError(f"{where} holds no arrays", help=f"{_SAVE}z")
+    return archive, keys
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What an archive raises that is corrupt.
+
+    A member packed in a way that fails (bzip2's is an OSError), or encrypted, or packed in a way
+    that is not known, which are RuntimeErrors.
+    """
+    from lzma import LZMAError
+    from zipfile import BadZipFile
+    from zlib import error as ZlibError  # noqa: N812
+
+    return (*CORRUPT, BadZipFile, ZlibError, LZMAError, OSError, RuntimeError)
+
+
+def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
         with archive.open(f"{key}.npy") as packed:
             reserve(archive.getinfo(f"{key}.npy").file_size, where)
             member = read_whole(packed, where)
-    except _corrupt():
+    except _broken():
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None
     return read_npy(member, where)
 
 
-def _corrupt() -> tuple[type[Exception], ...]:
-    """What bytes that are none of NumPy's files trip, in its reader of headers and in `zipfile`.
-
-    An encrypted member trips a RuntimeError, and so does an unknown method of compression.
-    """
-    import struct
-    import tokenize
-    import zipfile
-    import zlib
-
-    own = struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error
-    python = AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError
-    return (*own, *python, ArithmeticError, ValueError)
-
-
 def _claimed(content: bytes) -> int:
-    """The bytes that the header of an NPY says there are; raises what is `_corrupt`."""
+    """The bytes that the header of an NPY says there are; raises what is `CORRUPT`."""
     import numpy as np
 
     form, file = np.lib.format, io.BytesIO(content)
@@ -115,9 +151,18 @@ def _value(array: NDArray[Any], where: str) -> Value:
             f"{where}: got an array of type {array.dtype}, want real numbers or booleans",
             help="save array.real, or one field of it, or array.astype(float)",
         )
+    if kind in "iu":
+        _tell_of_rounded(array, where)
     if kind == "b":
         return array if array.ndim else bool(array)
     if not array.ndim:
         return float(array)
     is_single_precision = kind == "f" and array.dtype.itemsize == 4
     return array.astype(np.float32 if is_single_precision else np.float64, copy=False)
+
+
+def _tell_of_rounded(integers: NDArray[Any], where: str) -> None:
+    large = integers[(integers > EXACT_UP_TO) | (integers < -EXACT_UP_TO)].ravel()
+    rounded = [value for value in large.tolist() if is_rounded(str(value))] if large.size else []
+    if rounded:
+        remark_rounded(where, str(rounded[0]), len(rounded))

@@ -18,7 +18,7 @@ from autodiff_cli.engine.surroundings import CURRENT
 from autodiff_cli.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Graph
 

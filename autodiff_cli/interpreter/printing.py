@@ -17,7 +17,8 @@ def printed(value: Any) -> str:
 
     Of several values, and of those that are in turn several, all of them.
     """
-    texts, pending = [], [value]
+    texts: list[str] = []
+    pending = [value]
     while pending:
         value = pending.pop()
         if isinstance(value, tuple):
@@ -28,7 +29,7 @@ def printed(value: Any) -> str:
     return ", ".join(texts)
 
 
-def _one(value: Any) -> str:
+def _one(value: Any) -> str:  # recurses: once, for a boolean
     value = value_of(value)
     if isinstance(value, str):
         return value

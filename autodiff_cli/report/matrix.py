@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.text import Text
 
 from autodiff_cli.report.console import new_table
+from autodiff_cli.report.elements import matrix
 from autodiff_cli.report.numbers import number_text, summary_text
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ GAP = 2
 
 def matrix_table(evaluation: Evaluation, width: int, digits: int | None) -> Table:
     """The matrix with the output's value above it; what does not fit is left out at `…`."""
-    rows, columns, matrix = _matrix(evaluation)
+    rows, columns, numbers = matrix(evaluation)
     digits = digits or DIGITS
-    texts = [[number_text(float(value), digits) for value in row] for row in matrix]
+    texts = [[number_text(float(value), digits) for value in row] for row in numbers]
     widest = max((len(text) for row in texts for text in row), default=1)
     widest = max(widest, *map(len, columns), 1)
     room = width - max(map(len, rows), default=0) - GAP
@@ -53,35 +54,6 @@ def matrix_table(evaluation: Evaluation, width: int, digits: int | None) -> Tabl
         ]
         table.add_row(Text("…" if row is None else rows[row]), *map(Text, cells))
     return table
-
-
-def _matrix(evaluation: Evaluation) -> tuple[list[str], list[str], Any]:
-    """Labels of the rows and the columns, and the numbers."""
-    columns = [label for name, at in evaluation.at.items() for label in elements(name, at)]
-    if evaluation.kind == "hessian":
-        blocks = [
-            np.concatenate(
-                [
-                    np.reshape(evaluation.found[first][second], (np.size(at), np.size(other)))
-                    for second, other in evaluation.at.items()
-                ],
-                axis=1,
-            )
-            for first, at in evaluation.at.items()
-        ]
-        matrix = np.concatenate(blocks) if blocks else np.zeros((0, 0))
-        return columns, columns, matrix
-    size = np.size(evaluation.value)
-    parts = [np.reshape(block, (size, -1)) for block in evaluation.found.values() if size]
-    matrix = np.concatenate(parts, axis=1) if parts else np.zeros((size, 0))
-    return elements(evaluation.output, evaluation.value), columns, matrix
-
-
-def elements(name: str, value: Any) -> list[str]:
-    """A label for each element: `x`, `x[0]`, `x[0, 1]`."""
-    if not np.ndim(value):
-        return [name]
-    return [f"{name}[{', '.join(map(str, place))}]" for place in np.ndindex(np.shape(value))]
 
 
 def _ends(count: int, most: int) -> Sequence[int | None]:

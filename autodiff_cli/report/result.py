@@ -52,7 +52,7 @@ def _data(evaluation: Evaluation, digits: int | None) -> dict[str, Any]:
     }
 
 
-def _json_tree(found: Any, digits: int | None) -> Any:
+def _json_tree(found: Any, digits: int | None) -> Any:  # recurses: pairs of names
     if isinstance(found, dict):
         return {name: _json_tree(value, digits) for name, value in found.items()}
     if isinstance(found, list):
@@ -83,6 +83,38 @@ def as_csv(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
                 (name, " ".join(map(str, index)), value_text(item, digits))
                 for index, item in _items(value)
             )
+    return text.getvalue()
+
+
+def as_wide_csv(evaluations: Sequence[Evaluation], digits: int | None = None) -> str:
+    """A row for each element of the output: its value, and its derivative by each input element.
+
+    A Hessian has one for each first derivative, `dy/dx[0]`, with that one's derivatives.
+    """
+    import csv
+    from io import StringIO
+
+    import numpy as np
+
+    from autodiff_cli.report.elements import matrix
+
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for position, evaluation in enumerate(evaluations):
+        rows, columns, numbers = matrix(evaluation)
+        if evaluation.kind == "hessian":
+            head = ["derivative"]
+            firsts = [[f"d{evaluation.output}/d{row}"] for row in rows]
+        else:
+            head = ["output", "value"]
+            values = np.ravel(evaluation.value)
+            firsts = [
+                [row, value_text(value, digits)] for row, value in zip(rows, values, strict=True)
+            ]
+        if not position:
+            writer.writerow([*head, *columns])
+        for first, row in zip(firsts, numbers, strict=True):
+            writer.writerow([*first, *(value_text(item, digits) for item in row)])
     return text.getvalue()
 
 

@@ -132,8 +132,11 @@ def terminal(
     columns: int = 80,
     env: dict[str, str] | None = None,
     streams: Sequence[str] = ("stdin", "stdout", "stderr"),
+    stdin: str = "",
 ) -> Done:
     """Runs a command line whose `streams` are a terminal, the others pipes.
+
+    `stdin` is what a pipe has for it.
 
     What the terminal was sent is `out`, with plain line ends; what the pipes were, `err`.
     """
@@ -142,6 +145,10 @@ def terminal(
     ends = {name: theirs if name in streams else subprocess.PIPE for name in ALL_STREAMS}
     running = subprocess.Popen([*ADIFF, *arguments], env=environment(env), **ends)
     os.close(theirs)
+    if running.stdin is not None:
+        running.stdin.write(stdin.encode())
+        running.stdin.close()
+        running.stdin = None
     sent = b""
     try:
         while block := _read(ours):

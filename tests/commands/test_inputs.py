@@ -107,7 +107,123 @@ def test_command_line_goes_before_file_goes_before_default() -> None:
 
 
 def test_inputs_from_standard_input() -> None:
-    assert adiff("eval", "p.ad", "--inputs", "-", stdin='{"x": 1}').quantities["y"] == "10.0"
+    for text in ('{"x": 1}', "x,z\n1,a\n"):
+        done = adiff("eval", "p.ad", "--inputs", "-", "-q", stdin=text)
+        assert float(done.quantities["y"].strip("[]")) == 10
+
+
+NAMED = {
+    "t.csv": "t,name,y\n1,a,3\n2,b,4\n",
+    "t.dat": "# t z y\n1 0 3\n2 0 4\n",
+    "t.json": '{"t": [1, 2], "z": null, "y": [3, 4]}',
+}
+"""Files that give `t` and `y`, and something else."""
+
+
+@pytest.mark.parametrize("file", [*NAMED, "t.npz", "t.csv.gz", "-"])
+def test_inputs_by_their_names_in_a_file(file: str, folder: Path) -> None:
+    import gzip
+
+    for name, text in NAMED.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "t.csv.gz").write_bytes(gzip.compress(NAMED["t.csv"].encode()))
+    np.savez(folder / "t.npz", t=[1, 2], y=[3.0, 4.0], z=np.array(["a"]))
+    words = ("-e", "sum(a * t * y)", "a=2", "--inputs", file, "--wrt", "a")
+    done = adiff("eval", *words, stdin=NAMED["t.csv"])
+    assert done.quantities["result"] == "22.0"
+    assert done.err.count("warning: ") == 1
+    assert "the program has no input for its" in done.err
+    (result,) = adiff("eval", *words, "--json", stdin=NAMED["t.csv"]).objects
+    assert [warning["kind"] for warning in result["warnings"]] == ["unused-input"]
+
+
+NO_NAMES = {
+    "array.npy": "write NAME=@array.npy",
+    "numbers.txt": "write NAME=@numbers.txt:#1 for a column",
+    "array.json": "want an object that gives each input by name",
+    "data.csv:b": "only a table has columns",
+}
+
+
+@pytest.mark.parametrize("file", NO_NAMES)
+def test_inputs_from_a_file_without_names(file: str) -> None:
+    done = adiff("eval", "p.ad", "--inputs", file)
+    assert (done.status, done.out) == (2, "")
+    assert NO_NAMES[file] in done.err
+
+
+def test_a_header_of_numbers_is_one_where_that_is_said(folder: Path) -> None:
+    (folder / "h.csv").write_text("2019,x\n1,2\n".replace("x", "2020"), encoding="utf-8")
+    done = adiff("eval", "-e", "x", "x=@h.csv:header:2020", "--wrt", "")
+    assert done.quantities["result"] == "[2.0]"
+    done = adiff("eval", "p.ad", "x=1", "--inputs", "h.csv:header")
+    assert "its columns 2019, 2020" in done.err
+
+
+def test_several_inputs_share_one_standard_input() -> None:
+    words = ("-e", "sum(x * y)", "x=@-:a", "y=@-:b", "--wrt", "")
+    assert adiff("eval", *words, stdin=FILES["data.csv"]).quantities["result"] == "14.0"
+
+
+LARGE = 2**53 + 1
+ROUNDED = {
+    "a number": (f"x={LARGE}", ""),
+    "negative": (f"x=-{LARGE}", ""),
+    "in an array": (f"x=[1, {LARGE}]", ""),
+    "JSON": ("x=@-", f"[1, {LARGE}]"),
+    "a key": ("x=@-:k", f'{{"k": {LARGE}}}'),
+    "CSV": ("x=@-:a", f"a,b\n1,2\n{LARGE},3\n"),
+    "text": ("x=@-", f"{LARGE}\n"),
+    "NPY": ("x=@large.npy", ""),
+    "past all floats": ("x=1" + "0" * 400, ""),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("command", ["eval", "trace", "check"])
+def test_an_integer_that_is_rounded_is_told(name: str, command: str, folder: Path) -> None:
+    np.save(folder / "large.npy", np.array([1, LARGE]))
+    word, stdin = ROUNDED[name]
+    told = ["-e", "y = sum(x * [1])", word]
+    assert adiff(command, *told, stdin=stdin).err.count("is rounded to") == 1
+    assert "is rounded" not in adiff(command, *told, "-q", stdin=stdin).err
+    (result,) = adiff(command, *told, "--json", stdin=stdin).objects
+    assert [w["kind"] for w in result["warnings"]].count("rounded") == 1
+
+
+@pytest.mark.parametrize(
+    "word", [f"x={2**53}", "x=9007199254740994", "x=0.30000000000000004", f"x={LARGE}.0", "x=1e300"]
+)
+def test_what_a_float_holds_is_not_told_of(word: str) -> None:
+    assert adiff("eval", "-e", "x", word, "--wrt", "").err == ""
+
+
+WHOLE = {
+    "twice": (["a=@data.csv", "b=@data.csv"], True),
+    "a column beside an array": (["a=@one.csv", "b=@data.csv:b"], True),
+    "meant": (["a=@data.csv:*", "b=@data.csv:*"], False),
+    "once": (["a=@data.csv", "b=2"], False),
+    "columns": (["a=@data.csv:a", "b=@data.csv:b"], False),
+    "no header": (["a=@bare.csv", "b=@bare.csv"], False),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_column_that_was_forgotten(name: str, folder: Path) -> None:
+    (folder / "one.csv").write_text("u\n1\n2\n", encoding="utf-8")
+    (folder / "bare.csv").write_text("1,2\n3,4\n", encoding="utf-8")
+    words, told = WHOLE[name]
+    done = adiff("eval", "-e", "sum(a * b)", *words)
+    assert done.status == 0
+    assert ("for one column write a=@" in done.err) is told
+
+
+def test_a_locale_without_letters(folder: Path) -> None:
+    (folder / "σ.csv").write_text("σ\n3\n", encoding="utf-8")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = process("eval", "-e", "sum(σ^2)", "σ=@σ.csv:σ", "-o", "ö.json", env=ascii_only)
+    assert (done.status, done.err) == (0, "")
+    assert json.loads((folder / "ö.json").read_text("utf-8"))["gradient"] == {"σ": [6.0]}
 
 
 WRT = {
@@ -181,6 +297,7 @@ WRONG = {
     "value that is a program": (["p.ad", "x=1; 2"], 2, "want a constant expression"),
     "value that is a function": (["p.ad", "x=sin"], 2, "want a constant expression"),
     "ragged value": (["p.ad", "x=[1, [2]]"], 2, "want a constant expression"),
+    "a second object": (["p.ad", "--inputs", "-"], 2, "got more after the first JSON value"),
     "value of another shape": (["p.ad", "x=[1, 2] + [1, 2, 3]"], 2, "want a constant expression"),
     "no such data": (["p.ad", "x=@nil.csv"], 2, "no such file"),
     "no file's name": (["p.ad", "x=@"], 2, "no such file"),
@@ -200,7 +317,7 @@ WRONG = {
 }
 
 
-STDIN = {"not UTF-8": b"\xff"}
+STDIN = {"not UTF-8": b"\xff", "a second object": '{"x": 1}\n{"x": 2}\n'}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -59,6 +59,44 @@ def test_csv_has_a_row_for_each_number() -> None:
     ]
 
 
+WIDE = {
+    "a Jacobian": (
+        ["-e", "y = [x[0] * a, x[1]^2]", "x=[2, 3]", "a=5", "--jacobian"],
+        "output,value,x[0],x[1],a\ny[0],10.0,5.0,0.0,2.0\ny[1],9.0,0.0,6.0,0.0\n",
+    ),
+    "a gradient": (["-e", "y = x^2", "x=3"], "output,value,x\ny,9.0,6.0\n"),
+    "two": (
+        ["-e", "a = x^2; b = 2 * x", "x=3", "--of", "a,b"],
+        "output,value,x\na,9.0,6.0\nb,6.0,2.0\n",
+    ),
+    "a Hessian": (
+        ["-e", "y = x^2 * z", "x=3", "z=5", "--hessian"],
+        "derivative,x,z\ndy/dx,10.0,6.0\ndy/dz,6.0,0.0\n",
+    ),
+    "a matrix": (
+        ["-e", "y = x", "x=[[1, 2]]", "--jacobian"],
+        'output,value,"x[0, 0]","x[0, 1]"\n"y[0, 0]",1.0,1.0,0.0\n"y[0, 1]",2.0,0.0,1.0\n',
+    ),
+    "no name": (["-e", "y = x", "x=1", "--wrt", ""], "output,value\ny,1.0\n"),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_wide_csv_has_a_row_for_each_element_of_the_output(name: str) -> None:
+    words, text = WIDE[name]
+    assert adiff("eval", *words, "--format", "csv", "--wide").out == text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--json"], [], ["--format=csv", "--order=2"], ["--format=csv", "--jvp=x=1"]],
+)
+def test_wide_is_for_the_csv_of_a_matrix(words: list[str]) -> None:
+    done = adiff("eval", "-e", "y = x", "x=1", "--wide", *words)
+    assert (done.status, done.out) == (2, "")
+    assert "--wide" in done.err
+
+
 def test_npz_holds_arrays_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "out.npz"
     assert adiff(*MATRIX, "-o", str(path), "--dtype", "float32").out == ""

@@ -12,7 +12,6 @@ import pytest
 from tests.commands.shell import adiff
 
 CASES = json.loads((Path(__file__).parents[1] / "data/reports/reports.json").read_text("utf-8"))
-LATER = pytest.mark.xfail(strict=True, reason="text files with comment lines are not read yet")
 
 
 def approximate(want: Any, tolerance: float) -> Any:
@@ -33,10 +32,7 @@ def part_of(got: Any, want: Any) -> Any:
     return got
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, id=case["id"], marks=[LATER] * (case["kind"] == "wish")) for case in CASES],
-)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in CASES])
 def test_case(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, content in case["files"].items():

@@ -5,6 +5,7 @@ What each format holds is tested beside its reader.
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from autodiff_cli.data import files
-from autodiff_cli.data.files import read_file_value, read_inputs_json
+from autodiff_cli.data.files import read_file_value, read_inputs_file
 from autodiff_cli.errors import UsageError
 
 TABLE = "height,weight\n1,2\n3,4\n"
@@ -150,13 +151,14 @@ def test_a_path_with_a_nul():
     assert error.what == "input X: a\0b.csv: cannot be read: embedded null byte"
 
 
-@pytest.mark.parametrize(("file", "ending"), [("d.xls", ".xls"), ("d", ""), ("d.csv.gz", ".gz")])
+@pytest.mark.parametrize(("file", "ending"), [("d.xls", ".xls"), ("d", ""), ("d.xls.gz", ".xls")])
 def test_an_unknown_ending(file, ending):
     Path(file).write_text(TABLE)
     error = _refused(file)
     assert error.what == f'input X: {file}: unknown ending "{ending}"'
     assert error.help == (
-        "endings that work: .json, .npy, .npz, .csv, .txt; or pipe it into the command"
+        "endings that work: .json, .npy, .npz, .csv, .tsv, .txt, .dat, each also packed as .gz; "
+        "or pipe it into the command"
     )
 
 
@@ -190,13 +192,72 @@ def test_a_text_that_is_not_utf8(ending, content, byte, offset):
 
 
 @pytest.mark.parametrize(
-    ("file", "content"), [("d.json", b"[1]"), ("d.npy", _npy(np.ones(2))), ("d.txt", b"1")]
+    ("file", "content", "help"),
+    [
+        ("d.json", b"[1]", "only an object has keys to choose from, and this is an array"),
+        (
+            "d.npy",
+            _npy(np.ones(2)),
+            "only a table has columns, and only an NPZ or a JSON object has keys",
+        ),
+    ],
 )
-def test_a_column_where_there_is_none(file, content):
+def test_a_column_where_there_is_none(file, content, help):
     Path(file).write_bytes(content)
     error = _refused(f"{file}:a")
     assert error.what == f'input X: {file}: got ":a" after it, want none'
-    assert error.help == "only a CSV has columns, and only an NPZ has keys, to choose from"
+    assert error.help == help
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "part", "want"),
+    [
+        ("d.tsv", b"a, b\tc\n1\t2\n", ":c", [2.0]),
+        ("d.dat", b"# t  u\n\n1 2 # first\n3 4\n", "", [[1.0, 2.0], [3.0, 4.0]]),
+        ("d.dat", b"# t  u\n1 2\n3 4\n", ":u", [2.0, 4.0]),
+        ("d.dat", b"t u\n1 2\n3 4\n", ":u", [2.0, 4.0]),
+        ("d.dat", b"t,u\n1,2\n", ":u", [2.0]),
+        ("d.txt", b"1,2\n3,4\n", "", [[1.0, 2.0], [3.0, 4.0]]),
+        ("d.txt", b"1 2\n3 4\n", ":#2", [2.0, 4.0]),
+        ("d.txt", b"1.5D+03 1\n", "", [1500.0, 1.0]),
+        ("d.json", b'{"x": [1, 2], "y:z": 3}', ":x", [1.0, 2.0]),
+        ("d.json", b'{"x": [1, 2], "y:z": 3}', ":y:z", 3.0),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_part_of_a_file(file, content, part, want, packed):
+    if packed:
+        file, content = f"{file}.gz", gzip.compress(content)
+    Path(file).write_bytes(content)
+    _same(read_file_value(f"{file}{part}", "X"), np.array(want) if isinstance(want, list) else want)
+
+
+def test_what_numpy_writes_as_text():
+    array = np.array([[1.5, -2.0], [3.0, 1e300]])
+    for name, options in {
+        "d.txt": {},
+        "d.dat": {"header": "t u"},
+        "d.txt.gz": {"header": "made by a logger\nt u"},
+        "d.csv": {"delimiter": ",", "header": "t,u"},
+        "d.tsv": {"delimiter": "\t", "footer": "the end"},
+    }.items():
+        np.savetxt(name, array, **options)
+        _same(read_file_value(name, "X"), array)
+
+
+def test_a_packed_file_that_is_cut_short():
+    Path("d.csv.gz").write_bytes(gzip.compress(TABLE.encode())[:-9])
+    error = _refused("d.csv.gz")
+    assert error.what == "input X: d.csv.gz: the gzip data is cut short or corrupt"
+
+
+def test_thousands_of_very_many_columns():
+    names = [f"c{index}" for index in range(200_000)]
+    Path("d.csv").write_text(f"{','.join(names)}\n{','.join(map(str, range(200_000)))}\n")
+    asked = names[::25]
+    found = read_file_value(f"d.csv:{','.join(asked)}", "X")
+    _same(found, np.arange(0.0, 200_000, 25)[None])
+    assert "has no column" in _refused("d.csv:c").what
 
 
 # --- many inputs at once ---------------------------------------------------------------------
@@ -204,7 +265,7 @@ def test_a_column_where_there_is_none(file, content):
 
 def test_inputs_of_one_file():
     Path("in.json").write_text('{"x": 3, "ok": true, "w": [[1, 2]], "σ": "inf"}', "utf-8")
-    values = read_inputs_json("in.json")
+    values = read_inputs_file("in.json")
     assert list(values) == ["x", "ok", "w", "σ"]
     _same(values["x"], 3.0)
     _same(values["ok"], True)
@@ -214,7 +275,7 @@ def test_inputs_of_one_file():
 
 def test_no_inputs():
     Path("in.json").write_text("{}")
-    assert read_inputs_json("in.json") == {}
+    assert read_inputs_file("in.json") == {}
 
 
 @pytest.mark.parametrize(
@@ -241,13 +302,13 @@ def test_no_inputs():
 def test_inputs_that_are_wrong(content, what, help):
     Path("in.json").write_text(content)
     with pytest.raises(UsageError) as caught:
-        read_inputs_json("in.json")
+        read_inputs_file("in.json")
     assert (caught.value.what, caught.value.help) == (what, help)
 
 
 def test_inputs_of_a_missing_file():
     with pytest.raises(UsageError, match=r"^in\.json: no such file$"):
-        read_inputs_json("in.json")
+        read_inputs_file("in.json")
 
 
 # --- what it costs ---------------------------------------------------------------------------

@@ -45,7 +45,7 @@ ROWS = "all rows of an array need the same number of items, at every depth"
     ],
 )
 def test_value(text, want):
-    value = read_json(text, "d.json")
+    value = read_json(text, None, "d.json")
     assert type(value) is type(want)
     np.testing.assert_array_equal(value, want, strict=isinstance(want, np.ndarray))
 
@@ -65,13 +65,21 @@ def test_value(text, want):
         ('[[1, "2*pi"]]', ': [0][1] is "2*pi", want a number', SCALARS),
         ('[1, {"a": 2}]', ": [1] is an object, want a number", SCALARS),
         ("[{}]", ": [0] is an object, want a number", SCALARS),
-        ('{"x": 1}', ": got an object, want a number", SCALARS),
+        (
+            '{"x": 1, "y": 2}',
+            ": got an object, want a number",
+            "put :KEY after the file's name to take one of: x, y",
+        ),
         ("{}", ": got an object, want a number", SCALARS),
         ("null", ": got null, want a number", SCALARS),
         (json.dumps("x" * 99), f': got "{"x" * 39}…", want a number', SCALARS),
         (r'"a\n\u001b[31m"', r': got "a\n\u001b[31m", want a number', SCALARS),
         ("[1,\n 2,\n oops]", ", line 3, column 2: not JSON: expecting value", SCALARS),
-        ("[1] [2]", ", line 1, column 5: not JSON: extra data", SCALARS),
+        (
+            '{"x": 1}\n{"x": 2}',
+            ", line 2, column 1: got more after the first JSON value, want one",
+            "an input is one value: run the command once for each, or put them into one array",
+        ),
         ("[1 2]", ", line 1, column 4: not JSON: expecting ',' delimiter", SCALARS),
         pytest.param(
             "[" * 65 + "]" * 65, ": nested too deep, want at most 64 levels", SCALARS, id="65 deep"
@@ -86,7 +94,7 @@ def test_value(text, want):
 )
 def test_refusal(text, what, help):
     with pytest.raises(UsageError) as caught:
-        read_json(text, "input X: d.json")
+        read_json(text, None, "input X: d.json")
     assert (caught.value.what, caught.value.help) == (f"input X: d.json{what}", help)
 
 
@@ -98,13 +106,13 @@ ARRAYS = hnp.arrays(
 
 @given(ARRAYS)
 def test_an_array_survives_the_round_trip(array):
-    value = read_json(json.dumps(array.tolist()), "d.json")
+    value = read_json(json.dumps(array.tolist()), None, "d.json")
     np.testing.assert_array_equal(value, array, strict=True)
 
 
 @given(st.floats() | st.booleans())
 def test_a_scalar_survives_the_round_trip(scalar):
-    value = read_json(json.dumps(scalar), "d.json")
+    value = read_json(json.dumps(scalar), None, "d.json")
     assert type(value) is type(scalar)
     np.testing.assert_equal(value, scalar)
 
@@ -119,7 +127,7 @@ TREES = st.recursive(
 @given(TREES)
 def test_any_json_is_a_value_or_a_usage_error(tree):
     try:
-        value = read_json(json.dumps(tree), "d.json")
+        value = read_json(json.dumps(tree), None, "d.json")
     except UsageError as error:
         assert error.what.startswith("d.json")
         assert error.help

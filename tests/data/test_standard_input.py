@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodiff_cli.data.files import read_file_value, read_inputs_json
+from autodiff_cli.data.files import read_file_value, read_inputs_file
 from autodiff_cli.errors import UsageError
 
 TABLE = "height,weight\n1,2\n3,4\n"
@@ -115,7 +115,7 @@ def test_nothing_on_standard_input(monkeypatch, stream):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
     error = _refused("-")
     assert error.what == "input X: standard input: there is nothing to read"
-    assert error.help == "pipe data into the command, and take it with - once only"
+    assert error.help == "pipe data into the command"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -129,4 +129,4 @@ def test_a_pipe_without_an_ending_is_read_as_standard_input_is():
 
 def test_inputs_from_standard_input(monkeypatch):
     _pipe_in(monkeypatch, '{"x": -2}')
-    assert read_inputs_json("-") == {"x": -2.0}
+    assert read_inputs_file("-") == {"x": -2.0}

@@ -20,6 +20,8 @@ CELL = "a cell holds one number, with a point for its decimals, or nan, inf, -in
 WIDTH = (
     "every row needs the same number of cells; put quotes around a text that holds the separator"
 )
+COMMA = "with a decimal comma, want a number with a point"
+POINT = "write {}; `tr , . < FILE` does so in a whole file"
 ROW = "give at least one row of numbers"
 
 
@@ -37,6 +39,7 @@ ROW = "give at least one row of numbers"
         ("a, m;b\n1;2\n", "b", [2]),
         ('"a;b;c",d\n1,2\n', None, [[1, 2]]),
         ("a,b\r\n1,2\r\n\r\n", None, [[1, 2]]),
+        ("# c\n\na,b\n\n1,2\n\n# d\n\n3,4\n\n# e\n", None, [[1, 2], [3, 4]]),
         ("1,2\r3,4\r", None, [[1, 2], [3, 4]]),
         ("\n\n1,2\n\n  \n", None, [[1, 2]]),
         (' 1 , "2" \n', None, [[1, 2]]),
@@ -52,6 +55,25 @@ ROW = "give at least one row of numbers"
         ('" a ",b\n1,2\n', "a", [1]),
         ("x,2020\n1,2\n", "2020", [2]),
         ('"two\nlines",b\n1,2\n', "b", [2]),
+        ("# made by a logger\nt,u\n\n1,2\n  # later\n3,4\n", "u", [2, 4]),
+        ("# t,u\n1,2\n3,4\n", "u", [2, 4]),
+        ("# t,u\n1,2\n", None, [[1, 2]]),
+        ('a,b\n"#1",2\n', "b", [2]),
+        ('"1"\t"2"\n"3"\t"4"\n', None, [[1, 2], [3, 4]]),
+        ('a,b\n"x\n# y",2\n', "b", [2]),
+        ("# it's \"quoted\n1,2\n", None, [[1, 2]]),
+        ("1.5D+03,2d-1\n", None, [[1500, 0.2]]),
+        ("1 2\n3 4\n", None, [[1, 2], [3, 4]]),
+        ("a,b,a\n1,2,3\n", "#3", [3]),
+        ("a,b\n1,2\n", "#2,a", [[2, 1]]),
+        ("a,#1\n1,2\n", "#1", [2]),
+        ("a,b\n1,2\n", "*", [[1, 2]]),
+        ("a,*\n1,2\n", "*", [2]),
+        ("2019,2020\n1,2\n", None, [[2019, 2020], [1, 2]]),
+        ("2019,2020\n1,2\n", "header", [[1, 2]]),
+        ("2019,2020\n1,2\n", "header:2020", [2]),
+        ("2019,2020\n1,2\n", "no-header:#2", [2020, 2]),
+        ("header,a\n1,2\n", "header", [1]),
     ],
 )
 def test_csv(text, columns, want):
@@ -79,13 +101,23 @@ def test_csv_with_a_byte_order_mark(tmp_path):
         ("1,2\n3,abc\n", None, ', row 2, column 2: got "abc", want a number', CELL),
         ("a,b\n1,\n", None, ", row 2, column 2 (b): got an empty cell, want a number", CELL),
         ("1,,3\n4,5,6\n", None, ", row 1, column 2: got an empty cell, want a number", CELL),
-        ("a;b\n1;2,5\n", None, ', row 2, column 2 (b): got "2,5", want a number', CELL),
+        ("a;b\n1;2,5\n", None, f', row 2, column 2 (b): got "2,5" {COMMA}', POINT.format("2.5")),
+        ("1,5;2,5\n", None, f', row 1, column 1: got "1,5" {COMMA}', POINT.format("1.5")),
+        ("1,5\t-2\n", None, f', row 1, column 1: got "1,5" {COMMA}', POINT.format("1.5")),
         ("1\n1_000\n", None, ', row 2, column 1: got "1_000", want a number', CELL),
         ("\na,b\n1,x y\n", None, ', row 3, column 2 (b): got "x y", want a number', CELL),
         ("a,b\nx,y\n", "b", ', row 2, column 2 (b): got "y", want a number', CELL),
         ("a,b\n1,2\n3\n", None, ", row 3 has 1 cell, row 1 has 2", WIDTH),
         ("\n1,2\n3,4,5\n", None, ", row 3 has 3 cells, row 2 has 2", WIDTH),
+        ("1,2\n\n# c\n3\n", None, ", row 4 has 1 cell, row 1 has 2", WIDTH),
         ("1,2\n\n3,4\n", None, ", row 2 has 0 cells, row 1 has 2", WIDTH),
+        ("t,u\r\n1,2\r\n \r\n\r\n3,4\r\n", "u", ", row 3 has 0 cells, row 1 has 2", WIDTH),
+        ("1\r\r3\r", None, ", row 2 has 0 cells, row 1 has 1", WIDTH),
+        ("1,2\n ,\n3,4\n", None, ", row 2, column 1: got an empty cell, want a number", CELL),
+        ('a\n1\n""\n', None, ", row 3, column 1 (a): got an empty cell, want a number", CELL),
+        ("1,2\n3,4\n", "#3", " has no column #3", "columns count from 1, and it has 2"),
+        ("1,2\n3,4\n", "#0", " has no column #0", "columns count from 1, and it has 2"),
+        ("a,b\n1,2\n", "no-header", ', row 1, column 1: got "a", want a number', CELL),
         (
             "height,weight\n1,2\n",
             "wieght",
@@ -105,17 +137,19 @@ def test_csv_with_a_byte_order_mark(tmp_path):
             "1,2\n3,4\n",
             "b",
             ' has no header, got the column "b"',
-            "begin the file with a row of column names, or leave out :b for the whole table",
+            "columns without names are :#1 to :#2; where the first row holds the names though "
+            "they are numbers, write :header:b; or leave out :b for the whole table",
         ),
         (
             "a,b,a\n1,2,3\n",
             "a",
             ' has 2 columns "a", want one',
-            "give each column a name of its own",
+            "give each column a name of its own, or take it by position: :#1",
         ),
         ("a,b\n", None, ': no rows below the header "a,b"', ROW),
         ("a,b\n\n", "a", ': no rows below the header "a,b"', ROW),
-        ('""\n', None, " has no numbers", ROW),
+        ('""\n', None, ", row 1, column 1: got an empty cell, want a number", CELL),
+        ("# t\n \n", None, " has no numbers", ROW),
         pytest.param(
             'a\n1\n"' + "2\n" * 10**5,
             None,
@@ -145,7 +179,7 @@ def test_csv_refusal(text, columns, what, help):
     ],
 )
 def test_numbers(text, want):
-    value = read_numbers(text, "d.txt")
+    value = read_numbers(text, None, "d.txt")
     assert type(value) is type(want)
     np.testing.assert_array_equal(value, want, strict=isinstance(want, np.ndarray))
 
@@ -155,13 +189,13 @@ def test_numbers(text, want):
     [
         (
             "1\n2,3\n",
-            ', line 2: got "2,3", want a number',
-            "want numbers with white space between them; a file with commas is a .csv",
+            f', line 2, column 1: got "2,3" {COMMA}',
+            POINT.format("2.3"),
         ),
         (
-            "1_000",
-            ', line 1: got "1_000", want a number',
-            "want numbers with white space between them; a file with commas is a .csv",
+            "1\n1_000",
+            ', line 2, column 1: got "1_000", want a number',
+            CELL,
         ),
         (
             "\n1 2 3\n\n4 5\n",
@@ -172,7 +206,7 @@ def test_numbers(text, want):
 )
 def test_numbers_refusal(text, what, help):
     with pytest.raises(UsageError) as caught:
-        read_numbers(text, "input X: d.txt")
+        read_numbers(text, None, "input X: d.txt")
     assert (caught.value.what, caught.value.help) == (f"input X: d.txt{what}", help)
 
 
@@ -201,7 +235,7 @@ def test_a_table_survives_the_round_trip(array, separator, ending, with_header):
 @given(TABLES)
 def test_numbers_survive_the_round_trip(array):
     text = "\n".join(" ".join(map(repr, row)) for row in array.tolist())
-    value = read_numbers(text, "d.txt")
+    value = read_numbers(text, None, "d.txt")
     np.testing.assert_array_equal(value, array.squeeze() if 1 in array.shape else array)
 
 

@@ -115,8 +115,8 @@ class Labels:
         if node.primitive is None:
             return str(node.span)
         if node.span is not None:
-            text: str = node.span.on_one_line
-            return text
+            words: str = node.span.words
+            return words
         return self.operation(node)
 
     def operation(self, node: Node, called: Callable[[Any], str] | None = None) -> str:
@@ -156,7 +156,7 @@ def _subscript(part: Any) -> str:
     return ":".join(ends if part.step in (None, 1) else [*ends, str(part.step)])
 
 
-def _static(value: Any) -> str:
+def _static(value: Any) -> str:  # recurses: an array's axes
     """A static argument: an axis, a shape, a text."""
     if getattr(value, "shape", ()):
         return constant(value)

@@ -231,7 +231,7 @@ class GroupRow(_Many):
     @property
     def head(self) -> str:
         """The source that begins it, on one line."""
-        return self.group.span.on_one_line
+        return self.group.span.words
 
     @property
     def caption(self) -> str:
@@ -301,7 +301,7 @@ class EventRow(_Row):
 
     @property
     def expression(self) -> str:
-        return self.event.span.on_one_line
+        return self.event.span.words
 
     @property
     def line(self) -> int:
