@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from autodiff_cli.engine.memory import reserve
 
 if TYPE_CHECKING:
+    from gzip import GzipFile
     from typing import IO
 
 BLOCK = 2**20
 
 
-def read_whole(stream: IO[bytes], where: str) -> bytes:
+def read_whole(stream: IO[bytes] | GzipFile, where: str) -> bytes:
     """All bytes of a stream: a file, a pipe, or one that unpacks another.
 
     Raises:
@@ -29,7 +30,7 @@ def read_whole(stream: IO[bytes], where: str) -> bytes:
     return b"".join(blocks)
 
 
-def _size(stream: IO[bytes]) -> int:
+def _size(stream: IO[bytes] | GzipFile) -> int:
     """How long a file is; 0 where nobody knows beforehand."""
     try:
         return os.fstat(stream.fileno()).st_size
