@@ -14,7 +14,14 @@ import click
 from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.screen import error_text, show_error
-from autodiff_cli.errors import AdiffError, InterruptError, LimitError, UsageError, did_you_mean
+from autodiff_cli.errors import (
+    AdiffError,
+    InterruptError,
+    LimitError,
+    TimeOver,
+    UsageError,
+    did_you_mean,
+)
 from autodiff_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -106,7 +113,7 @@ def main() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
         ENDING.in_silence()
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, TimeOver) as error:
         ENDING.in_silence()
         failure = as_adiff_error(error)
         ENDING.is_told = True
@@ -137,6 +144,8 @@ def as_adiff_error(error: BaseException) -> AdiffError:
     match error:
         case AdiffError():
             return error
+        case TimeOver():  # told again, on the way out
+            return error.error
         case KeyboardInterrupt() | click.Abort():
             return InterruptError("interrupted")
         case click.UsageError():
