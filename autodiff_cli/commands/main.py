@@ -27,7 +27,18 @@ from autodiff_cli.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("eval", "repl", "trace", "why", "functions", "check", "examples", "completion")
+COMMANDS = (
+    "eval",
+    "repl",
+    "trace",
+    "why",
+    "functions",
+    "check",
+    "fit",
+    "minimize",
+    "examples",
+    "completion",
+)
 """Each is the function `command` of the module of its name."""
 
 EXAMPLES = (

@@ -259,21 +259,31 @@ class Call:
         Raises:
             UsageError, ProgramError: as the command line or the program is wrong.
         """
-        from autodiff_cli.commands.progress import progress
-
         options = self.options
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
-        with (
-            self._remarks() as remarks,
-            progress(f"{doing} {source.name}", options["color"]) as say,
-        ):
+        with self.working(f"{doing} {source.name}") as (say, remarks):
             program = prepared(source, options, say)
             settings = program.settings
             file, wanted = options["inputs_file"], program.inputs
             inputs = read_inputs(input_words, file, from_stdin, settings, wanted)
             question = read_question(options, from_stdin, settings)
-            yield Job(program, inputs, question, remarks if self._wants_json else ())
+            yield Job(program, inputs, question, remarks)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[tuple[Callable[[str], None], Sequence[Finding]]]:
+        """Progress is shown while it is open.
+
+        Gives what a program prints with, and the list of what there is to tell of the inputs,
+        which stays empty where it is shown.
+        """
+        from autodiff_cli.commands.progress import progress
+
+        with (
+            self._remarks() as remarks,
+            progress(what, self.options["color"]) as say,
+        ):
+            yield say, remarks if self._wants_json else ()
 
     @contextmanager
     def _remarks(self) -> Iterator[list[Finding]]:
