@@ -58,12 +58,16 @@ class Done:
         return json.loads(line)
 
 
+RESULTS = ("result", "check", "trace", "why", "fit", "minimum", "root", "propagation")
+"""The schemas of what is printed."""
+
+
 def check(done: Done) -> Done:
     """What holds of every command line: nobody sees Python, and JSON is as published."""
     assert "Traceback" not in done.err, done.err
     assert "internal error" not in done.err, done.err
     for text, schemas in (
-        (done.out, ("result", "check", "trace", "why", "fit", "minimum")),
+        (done.out, RESULTS),
         (done.err, ("error",)),
     ):
         for line in text.splitlines():
