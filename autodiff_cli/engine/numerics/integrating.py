@@ -13,7 +13,7 @@ RELATIVE = 1e-12
 """Beside the integral's largest element: what is asked of the quadrature."""
 ACCEPTED = 1e-8
 """The same: what is good enough, where rounding or a singularity allows no more."""
-INTERVALS = 2000
+INTERVALS = 500
 
 CLOSE = 1e-12
 ABSOLUTE = 1e-14
