@@ -24,7 +24,7 @@ LAYERS = (
     ("repl",),
     ("api",),
     ("report",),
-    ("data", "check"),
+    ("data", "check", "solve"),
     ("explain",),
     ("interpreter",),
     ("engine", "language"),
@@ -37,10 +37,19 @@ OWNERS = {
     "click": ("commands/", "magic.py"),
     "fast_sugiyama": ("report/trace/layers.py",),
     "mpmath": ("engine/",),
-    "numpy": ("api/", "check/", "data/", "engine/", "explain/", "interpreter/", "report/"),
+    "numpy": (
+        "api/",
+        "check/",
+        "data/",
+        "engine/",
+        "explain/",
+        "interpreter/",
+        "report/",
+        "solve/",
+    ),
     "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
-    "scipy": ("engine/",),
+    "scipy": ("engine/", "solve/"),
 }
 """Who may know which package of somebody else's."""
 

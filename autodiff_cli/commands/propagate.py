@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.inputs import FILE, INPUT, split_names
+from autodiff_cli.commands.inputs import FILE, INPUT
 from autodiff_cli.commands.running import (
     Call,
     format_options,
@@ -61,9 +61,7 @@ PAIR = re.compile(r"\s*([^\W\d]\w*)\s*,\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 @click.option(
     "--order", type=click.IntRange(1, 2), metavar="N", help="2: with second derivatives.  [1]"
 )
-@click.option(
-    "--samples", type=click.IntRange(min=2), metavar="N", help="Monte Carlo beside it."
-)
+@click.option("--samples", type=click.IntRange(min=2), metavar="N", help="Monte Carlo beside it.")
 @click.option(
     "--confidence",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),

@@ -159,6 +159,6 @@ def _sampled(one: Propagated, text: Any) -> str:
     low, high = map(text, samples.interval)
     lost = f", {samples.non_finite:,} of them not finite" if samples.non_finite else ""
     return (
-        f"Monte Carlo: {text(samples.mean)}, u = {text(samples.standard_deviation)}, "
+        f"Monte Carlo: {concise(samples.mean, samples.standard_deviation)}, "
         f"{100 * one.confidence:g} % in [{low}, {high}]; {samples.count:,} samples{lost}"
     )

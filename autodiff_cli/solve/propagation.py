@@ -156,7 +156,7 @@ def _require_positive(names: Sequence[str], covariance: Any) -> None:
     scale = np.where(each > 0, each, 1.0)
     correlation = covariance / scale / scale[:, None]
     if not np.allclose(correlation, correlation.T, atol=1e-12):
-        i, j = np.unravel_index(np.argmax(abs(correlation - correlation.T)), correlation.shape)
+        i, j = divmod(int(np.argmax(abs(correlation - correlation.T))), len(names))
         raise UsageError(
             f"the covariance is not symmetric: of {names[i]} and {names[j]} it is "
             f"{covariance[i, j]:g}, of {names[j]} and {names[i]} {covariance[j, i]:g}",
@@ -223,8 +223,9 @@ def propagate(
         variance, value, findings = float(together[i, i]), float(value_of(output)), []
         first = math.sqrt(max(variance, 0.0))
         used = 1
-        if second[i] is not None:
-            shift, more = second[i]
+        fuller_still = second[i]
+        if fuller_still is not None:
+            shift, more = fuller_still
             fuller = math.sqrt(max(variance + more, 0.0))
             if order == 2:
                 used, value, first = 2, value + shift, fuller
@@ -290,7 +291,9 @@ def _second_order(
                     curved = curved + second * float(covariance[i, j])
     thirds = np.zeros(count)
     if isinstance(curved, Node):
-        thirds = np.array([float(value_of(t)) for t in recorded_gradient(graph, curved, ones_of(curved), targets)])
+        thirds = np.array(
+            [float(value_of(t)) for t in recorded_gradient(graph, curved, ones_of(curved), targets)]
+        )
     moved = hessian @ covariance
     more = 0.5 * np.trace(moved @ moved) + np.asarray(row) @ covariance @ thirds
     return 0.5 * float(np.trace(moved)), float(more)
@@ -386,7 +389,10 @@ def _sampled(
     at_once = _at_once(at, columns, labels)
     if at_once is not None:
         checks = range(0, count, max(count // SPOT_CHECKS, 1))
-        if all(np.allclose([at_once[n][i] for n in labels], row(i), rtol=ALIKE, equal_nan=True) for i in checks):
+        if all(
+            np.allclose([at_once[n][i] for n in labels], row(i), rtol=ALIKE, equal_nan=True)
+            for i in checks
+        ):
             return at_once
     rows = np.array([row(i) for i in range(count)])
     return dict(zip(labels, rows.T, strict=True))
