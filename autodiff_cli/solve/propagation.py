@@ -408,7 +408,7 @@ def _at(program: Program, inputs: Mapping[str, Any], name: str, settings: Settin
 def _at_once(at: Any, columns: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any] | None:
     """All samples in one run, where the program takes numbers or arrays alike; else None."""
     try:
-        found = at(columns)
+        found: dict[str, Any] = at(columns)
     except AdiffError:
         return None
     count = len(next(iter(columns.values())))

@@ -62,7 +62,10 @@ def check(done: Done) -> Done:
     """What holds of every command line: nobody sees Python, and JSON is as published."""
     assert "Traceback" not in done.err, done.err
     assert "internal error" not in done.err, done.err
-    for text, schemas in ((done.out, ("result", "check", "trace", "why")), (done.err, ("error",))):
+    for text, schemas in (
+        (done.out, ("result", "check", "trace", "why", "root", "propagation")),
+        (done.err, ("error",)),
+    ):
         for line in text.splitlines():
             if line.startswith('{"schema"'):
                 instance = json.loads(line)

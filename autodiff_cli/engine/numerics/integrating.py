@@ -57,7 +57,7 @@ def solution(
     Raises:
         Stuck: the steps become too small: y grows beyond bounds.
     """
-    from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
+    from scipy.integrate import solve_ivp
 
     if len(times) == 1:
         return start[None]
