@@ -36,6 +36,8 @@ COMMANDS = (
     "check",
     "fit",
     "minimize",
+    "root",
+    "propagate",
     "examples",
     "completion",
 )

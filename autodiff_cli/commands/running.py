@@ -58,6 +58,12 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return add
 
 
+of_option = click.option(
+    "--of",
+    multiple=True,
+    metavar="NAMES",
+    help="What to give out.  [the last statement's value]",
+)
 question_options = _all(
     click.option(
         "--wrt",
@@ -65,12 +71,7 @@ question_options = _all(
         metavar="NAMES",
         help="What to differentiate by; '' for nothing.  [every input]",
     ),
-    click.option(
-        "--of",
-        multiple=True,
-        metavar="NAMES",
-        help="What to give out.  [the last statement's value]",
-    ),
+    of_option,
 )
 """`--wrt` and `--of`."""
 
@@ -336,7 +337,7 @@ def prepared(
         raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     settings = run_settings(options, on_print)
     strict = bool(options.get("strict"))
-    return Program(source, split_names(options["wrt"]), of, settings, strict)
+    return Program(source, split_names(options.get("wrt", ())), of, settings, strict)
 
 
 def takes_call(function: Callable[[Call], None]) -> Command:

@@ -13,7 +13,7 @@ RELATIVE = 1e-12
 """Beside the integral's largest element: what is asked of the quadrature."""
 ACCEPTED = 1e-8
 """The same: what is good enough, where rounding or a singularity allows no more."""
-INTERVALS = 2000
+INTERVALS = 500
 
 CLOSE = 1e-12
 ABSOLUTE = 1e-14
@@ -57,7 +57,7 @@ def solution(
     Raises:
         Stuck: the steps become too small: y grows beyond bounds.
     """
-    from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
+    from scipy.integrate import solve_ivp
 
     if len(times) == 1:
         return start[None]
