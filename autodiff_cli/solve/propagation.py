@@ -321,7 +321,7 @@ def _effective(slopes: Any, uncertain: Uncertain, total: float) -> float:
 
 def _student(confidence: float, dof: float) -> float:
     """The factor of an interval; degrees of freedom are cut to whole ones, as the Guide does."""
-    from scipy.special import ndtri, stdtrit  # type: ignore[import-untyped]
+    from scipy.special import ndtri, stdtrit
 
     above = 0.5 + confidence / 2
     if not math.isfinite(dof):

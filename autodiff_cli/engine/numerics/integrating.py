@@ -27,7 +27,7 @@ def integral(f: Callable[[float], Any], low: float, high: float) -> tuple[Any, f
 
     Returns the integral, an estimate of its error, and whether that is good enough.
     """
-    from scipy.integrate import quad_vec  # type: ignore[import-untyped]
+    from scipy.integrate import quad_vec
 
     found, error = quad_vec(
         f, low, high, epsabs=1e-300, epsrel=RELATIVE, norm="max", limit=INTERVALS

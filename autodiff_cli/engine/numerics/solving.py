@@ -139,7 +139,7 @@ class _Outside(Exception):  # noqa: N818
 
 def _hybrid(equations: Equations, start: Vector) -> Vector | None:
     """Powell's method, MINPACK's, which goes round what stops Newton's."""
-    from scipy.optimize import root  # type: ignore[import-untyped]
+    from scipy.optimize import root
 
     def finite(x: Vector) -> tuple[Vector, Any]:
         residual, jacobian = equations(x)
