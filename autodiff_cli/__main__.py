@@ -24,9 +24,7 @@ def start() -> None:
     To take apart what the system frees anyway would be a seventh of a small program's time. A
     process that called this for its own ends goes on, with `SystemExit`.
     """
-    own = getattr(sys.modules["__main__"], "__file__", None) or ""
-    is_own = os.path.basename(own) in OWN
-    if is_own and sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+    if ENDING.is_ours and sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
         # The locale's words and names of files are bytes that Python would read as ASCII.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     try:

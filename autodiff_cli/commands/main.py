@@ -78,6 +78,13 @@ class Commands(ExamplesFirst, click.Group):
             raise NoSuchCommand(args[0], context)
         return super().resolve_command(context, args)
 
+    def short_help_text(self, context: click.Context) -> str:
+        """What fits on a screen of 24 lines: the examples, and the commands."""
+        formatter = context.make_formatter()
+        self.format_examples(formatter)
+        self.format_commands(context, formatter)
+        return formatter.getvalue() + "\n`adiff --help` has the exit statuses too."
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -109,7 +116,8 @@ Exit status:
 def cli(context: click.Context) -> None:
     """adiff evaluates small programs and differentiates them exactly."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        assert isinstance(context.command, Commands)
+        click.echo(context.command.short_help_text(context))
 
 
 def main() -> None:

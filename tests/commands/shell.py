@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCHEMAS = Path(autodiff_cli.__file__).parent / "report" / "schemas"
+RESULTS = {path.stem for path in SCHEMAS.glob("*.json")} - {"error"}
 ADIFF = [sys.executable, "-m", "autodiff_cli"]
 SECONDS = 60
 """After which a process that hangs is stopped."""
