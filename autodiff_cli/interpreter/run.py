@@ -118,7 +118,7 @@ def run_in(
         raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
-    outputs = {output.name: _value(output, frame, result) for output in prepared.outputs}
+    outputs = {output.name: output_value(output, frame, result) for output in prepared.outputs}
     targets: dict[str, Node | None] = {}
     for name in by:
         node = machine.targets.get(name)
@@ -232,7 +232,7 @@ def _set_inputs(
         frame[slot] = value
 
 
-def _value(output: Output, frame: Frame, result: Any) -> Any:
+def output_value(output: Output, frame: Frame, result: Any) -> Any:
     """The value of an output, where `result` is that of the program's last expression."""
     name = output.name
     value = result if output.slot is None else frame[output.slot]
