@@ -53,12 +53,60 @@ class Task:
     shared: Mapping[str, Any]
 
 
+@record
+class Label:
+    """What a column of the answer is called.
+
+    Attributes:
+        text: the name: `dy_da`.
+        parts: the text in pieces, each with the name behind whose elements an index goes.
+    """
+
+    text: str
+    parts: tuple[tuple[str, str], ...]
+
+    def flat(self, shape: tuple[int, ...], ranks: Mapping[str, int]) -> list[str]:
+        """The names of the elements of a record's array, in order: `dy[0]_dx[1]`."""
+        parts = list(self.parts)
+        if sum(ranks.get(name, 0) for _, name in parts) != len(shape):
+            parts = [(parts[0][0], ""), *parts[1:]]  # of the only element of an output
+        names = []
+        for place in np.ndindex(shape):
+            rest, name = list(place), ""
+            for text, of in parts:
+                count = ranks.get(of, 0)
+                name += text + "".join(f"[{i}]" for i in rest[:count])
+                rest = rest[count:]
+            names.append(name if shape else self.text)
+        return names
+
+
+def value_label(output: str) -> Label:
+    return Label(output, ((output, output),))
+
+
+def first_label(output: str, by: str) -> Label:
+    return Label(f"d{output}_d{by}", ((f"d{output}", output), (f"_d{by}", by)))
+
+
+def second_label(output: str, first: str, second: str) -> Label:
+    below = f"d{first}2" if first == second else f"d{first}d{second}"
+    parts = ((f"d2{output}", output), (f"_d{first}", first), (f"d{second}", second))
+    return Label(f"d2{output}_{below}", parts)
+
+
+def jvp_label(output: str) -> Label:
+    return Label(f"jvp_{output}", ((f"jvp_{output}", output),))
+
+
 class Answer:
     """What a batch of records came to.
 
     Attributes:
-        columns: by label, each with a row for each record: outputs `y`, then what is asked of
-            each: `dy_da`, `d2y_dadb`, `jvp_y`.
+        columns: by the text of their labels, each with a row for each record: outputs `y`, then
+            what is asked of each: `dy_da`, `d2y_dadb`, `jvp_y`.
+        labels: by their text.
+        ranks: how many axes a record has of each output and of each name differentiated by.
         errors: what went wrong, by the record's place in the batch; its rows mean nothing.
         kinks: whether a derivative of a record met a kink.
         odd: whether a value or a derivative of a record is nan or inf.
@@ -67,6 +115,8 @@ class Answer:
     def __init__(self, count: int) -> None:
         self.count = count
         self.columns: dict[str, Array] = {}
+        self.labels: dict[str, Label] = {}
+        self.ranks: dict[str, int] = {}
         self.errors: dict[int, AdiffError] = {}
         self.kinks = np.zeros(count, dtype=bool)
 
@@ -80,25 +130,26 @@ class Answer:
         odd[list(self.errors)] = False
         return odd
 
-    def put(self, label: str, rows: Any, values: Any) -> None:
+    def put(self, label: Label, rows: Any, values: Any) -> None:
         """Sets the numbers of some records: values has a row for each of them."""
         values = np.asarray(values)
-        if len(rows) == self.count and label not in self.columns:
-            self.columns[label] = values
+        column = self.columns.get(label.text)
+        self.labels[label.text] = label
+        if len(rows) == self.count and column is None:
+            self.columns[label.text] = values
             return
-        column = self.columns.get(label)
         if column is None:
             column = np.zeros((self.count, *values.shape[1:]), dtype=values.dtype)
         elif column.dtype != values.dtype or not column.flags.writeable:
             column = column.astype(np.result_type(column, values))
         if column.shape[1:] != values.shape[1:]:
             raise ShapeError(
-                f"`{label}` has shape {values.shape[1:]}, and that of another record "
+                f"`{label.text}` has shape {values.shape[1:]}, and that of another record "
                 f"{column.shape[1:]}",
                 help="every record needs the same shapes: a table has a column for each number",
             )
         column[rows] = values
-        self.columns[label] = column
+        self.columns[label.text] = column
 
 
 class Evaluator:
@@ -224,13 +275,15 @@ class Evaluator:
         """Differentiates an output, and puts what there is into the answer."""
         kinks = RecordKinks(self.task.question.at_kink, len(machine.rows))
         output = machine.spread(output)
-        found = dict(self._derivatives(machine, name, output, targets, kinks))
+        found = list(self._derivatives(machine, name, output, targets, kinks))
         active, rows = machine.active, machine.rows[machine.active]
         if self.task.question.at_kink == "error" and kinks.records[active].any():
             raise NotBatched("a kink, which is to be an error")
         answer.kinks[rows] |= kinks.records[active]
         whole = len(rows) == len(active)
-        for label, values in ((name, output.value), *found.items()):
+        answer.ranks[name] = output.value.ndim - 1
+        answer.ranks |= {target: node.value.ndim - 1 for target, node in targets.items()}
+        for label, values in ((value_label(name), output.value), *found):
             answer.put(label, rows, values if whole else values[active])
 
     def _derivatives(
@@ -240,7 +293,7 @@ class Evaluator:
         output: Node,
         targets: Mapping[str, Node],
         kinks: RecordKinks,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Iterator[tuple[Label, Any]]:
         kind = self.task.question.kind
         if not targets:
             return
@@ -248,10 +301,10 @@ class Evaluator:
             output = machine.column(machine.graph.cast(output.value.astype(np.float64)))
         shape = output.value.shape[1:]
         if kind == "jvp":
-            yield f"jvp_{name}", _jvp(output, self.task.question.tangents, targets, kinks)
+            yield jvp_label(name), _jvp(output, self.task.question.tangents, targets, kinks)
         elif kind == "jacobian":
             for target, block in _rows(machine, output, targets, kinks).items():
-                yield f"d{name}_d{target}", block
+                yield first_label(name, target), block
         elif any(size != 1 for size in shape):
             raise NotBatched("an output of several numbers")
         elif kind == "gradient":
@@ -260,7 +313,7 @@ class Evaluator:
                 nodes, np.ones_like(output.value), list(targets.values()), kinks=kinks
             )
             for target, node in targets.items():
-                yield f"d{name}_d{target}", adjoints.get(node, _zeros(node))
+                yield first_label(name, target), adjoints.get(node, _zeros(node))
         else:
             ones = np.ones_like(output.value)
             nodes_by = list(targets.values())
@@ -269,11 +322,10 @@ class Evaluator:
                 part = part if isinstance(part, Node) else machine.spread(0.0)
                 undefined = np.isnan(part.value)
                 for second, block in _rows(machine, part, targets, None).items():
-                    below = f"d{first}2" if first == second else f"d{first}d{second}"
                     wide = undefined.reshape(
                         *undefined.shape, *(1,) * (block.ndim - undefined.ndim)
                     )
-                    yield f"d2{name}_{below}", np.where(wide, np.nan, block)
+                    yield second_label(name, first, second), np.where(wide, np.nan, block)
 
     # ── one by one ────────────────────────────────────────────────────────────────────
 
@@ -310,18 +362,25 @@ class Evaluator:
 
 
 def answer_one(answer: Answer, row: int, evaluation: Evaluation) -> None:
+    answer.ranks[evaluation.output] = np.ndim(evaluation.value)
+    answer.ranks |= {name: np.ndim(value) for name, value in evaluation.at.items()}
     for label, value in labelled(evaluation):
         answer.put(label, [row], np.asarray(value)[None])
 
 
-def labelled(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
+def labelled(evaluation: Evaluation) -> Iterator[tuple[Label, Any]]:
     """An evaluation's value and derivatives, by their labels."""
-    yield evaluation.output, evaluation.value
+    output, found = evaluation.output, evaluation.found
+    yield value_label(output), evaluation.value
     if evaluation.kind == "jvp":
-        yield f"jvp_{evaluation.output}", evaluation.found
-        return
-    for label, value in evaluation.labelled():
-        yield label.replace("/", "_"), value
+        yield jvp_label(output), found
+    elif evaluation.kind == "hessian":
+        for first, row in found.items():
+            for second, value in row.items():
+                yield second_label(output, first, second), value
+    else:
+        for name, value in found.items():
+            yield first_label(output, name), value
 
 
 def _scalar(value: Any) -> Any:
