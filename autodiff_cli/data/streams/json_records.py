@@ -28,6 +28,8 @@ NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 class JsonRecords(Records):
     """Objects as they came: their numbers are taken out of them by name."""
 
+    has_numbers = True
+
     def __init__(self, objects: Sequence[Any], bad: Mapping[int, Bad]) -> None:
         super().__init__(None, len(objects), bad)
         self._objects = objects
@@ -125,7 +127,7 @@ class JsonBlock:
     bad: dict[int, Bad]
 
     def read(self) -> Records:
-        return JsonRecords(self._objects, self.bad)
+        return JsonRecords(self.objects, self.bad)
 
 
 class JsonReader:

@@ -39,8 +39,11 @@ class Records:
         table: their columns, as Arrow has them.
         count: how many they are.
         bad: what is wrong, by the place of the record; there its row is empty, or means nothing.
-        rounded: integers past 2^53 that became the nearest float: how many, and the first.
+        rounded: integers past 2^53 that became the nearest float.
+        has_numbers: `objects` holds numbers as such, and not as the text of a CSV.
     """
+
+    has_numbers = False
 
     def __init__(self, table: Any, count: int, bad: Mapping[int, Bad] | None = None) -> None:
         self._table = table
