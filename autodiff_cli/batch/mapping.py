@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from autodiff_cli.batch.evaluator import Answer, Evaluator, Task, first_label, v
 from autodiff_cli.batch.sums import Sum, sum_of
 from autodiff_cli.data.streams.formats import SEPARATORS
 from autodiff_cli.data.streams.records import Bad, bind
-from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes
+from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes, numbers
 from autodiff_cli.errors import AdiffError, NonFiniteError, UsageError
 from autodiff_cli.explain.evaluation import Question
 from autodiff_cli.interpreter.machine import Settings
@@ -288,7 +289,7 @@ class Mapper:
         if self._kept:
             table = records.table
             if not is_whole:
-                table = table.take(pa.array(rows))
+                table = table.take(numbers(rows))
             there = {name: table.column(i) for i, name in enumerate(table.column_names)}
             old = {name: there.get(name, pa.nulls(len(rows))) for name in self._kept}
         if plan.form in SEPARATORS:
@@ -331,7 +332,7 @@ class Mapper:
             if nested:
                 found[text] = _with_nulls(column, gone) if gone else column
                 continue
-            flat = column.reshape(len(column), -1)
+            flat = column.reshape(len(column), math.prod(column.shape[1:]))
             names = answer.labels[text].flat(column.shape[1:], answer.ranks)
             for name, part in zip(names, flat.T, strict=True):
                 found[name] = _with_nulls(part, gone) if gone else part
@@ -342,7 +343,7 @@ class Mapper:
     def _totals(self, records: Records, answer: Answer, rows: Array) -> dict[Any, Totals]:
         groups: Iterator[tuple[Any, Array]]
         if self.plan.group_by:
-            keys = records.table.column(self.plan.group_by).take(pa.array(rows)).to_pylist()
+            keys = records.table.column(self.plan.group_by).take(numbers(rows)).to_pylist()
             places: dict[Any, list[int]] = {}
             for row, key in zip(rows.tolist(), keys, strict=True):
                 places.setdefault(key, []).append(row)

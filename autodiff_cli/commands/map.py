@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -201,8 +202,13 @@ def _output(path: str | None) -> Iterator[BinaryIO]:
             "standard output is closed", help="name a file with -o FILE", kind="output"
         )
     else:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # With --workers, which must outlive a worker, a closed pipe is no signal.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
 
 
 def _run(

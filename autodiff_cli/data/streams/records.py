@@ -80,7 +80,7 @@ class Records:
             return self._lists(name, column)
         if pa.types.is_boolean(kind):
             self._refuse_nulls(name, column)
-            return column.fill_null(False).to_numpy()
+            return floats(pc.cast(column.fill_null(False), pa.float64())) != 0
         if pa.types.is_null(kind):
             self._refuse_nulls(name, column)
             return np.zeros(self.count)
@@ -94,15 +94,16 @@ class Records:
         if column.null_count:
             self._refuse_nulls(name, column)
             column = pc.fill_null(column, 0)
-        values = column.to_numpy()
-        if values.dtype.kind in "iu" and values.itemsize == 8:
-            large = np.flatnonzero(np.abs(values.astype(np.float64)) >= EXACT_UP_TO).tolist()
-            self.rounded += [str(values[i]) for i in large if int(float(values[i])) != values[i]]
-        return values.astype(np.float64, copy=False)
+        values = floats(pc.cast(column, pa.float64(), safe=False))
+        if pa.types.is_integer(kind) and kind.bit_width == 64:
+            large = np.flatnonzero(np.abs(values) >= EXACT_UP_TO).tolist()
+            exact = [(i, column[i].as_py()) for i in large]
+            self.rounded += [str(whole) for i, whole in exact if int(values[i]) != whole]
+        return values
 
     def _refuse_nulls(self, name: str, column: Any) -> None:
         if column.null_count:
-            for i in np.flatnonzero(column.is_null().to_numpy()).tolist():
+            for i in pc.indices_nonzero(column.is_null()).to_pylist():
                 self._refuse(i, name, "got no value, want a number")
 
     def _refuse(self, place: int, column: str, reason: str, help: str = "") -> None:
@@ -112,7 +113,7 @@ class Records:
         """Cells of text as numbers: at once where all are, else one by one."""
         for cells in (column, pc.utf8_trim_whitespace(column)):
             try:
-                values = pc.cast(cells, pa.float64()).to_numpy()
+                values = floats(pc.cast(cells, pa.float64()))
             except pa.ArrowInvalid:
                 continue
             if not column.null_count:
@@ -164,6 +165,13 @@ class Records:
 
 def _is_fixed(kind: Any) -> bool:
     return bool(pa.types.is_fixed_size_list(kind))
+
+
+def floats(column: Any) -> Array:
+    """The numbers of a column without nulls. Its own `to_numpy` would load pandas first."""
+    array = column.combine_chunks()
+    values = np.frombuffer(array.buffers()[1] or b"", np.float64)
+    return values[array.offset : array.offset + len(array)]
 
 
 Binding = dict[str, tuple[list[str], bool]]

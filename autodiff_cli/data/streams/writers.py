@@ -49,7 +49,7 @@ def csv_header(names: Sequence[str], separator: str) -> bytes:
 
 def _cells(column: Any) -> Any:
     """A column in a type that a CSV can hold: lists are written as JSON."""
-    array = column if isinstance(column, (pa.Array, pa.ChunkedArray)) else pa.array(column)
+    array = as_arrow(column)
     if pa.types.is_nested(array.type):
         return pa.array([None if one is None else json.dumps(one) for one in array.to_pylist()])
     return array
@@ -92,13 +92,21 @@ def _legal(value: Any) -> Any:
 def as_arrow(column: Any) -> Any:
     """A column of numbers, or of arrays as lists, each in the next."""
     if not isinstance(column, np.ndarray):
-        return column if isinstance(column, (pa.Array, pa.ChunkedArray)) else pa.array(column)
-    if column.ndim == 1:
-        return pa.array(column)
-    array = pa.array(np.ascontiguousarray(column).reshape(-1))
+        return column
+    array = numbers(np.ascontiguousarray(column).reshape(-1))
     for size in column.shape[:0:-1]:
         array = pa.FixedSizeListArray.from_arrays(array, size)
     return array
+
+
+def numbers(values: Array) -> Any:
+    """An array of one axis for Arrow. `pa.array` would load pandas first, where it is installed."""
+    if values.dtype == bool:
+        packed = np.packbits(values, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(packed)])
+    kind = {"f8": pa.float64(), "f4": pa.float32(), "i8": pa.int64()}[values.dtype.str[1:]]
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 class Sink:
@@ -129,10 +137,9 @@ class Sink:
                 self._writer = pa.ipc.new_stream(self._stream, batch.schema)
             else:
                 self._writer = pa.parquet.ParquetWriter(self._stream, batch.schema)
-        self._writer.write_table(batch.cast(self._schema(batch)))
-
-    def _schema(self, batch: Any) -> Any:
-        return self._writer.schema if self._form == "parquet" else batch.schema
+        # Batches go on in the row group that was begun, until that is large.
+        for part in batch.to_batches():
+            self._writer.write_batch(part)
 
     def flush(self) -> None:
         self._stream.flush()
