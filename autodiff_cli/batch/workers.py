@@ -97,27 +97,25 @@ def say(text: str) -> None:
 
 
 def _send(to: Connection, value: Any) -> None:
-    """Sends a value: its large buffers are laid into shared memory, which the receiver frees."""
+    """Sends a value through shared memory, which the receiver frees.
+
+    A pipe holds little: two that each wait for the other to read would wait for ever.
+    """
     buffers: list[pickle.PickleBuffer] = []
     content = pickle.dumps(value, 5, buffer_callback=buffers.append)
-    raws = [buffer.raw() for buffer in buffers]
-    sizes = [raw.nbytes for raw in raws]
-    name = None
-    if sum(sizes):
-        memory = SharedMemory(create=True, size=sum(sizes))
-        start = 0
-        for raw, size in zip(raws, sizes, strict=True):
-            memory.buf[start : start + size] = raw
-            start += size
-        name = memory.name
-        memory.close()
-    to.send((content, name, sizes))
+    parts = [memoryview(content), *(buffer.raw() for buffer in buffers)]
+    sizes = [part.nbytes for part in parts]
+    memory = SharedMemory(create=True, size=sum(sizes))
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        memory.buf[start : start + size] = part
+        start += size
+    to.send((memory.name, sizes))
+    memory.close()
 
 
 def _receive(source: Connection) -> Any:
-    content, name, sizes = source.recv()
-    if name is None:
-        return pickle.loads(content, buffers=[b""] * len(sizes))
+    name, sizes = source.recv()
     memory = SharedMemory(name=name)
     memory.unlink()
     parts, start = [], 0
@@ -125,4 +123,4 @@ def _receive(source: Connection) -> Any:
         parts.append(bytes(memory.buf[start : start + size]))
         start += size
     memory.close()
-    return pickle.loads(content, buffers=parts)
+    return pickle.loads(parts[0], buffers=parts[1:])
