@@ -1,0 +1,315 @@
+"""The reverse pass of a form: each operation's adjoint handed on to its operands, the last first.
+
+The order in which contributions add up is that of the interpreter's sweep. What the way back
+needs of a turn of a loop, that turn writes on the loop's tape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.compiler.form import (
+    Apply,
+    Check,
+    If,
+    Loop,
+    Move,
+    Region,
+    Unwind,
+    Value,
+    everything,
+    reads,
+    regions,
+    writes,
+)
+from autodiff_cli.compiler.rules import Code, emitted, kink, partial
+from autodiff_cli.engine.primitives import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from autodiff_cli.compiler.form import Function, Operand
+
+
+def add_adjoint(function: Function, targets: Sequence[Value]) -> list[Operand]:
+    """Appends the reverse pass of a function's first result; the gradient by `targets`."""
+    body = function.body
+    output = body.yields[0]
+    if not isinstance(output, Value):
+        return [0.0 for _ in targets]
+    active = _varied(body, set(targets)) & _useful(body, output)
+    reverse = _Reverse(active)
+    reverse.contribute(output, 1.0)
+    reverse.back(body.ops)
+    body.ops += reverse.region.ops
+    _save(body)
+    return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
+
+
+def _varied(body: Region, seeds: set[Value]) -> set[Value]:
+    """What depends on the seeds."""
+    found = set(seeds)
+
+    def follow(region: Region) -> None:
+        for op in region.ops:
+            if isinstance(op, Apply):
+                if op.primitive.kind != "constant" and not found.isdisjoint(_values(op.args)):
+                    found.add(op.out)
+            elif isinstance(op, If):
+                follow(op.then)
+                follow(op.otherwise)
+                _pass(op.then.yields, op.outs)
+                _pass(op.otherwise.yields, op.outs)
+            elif isinstance(op, Loop):
+                _pass(op.inits, op.body.params)
+                while True:
+                    size = len(found)
+                    follow(op.body)
+                    _pass(op.body.yields, op.body.params)
+                    if len(found) == size:
+                        break
+                _pass(op.body.params, op.outs)
+
+    def _pass(sources: Sequence[Operand], to: Sequence[Value]) -> None:
+        for source, value in zip(sources, to, strict=True):
+            if isinstance(source, Value) and source in found and value.type == "float":
+                found.add(value)
+
+    follow(body)
+    return found
+
+
+def _useful(body: Region, output: Value) -> set[Value]:
+    """What the output depends on."""
+    found = {output}
+
+    def follow(region: Region) -> None:
+        for op in reversed(region.ops):
+            if isinstance(op, Apply):
+                if op.out in found:
+                    found.update(_values(op.args))
+            elif isinstance(op, If):
+                for way in (op.then, op.otherwise):
+                    _pass(op.outs, way.yields)
+                    follow(way)
+            elif isinstance(op, Loop):
+                _pass(op.outs, op.body.yields)
+                _pass(op.outs, op.body.params)
+                while True:
+                    size = len(found)
+                    follow(op.body)
+                    _pass(op.body.params, op.body.yields)
+                    if len(found) == size:
+                        break
+                _pass(op.body.params, op.inits)
+
+    def _pass(values: Sequence[Operand], to: Sequence[Operand]) -> None:
+        for value, source in zip(values, to, strict=True):
+            if value in found and isinstance(source, Value):
+                found.add(source)
+
+    follow(body)
+    return found
+
+
+def _values(operands: Iterable[Operand]) -> list[Value]:
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
+class _Reverse:
+    """Writes the way back.
+
+    Attributes:
+        known: the values whose adjoint is set where the writing is.
+    """
+
+    def __init__(self, active: set[Value]) -> None:
+        self.active = active
+        self.region = Region()
+        self.known: set[Value] = set()
+        self._adjoints: dict[Value, Value] = {}
+
+    def adjoint(self, value: Value) -> Value:
+        if value not in self._adjoints:
+            self._adjoints[value] = Value("float", f"{value.name}_bar" if value.name else "")
+        return self._adjoints[value]
+
+    def emit(self, op: Any) -> None:
+        self.region.ops.append(op)
+
+    def contribute(self, operand: Operand, what: Operand) -> None:
+        """Adds to an operand's adjoint, where it has one."""
+        if not isinstance(operand, Value) or operand not in self.active:
+            return
+        adjoint = self.adjoint(operand)
+        if operand in self.known:
+            self.emit(Apply(adjoint, TABLE["add"], (adjoint, what)))
+        else:
+            self.known.add(operand)
+            self.emit(Move(adjoint, what))
+
+    def begin(self, value: Value) -> None:
+        """Sets an adjoint to 0, where nothing has set it yet."""
+        if value in self.active and value not in self.known:
+            self.known.add(value)
+            self.emit(Move(self.adjoint(value), 0.0))
+
+    def back(self, ops: Sequence[Any]) -> None:
+        for op in reversed(ops):
+            if isinstance(op, Apply):
+                if op.out in self.known and op.out in self.active:
+                    self._apply(op)
+            elif isinstance(op, If):
+                self._if(op)
+            elif isinstance(op, Loop):
+                self._loop(op)
+
+    def _apply(self, op: Apply) -> None:
+        g = self.adjoint(op.out)
+        primitive = op.primitive
+        live = [i for i, arg in enumerate(op.args) if arg in self.active]
+        if primitive.has_edges:
+            self._check_edges(op, g, live)
+        done: dict[Any, Operand] = {}
+        for position in live:
+            rule = partial(primitive, position, op.out, op.args)
+            if not isinstance(rule, Code) and rule == 0:
+                continue
+            arg = op.args[position]
+            if not isinstance(rule, Code) and rule == 1:
+                self.contribute(arg, g)
+                continue
+            product = Value("float")
+            if not isinstance(rule, Code) and rule == -1:
+                self.emit(Apply(product, TABLE["neg"], (g,)))
+            elif primitive.chooses:
+                factor = emitted(rule, self.emit, done)
+                gated = TABLE["gated" if isinstance(factor, Value) else "mul"]
+                self.emit(Apply(product, gated, (factor, g)))
+            else:
+                factor = emitted(rule, self.emit, done)
+                self.emit(Apply(product, TABLE["mul"], (g, factor)))
+            self.contribute(arg, product)
+
+    def _check_edges(self, op: Apply, g: Value, live: list[int]) -> None:
+        """Flags a kink, or the end of a gradient, that a derivative rests on."""
+        primitive = op.primitive
+        if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
+            return
+        if primitive.flat or not primitive.counts.isdisjoint(live):
+            self.emit(Check(holds=False, where=g))
+            return
+        positions = [None] if callable(primitive.kink) else live
+        for position in positions:
+            at = emitted(kink(primitive, position, op.args), self.emit, {})
+            if at is not False:
+                self.emit(Check(fails=at, where=g))
+
+    def _if(self, op: If) -> None:
+        taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
+        if not taken:
+            return
+        for value in _outside(op, self.active):
+            self.begin(value)
+        outer, before = self.region, set(self.known)
+        ways = []
+        for way in (op.then, op.otherwise):
+            self.region, self.known = Region(), set(before)
+            for k in taken:
+                self.contribute(way.yields[k], self.adjoint(op.outs[k]))
+            self.back(way.ops)
+            ways.append(self.region)
+        self.region, self.known = outer, before
+        self.emit(If(op.condition, *ways, span=op.span))
+
+    def _loop(self, op: Loop) -> None:
+        carried = [k for k, param in enumerate(op.body.params) if param in self.active]
+        if not any(op.outs[k] in self.known for k in carried):
+            return
+        for value in _outside(op, self.active):
+            self.begin(value)
+        for k in carried:
+            out = op.outs[k]
+            source = self.adjoint(out) if out in self.known and out in self.active else 0.0
+            self.emit(Move(self.adjoint(op.body.params[k]), source))
+        outer, before = self.region, set(self.known)
+        self.region = Region()
+        arriving = {}
+        for k in carried:
+            if op.body.yields[k] is not op.body.params[k]:
+                arriving[k] = Value("float")
+                self.emit(Move(arriving[k], self.adjoint(op.body.params[k])))
+            else:
+                self.known.add(op.body.params[k])
+        for k, g in arriving.items():
+            self.contribute(op.body.yields[k], g)
+        self.back(op.body.ops)
+        for k in carried:
+            self.begin(op.body.params[k])
+        turn, self.region, self.known = self.region, outer, before
+        self.emit(Unwind(op, turn))
+        for k in carried:
+            self.contribute(op.inits[k], self.adjoint(op.body.params[k]))
+
+
+def _outside(op: Any, active: set[Value]) -> list[Value]:
+    """The active values that an operation's regions read and do not define."""
+    inside: set[Value] = set()
+    read: dict[Value, None] = {}
+    for region in regions(op):
+        inside.update(region.params)
+        read.update(dict.fromkeys(_values(region.yields)))
+        for inner in everything(region):
+            inside.update(writes(inner))
+            for part in regions(inner):
+                inside.update(part.params)
+                read.update(dict.fromkeys(_values(part.yields)))
+            read.update(dict.fromkeys(_values(reads(inner))))
+    if isinstance(op, Loop):
+        inside.update(op.body.params)
+    return [value for value in read if value in active and value not in inside]
+
+
+# ── the tape ──────────────────────────────────────────────────────────────────────────
+
+
+def _save(body: Region) -> None:
+    """Has every loop save what its way back reads of it, inner loops first."""
+    for op in body.ops:
+        for region in regions(op):
+            _save(region)
+        if isinstance(op, Unwind):
+            made = _made(op.loop)
+            op.loop.saved = [value for value in _needs(op.body) if value in made]
+            if op.loop.saved:
+                op.loop.tape = Value("tape", "tape")
+
+
+def _made(loop: Loop) -> set[Value]:
+    """What the turns of a loop define."""
+    made = set(loop.body.params)
+    if loop.index is not None:
+        made.add(loop.index)
+    for op in everything(loop.body):
+        made.update(writes(op))
+        for region in regions(op):
+            made.update(region.params)
+        if isinstance(op, Loop) and op.index is not None:
+            made.add(op.index)
+    return made
+
+
+def _needs(region: Region) -> dict[Value, None]:
+    """What operations read, but for what they have from the tapes of loops among them."""
+    needed: dict[Value, None] = {}
+    for op in region.ops:
+        if isinstance(op, Unwind):
+            loop = op.loop
+            needed[loop.tape or loop.trips] = None
+            made = _made(loop)
+            needed.update((value, None) for value in _needs(op.body) if value not in made)
+            continue
+        needed.update(dict.fromkeys(_values(reads(op))))
+        for inner in regions(op):
+            needed.update(_needs(inner))
+    return needed
