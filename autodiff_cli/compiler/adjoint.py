@@ -6,6 +6,7 @@ needs of a turn of a loop, that turn writes on the loop's tape.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.form import (
@@ -38,7 +39,7 @@ def add_adjoint(function: Function, targets: Sequence[Value]) -> list[Operand]:
     if not isinstance(output, Value):
         return [0.0 for _ in targets]
     active = _varied(body, set(targets)) & _useful(body, output)
-    reverse = _Reverse(active)
+    reverse = _Reverse(active, _uses(body))
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
     body.ops += reverse.region.ops
@@ -112,6 +113,55 @@ def _useful(body: Region, output: Value) -> set[Value]:
     return found
 
 
+def _uses(region: Region) -> Counter[Value]:
+    """How often values are read, by operations and as what regions yield."""
+    uses = Counter(_values(region.yields))
+    for op in region.ops:
+        uses.update(_values(reads(op)))
+        for inner in regions(op):
+            uses.update(_uses(inner))
+    return uses
+
+
+def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
+    """Those of `targets` on which the first result depends, whichever way the program goes."""
+    known: dict[Any, frozenset[Value]] = {target: frozenset((target,)) for target in targets}
+    nothing: frozenset[Value] = frozenset()
+
+    def of(operand: Operand) -> frozenset[Value]:
+        return known.get(operand, nothing) if isinstance(operand, Value) else nothing
+
+    def follow(region: Region) -> None:
+        for op in region.ops:
+            if isinstance(op, Apply) and op.primitive.kind != "constant":
+                found = nothing.union(*map(of, op.args))
+                known[op.out] = found | known.get(op.out, nothing) if op.out in targets else found
+            elif isinstance(op, If):
+                follow(op.then)
+                follow(op.otherwise)
+                for out, a, b in zip(op.outs, op.then.yields, op.otherwise.yields, strict=True):
+                    known[out] = of(a) & of(b)
+            elif isinstance(op, Loop):
+                loop(op)
+
+    def loop(op: Loop) -> None:
+        body = op.body
+        for param, init in zip(body.params, op.inits, strict=True):
+            known[param] = of(init)
+        while True:
+            follow(body)
+            now = [of(p) & of(y) for p, y in zip(body.params, body.yields, strict=True)]
+            if now == [of(param) for param in body.params]:
+                break
+            known.update(zip(body.params, now, strict=True))
+        goes_round = op.leave is False and bool(op.turns)
+        for out, param, end in zip(op.outs, body.params, body.yields, strict=True):
+            known[out] = of(end) if goes_round else of(param)
+
+    follow(function.body)
+    return set(of(function.body.yields[0]))
+
+
 def _values(operands: Iterable[Operand]) -> list[Value]:
     return [operand for operand in operands if isinstance(operand, Value)]
 
@@ -123,13 +173,18 @@ class _Reverse:
         known: the values whose adjoint is set where the writing is.
     """
 
-    def __init__(self, active: set[Value]) -> None:
+    def __init__(self, active: set[Value], uses: Counter[Value]) -> None:
         self.active = active
         self.region = Region()
         self.known: set[Value] = set()
-        self._adjoints: dict[Value, Value] = {}
+        self._adjoints: dict[Value, Operand] = {}
+        self._uses = uses
+        self._here: set[Value] = set()
+        """What the operations that are gone through define, outside of their regions."""
+        self._holds: dict[Value, Value] = {}
+        """The values whose adjoint is another one's, until it is set."""
 
-    def adjoint(self, value: Value) -> Value:
+    def adjoint(self, value: Value) -> Any:
         if value not in self._adjoints:
             self._adjoints[value] = Value("float", f"{value.name}_bar" if value.name else "")
         return self._adjoints[value]
@@ -141,12 +196,16 @@ class _Reverse:
         """Adds to an operand's adjoint, where it has one."""
         if not isinstance(operand, Value) or operand not in self.active:
             return
-        adjoint = self.adjoint(operand)
         if operand in self.known:
+            adjoint = self.adjoint(operand)
             self.emit(Apply(adjoint, TABLE["add"], (adjoint, what)))
-        else:
-            self.known.add(operand)
-            self.emit(Move(adjoint, what))
+            return
+        self.known.add(operand)
+        if self._uses[operand] == 1 and operand in self._here:
+            # All that it ever gets.
+            self._adjoints[operand] = what
+        elif self._holds.get(operand) is not what:
+            self.emit(Move(self.adjoint(operand), what))
 
     def begin(self, value: Value) -> None:
         """Sets an adjoint to 0, where nothing has set it yet."""
@@ -155,6 +214,7 @@ class _Reverse:
             self.emit(Move(self.adjoint(value), 0.0))
 
     def back(self, ops: Sequence[Any]) -> None:
+        outer, self._here = self._here, {value for op in ops for value in writes(op)}
         for op in reversed(ops):
             if isinstance(op, Apply):
                 if op.out in self.known and op.out in self.active:
@@ -163,6 +223,7 @@ class _Reverse:
                 self._if(op)
             elif isinstance(op, Loop):
                 self._loop(op)
+        self._here = outer
 
     def _apply(self, op: Apply) -> None:
         g = self.adjoint(op.out)
@@ -179,19 +240,27 @@ class _Reverse:
             if not isinstance(rule, Code) and rule == 1:
                 self.contribute(arg, g)
                 continue
-            product = Value("float")
-            if not isinstance(rule, Code) and rule == -1:
-                self.emit(Apply(product, TABLE["neg"], (g,)))
-            elif primitive.chooses:
-                factor = emitted(rule, self.emit, done)
-                gated = TABLE["gated" if isinstance(factor, Value) else "mul"]
-                self.emit(Apply(product, gated, (factor, g)))
-            else:
-                factor = emitted(rule, self.emit, done)
-                self.emit(Apply(product, TABLE["mul"], (g, factor)))
-            self.contribute(arg, product)
+            factor = emitted(rule, self.emit, done)
+            gated = primitive.chooses and isinstance(factor, Value)
+            self.contribute(arg, self._product(g, factor, gated))
 
-    def _check_edges(self, op: Apply, g: Value, live: list[int]) -> None:
+    def _product(self, g: Operand, factor: Operand, gated: bool) -> Operand:
+        """g·factor, as the sweep computes it."""
+        if not isinstance(g, Value):
+            if g == 1.0:
+                return factor
+            if not isinstance(factor, Value):
+                return g * factor
+        product = Value("float")
+        if not isinstance(factor, Value) and factor == -1:
+            self.emit(Apply(product, TABLE["neg"], (g,)))
+        elif gated:
+            self.emit(Apply(product, TABLE["gated"], (factor, g)))
+        else:
+            self.emit(Apply(product, TABLE["mul"], (g, factor)))
+        return product
+
+    def _check_edges(self, op: Apply, g: Operand, live: list[int]) -> None:
         """Flags a kink, or the end of a gradient, that a derivative rests on."""
         primitive = op.primitive
         if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
@@ -236,13 +305,16 @@ class _Reverse:
         self.region = Region()
         arriving = {}
         for k in carried:
-            if op.body.yields[k] is not op.body.params[k]:
-                arriving[k] = Value("float")
-                self.emit(Move(arriving[k], self.adjoint(op.body.params[k])))
+            param = op.body.params[k]
+            if op.body.yields[k] is not param:
+                arriving[k] = self._holds[param] = Value("float")
+                self.emit(Move(arriving[k], self.adjoint(param)))
             else:
-                self.known.add(op.body.params[k])
+                self.known.add(param)
+        here, self._here = self._here, {value for inner in op.body.ops for value in writes(inner)}
         for k, g in arriving.items():
             self.contribute(op.body.yields[k], g)
+        self._here = here
         self.back(op.body.ops)
         for k in carried:
             self.begin(op.body.params[k])

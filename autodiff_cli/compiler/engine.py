@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.compiler.adjoint import add_adjoint
+from autodiff_cli.compiler.adjoint import add_adjoint, certain
 from autodiff_cli.compiler.finite import add_checks
 from autodiff_cli.compiler.form import Flag
 from autodiff_cli.compiler.pruning import prune
@@ -54,10 +54,12 @@ class Form:
         lowered: its function gives value, nodes and steps, then the value and the derivative
             of every number that is differentiated by.
         shapes: of each name that is differentiated by.
+        depends: those of these names on which the result depends, whichever way a run goes.
     """
 
     lowered: Lowered
     shapes: dict[str, tuple[int, ...]]
+    depends: set[str]
 
 
 def form_of(
@@ -81,10 +83,16 @@ def form_of(
         held = lowered.targets[name]
         shapes[name] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
+    sure = certain(function, targets)
+    depends = {
+        name
+        for name, held in lowered.targets.items()
+        if not sure.isdisjoint(held.items if isinstance(held, Array) else [held])
+    }
     gradient = add_adjoint(function, targets)
     function.body.yields += [*targets, *gradient]
     prune(function)
-    return Form(lowered, shapes)
+    return Form(lowered, shapes, depends)
 
 
 class Compiled:
@@ -142,8 +150,8 @@ def answer(form: Form, found: tuple[Any, ...], limits: Limits) -> Answer:
     """The answer in the numbers that compiled code gives.
 
     Raises:
-        Flag: the interpreter has something to tell of them: one is not finite, a derivative is 0,
-            or the run would have met a limit.
+        Flag: the interpreter has something to tell of them: one is not finite, a run
+            may not have depended on a name, or it would have met a limit.
     """
     value, nodes, steps, *rest = found
     count = len(rest) // 2
@@ -156,7 +164,7 @@ def answer(form: Form, found: tuple[Any, ...], limits: Limits) -> Answer:
     for name, shape in form.shapes.items():
         size = math.prod(shape)
         part = gradient[start : start + size]
-        if not any(part):
+        if name not in form.depends and not any(part):
             raise Flag
         by_name[name] = _shaped(part, shape)
         values[name] = _shaped(at[start : start + size], shape)

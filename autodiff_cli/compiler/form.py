@@ -41,13 +41,14 @@ class Value:
         name: what the program calls it, for readers.
         active: whether the interpreter records it: it depends on what is differentiated by. A
             `Value` where that depends on which way the program went.
-        mixed: of a float that is an integer if the program went one way.
+        mixed: of a float: the interpreter would hold an integer there, if a `Value` is true that
+            says which way the program went; true where nothing says.
     """
 
     type: Type
     name: str = ""
     active: Any = False
-    mixed: bool = False
+    mixed: Any = False
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +134,14 @@ class Loop:
     tape: Value | None = None
     saved: list[Value] = field(default_factory=list)
     span: Span | None = None
+
+    @property
+    def turns(self) -> int | None:
+        """How often it goes round if nothing leaves it, where that is known beforehand."""
+        bounds = (self.start, self.stop, self.step)
+        if self.index is None or any(isinstance(bound, Value) for bound in bounds):
+            return None
+        return len(range(*bounds))
 
 
 @dataclass(slots=True, eq=False)

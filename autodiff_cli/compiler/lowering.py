@@ -26,6 +26,7 @@ from autodiff_cli.compiler.variables import (
     joined,
     numbers,
     type_of,
+    wholeness,
 )
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.interpreter.builtins import CONSTANTS, arrange
@@ -109,7 +110,7 @@ class ExpressionForm:
             active = False
         args = self._as_numbers(primitive, args, active, span)
         out = self._result(primitive, args, active)
-        if out.type == "float" and not out.mixed and primitive.kind != "constant":
+        if out.type == "float" and out.mixed is False and primitive.kind != "constant":
             args = [
                 as_float(arg, self.emit) if type_of(arg) == "int" else arg
                 for arg in args
@@ -166,13 +167,29 @@ class ExpressionForm:
             return Value("bool" if active is False else "float", "", active)
         if active is True or not primitive.exact:
             return Value("float", "", active)
-        whole = [type_of(arg) == "int" for arg in operands]
-        mixed = [isinstance(arg, Value) and arg.mixed for arg in operands]
-        if all(whole) and active is False:
+        whole = [wholeness(operand) for operand in operands]
+        if all(one is True for one in whole) and active is False:
             return Value("int")
-        some = any(whole) or any(mixed)
-        every = all(a or b for a, b in zip(whole, mixed, strict=True))
-        return Value("float", "", active, every or (some and primitive.chooses))
+        mixed: Any = False
+        if primitive.chooses and any(one is not False for one in whole):
+            mixed = True
+        elif not any(one is False for one in whole):
+            bits = list(dict.fromkeys(one for one in whole if isinstance(one, Value)))
+            if active is not False:
+                bits.append(self.negated(active))
+            mixed = bits[0]
+            for bit in bits[1:]:
+                mixed = self.plain("logical_and", mixed, bit, type="bool")
+        return Value("float", "", active, mixed)
+
+    def firm(self, held: Any) -> Any:
+        """A number that the interpreter holds as a float too, if it is one here."""
+        mixed = held.mixed if isinstance(held, Value) else False
+        if mixed is True:
+            raise NotCompiled("a number that may be an integer, as the program goes")
+        if mixed is not False:
+            self.emit(Check(fails=mixed))
+        return held
 
     def either(self, actives: Sequence[Any]) -> Any:
         """Whether any is active."""
@@ -253,8 +270,6 @@ class ExpressionForm:
         description = joined(described(a), described(b))
         made: list[Value] = []
         held = instance(description, _name_of(a) or _name_of(b), made)
-        if any(isinstance(one, Guarded) and not is_number(one.value) for one in (held,)):
-            pass
         op.then.yields += numbers(a, description, op.then.ops.append)
         op.otherwise.yields += numbers(b, description, op.otherwise.ops.append)
         op.outs += made
@@ -514,8 +529,9 @@ class ExpressionForm:
         else:
             raise NotCompiled("an array of what is no array of numbers", span)
         kinds = {type_of(item) for item in flat}
-        if "bool" in kinds or any(isinstance(item, Value) and item.mixed for item in flat):
-            raise NotCompiled("an array that is not of numbers of one kind", span)
+        if "bool" in kinds:
+            raise NotCompiled("an array of true and false", span)
+        flat = [self.firm(item) for item in flat]
         if kinds != {"int"} or active is not False:
             flat = [as_float(item, self.emit) for item in flat]
         self.record(active)
@@ -542,7 +558,10 @@ class ExpressionForm:
         return value
 
     def index(self, node: syntax.Index) -> Any:
-        held = self.expression(node.base)
+        return self.element(self.expression(node.base), node)
+
+    def element(self, held: Any, node: syntax.Index) -> Any:
+        """The part of an array that subscripts mean."""
         if not isinstance(held, Array):
             raise NotCompiled("an element of what is no small array", node.span)
         for part in node.subscripts[:-1]:

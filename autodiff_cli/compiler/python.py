@@ -99,6 +99,8 @@ class PythonPrinter(Lines):
 
     def check(self, op: Check) -> None:
         where = self.text_of(op.where, AND) if isinstance(op.where, Value) else ""
+        if op.where == 0.0:
+            return
         if isinstance(op.finite, Value):
             name = self.text_of(op.finite, SUM + 1)
             condition = f"{name} - {name}"
@@ -250,10 +252,11 @@ class PythonPrinter(Lines):
         name, args = op.primitive.name, op.args
         if name in SIGNS:
             sign, binds = SIGNS[name]
+            a, b = self.plainest(*args)
             left = binds + 1 if binds == COMPARED else binds
-            return f"{self.text_of(args[0], left)} {sign} {self.text_of(args[1], binds + 1)}", binds
+            return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
         if name == "neg":
-            return f"-{self.text_of(args[0], SIGN)}", SIGN
+            return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
         if name == "logical_and":
             return f"{self.text_of(args[0], AND)} and {self.text_of(args[1], AND)}", AND
         if name == "logical_or":
@@ -272,6 +275,16 @@ class PythonPrinter(Lines):
             return f"{self.text_of(args[0], ATOM)} ** {self.text_of(args[1], SIGN)}", POWER
         called = self.called(op.primitive)
         return f"{called}({', '.join(self.text_of(arg) for arg in args)})", ATOM
+
+    def plainest(self, a: Operand, b: Operand) -> tuple[Operand, Operand]:
+        """Operands of an operator that converts an integer beside a float itself."""
+        for one, other in ((a, b), (b, a)):
+            op = self.inlining.into.get(one) if isinstance(one, Value) else None
+            if isinstance(op, Move) and isinstance(op.source, Value) and op.source.type == "int":
+                inner = self.inlining.into.get(other) if isinstance(other, Value) else None
+                if not isinstance(inner, Move):
+                    return (op.source, b) if one is a else (a, op.source)
+        return a, b
 
     def converted(self, op: Move) -> tuple[str, int]:
         source = op.source.type if isinstance(op.source, Value) else op.out.type

@@ -48,16 +48,25 @@ class Code(Symbol):
     def __mod__(self, other: Any) -> Any:
         return TABLE["mod"](self, other)
 
+    def __rmod__(self, other: Any) -> Any:
+        return TABLE["mod"](other, self)
+
     def __and__(self, other: Any) -> Any:
         return TABLE["logical_and"](self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return TABLE["logical_and"](other, self)
 
     def __or__(self, other: Any) -> Any:
         return TABLE["logical_or"](self, other)
 
+    def __ror__(self, other: Any) -> Any:
+        return TABLE["logical_or"](other, self)
+
 
 def symbols(operands: Sequence[Operand]) -> list[Any]:
-    """Operands as a rule takes them."""
-    return [Code("", operand=o) if isinstance(o, Value) else float(o) for o in operands]
+    """Operands as a rule takes them; numbers too, as Python's own raise on 1/0."""
+    return [Code("", operand=o if isinstance(o, Value) else float(o)) for o in operands]
 
 
 def partial(primitive: Primitive, position: int, out: Operand, args: Sequence[Operand]) -> Any:
@@ -76,9 +85,11 @@ def kink(primitive: Primitive, position: int | None, args: Sequence[Operand]) ->
 
 def simplified(tree: Any) -> Any:
     """A tree without what constant operands decide; no digit of it changes by that."""
-    if not isinstance(tree, Code) or tree.primitive is None:
+    if not isinstance(tree, Code):
         return tree
     primitive = tree.primitive
+    if primitive is None:
+        return tree if isinstance(tree.operand, Value) else tree.operand
     args = [simplified(arg) for arg in tree.args]
     if not any(isinstance(arg, Code) for arg in args):
         return primitive.guarded(*args)

@@ -125,7 +125,7 @@ class StatementForm(ExpressionForm):
     def assign(self, node: syntax.Assign) -> None:
         if node.operator:
             (target,) = node.targets
-            old = self.expression(target)
+            old = self._old(target)
             held = self.apply(OPERATORS[node.operator], (old, self.together(node.values)), node.span)
         else:
             held = self.together(node.values)
@@ -137,6 +137,11 @@ class StatementForm(ExpressionForm):
             raise NotCompiled("another number of values than of names", node.span)
         for target, part in zip(node.targets, parts, strict=True):
             self.store(target, part)
+
+    def _old(self, target: syntax.Name | syntax.Index) -> Any:
+        name = assigned_name(target)
+        held = self.variable(name, 0, self.frame.scope.slots[name.name])
+        return self.element(held, target) if isinstance(target, syntax.Index) else held
 
     def store(self, target: syntax.Name | syntax.Index, held: Any) -> None:
         name = assigned_name(target)
@@ -150,7 +155,8 @@ class StatementForm(ExpressionForm):
         self.frame.variables[slot] = held
 
     def _with_element(self, target: syntax.Index, held: Any) -> Any:
-        array = self.expression(target.base)
+        name = assigned_name(target)
+        array = self.variable(name, 0, self.frame.scope.slots[name.name])
         held = self.settled(held)
         if not isinstance(array, Array) or len(target.subscripts) != len(array.shape):
             raise NotCompiled("a part of an array is set", target.span)
@@ -229,9 +235,9 @@ class StatementForm(ExpressionForm):
             for value in node.values
         ]
         for part in parts:
-            if not isinstance(part, str) and (not is_number(part) or _is_mixed(part)):
+            if not isinstance(part, str) and not is_number(part):
                 raise NotCompiled("`print` of what is no single number", node.span)
-        self.emit(Print(tuple(parts)))
+        self.emit(Print(tuple(map(self.firm, parts))))
 
     def definition(self, node: syntax.FunctionDefinition) -> None:
         own = node.derivative is not None
@@ -244,8 +250,24 @@ class StatementForm(ExpressionForm):
         def condition() -> Operand:
             return self.truth(self.expression(node.condition), node.condition.span)
 
-        loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
-        self._loop(loop, self._carried(node.body), node.body.statements, condition)
+        slots, body = self._carried(node.body), node.body.statements
+        before = self._state()
+        try:
+            loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
+            self._loop(loop, slots, body, condition)
+        except _UnsteadyHead:
+            # The condition is looked at inside of a turn, which it may end.
+            self._restore(before)
+
+            def turn() -> None:
+                self.branch(condition(), go_on, lambda: self.leave(_BREAK))
+
+            def go_on() -> None:
+                self.tick()
+                self.statements(body, tail=False)
+
+            loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
+            self._loop(loop, slots | {"broke": ""}, [_Lowered(turn)], lambda: True, ticks=False)
 
     def for_loop(self, node: syntax.For) -> None:
         bounds = self._bounds(node.iterable)
@@ -254,9 +276,9 @@ class StatementForm(ExpressionForm):
             self._unrolled(self.elements(array, node.span), node)
             return
         start, stop, step = bounds
-        turns = _turns(start, stop, step)
         index = Value("int", node.target.name)
         loop = Loop([], Region(), [], Value("int"), None, index, start, stop, step, span=node.span)
+        turns = loop.turns
         slots = self._carried(node.body)
         slots[self.frame.scope.slots[node.target.name]] = node.target.name
         before = self._state()
@@ -340,6 +362,7 @@ class StatementForm(ExpressionForm):
         nodes: Sequence[Any],
         condition: Callable[[], Operand] | None,
         target: syntax.Name | None = None,
+        ticks: bool = True,
     ) -> None:
         variables = dict(self.frame.variables)
         entry = {slot: variables.get(slot, UNSET) for slot in slots}
@@ -365,10 +388,11 @@ class StatementForm(ExpressionForm):
                 loop.head.yields = [condition()]
                 if self.frame.variables != known:
                     raise NotCompiled("a condition of a loop that sets a variable", loop.span)
-            in_head = dict(self.counts)
+            in_head = dict(self.counts)  # of a `for` nothing
             self.counts = {name: Count(base) for name, base in bases.items()}
             self.region = loop.body
-            self.tick()
+            if ticks:
+                self.tick()
             if target is not None:
                 self.frame.variables[self.frame.scope.slots[target.name]] = loop.index
             self.statements(nodes, tail=False)
@@ -387,17 +411,20 @@ class StatementForm(ExpressionForm):
             loop.body.yields += numbers(ends[slot], description, loop.body.ops.append)
             variables[slot] = instance(description, name, loop.outs)
         loop.leave = ends.get("broke", False)
-        turns = None
-        if loop.index is not None and loop.leave is False:
-            turns = _turns(loop.start, loop.stop, loop.step)
+        turns = loop.turns if loop.leave is False else None
         late = {
             param
             for param, init, end in zip(params, loop.inits, loop.body.yields, strict=True)
             if init is False and end is True
         }
+        for name, count in in_head.items():
+            if count.base is not bases[name] or not late.issuperset(count.bits):
+                raise _UnsteadyHead("a condition that counts otherwise in every turn", loop.span)
         flushed = self._carry_counts(loop, bases, counted, late)
         self.emit(loop)
-        self._after_loop(loop, variables, slots, ends, turns)
+        if turns:
+            for slot in slots:
+                variables[slot] = _narrowed(variables[slot], described(ends[slot]))
         for name in counts:
             if name not in flushed:
                 self._count_turns(name, counted[name], loop.trips)
@@ -442,38 +469,18 @@ class StatementForm(ExpressionForm):
         self, name: str, count: Count, loop: Loop, variables: dict[int | str, Any]
     ) -> None:
         """Adds what the condition of a `while` adds whenever it is looked at."""
-        if count.bits:
-            raise NotCompiled("a condition of a loop whose dependence changes", loop.span)
-        times = self.plain("add", loop.trips, 1)
+        more: Operand = loop.trips
         if loop.leave is not False:
-            less = Value("int")
-            self.emit(Move(less, variables["broke"]))
-            times = self.plain("sub", times, less)
-        self._grow(name, self.plain("mul", count.more, times))
+            broke = Value("int")
+            self.emit(Move(broke, variables["broke"]))
+            more = self.plain("sub", more, broke)
+        # Once more than it went round, and a bit is false at first.
+        each = count.more + len(count.bits)
+        self._grow(name, self.plain("add", self.plain("mul", each, more), count.more))
 
     def _grow(self, name: str, by: Operand) -> None:
         total = self.total(self.counts[name], self.region)
         self.counts[name] = Count(by if total == 0 else self.plain("add", total, by))
-
-    def _after_loop(
-        self,
-        loop: Loop,
-        variables: dict[int | str, Any],
-        slots: dict[int | str, str],
-        ends: dict[int | str, Any],
-        turns: int | None,
-    ) -> None:
-        """What is known of a variable once there was a turn, and where there may have been none."""
-        positive: Operand = None if turns is None else turns > 0
-        for slot in slots:
-            held, end = variables[slot], described(ends[slot])
-            if positive is True:
-                variables[slot] = _narrowed(held, end)
-            elif isinstance(held, Value) and held.mixed and _is_float(end):
-                if positive is None:
-                    positive = self.plain("greater", loop.trips, 0, type="bool")
-                held.mixed = False
-                variables[slot] = Guarded(held, positive)
 
     def _unrolled(self, items: list[Any], node: syntax.For) -> None:
         """The turns of a loop one after the other."""
@@ -534,6 +541,13 @@ class StatementForm(ExpressionForm):
     }
 
 
+class _UnsteadyHead(NotCompiled):
+    """A `while` whose condition does not cost the same in every turn."""
+
+
+_BREAK = syntax.Break(None)  # type: ignore[arg-type]
+
+
 @record
 class _Lowered:
     """A statement that is no syntax: what lowers it."""
@@ -558,31 +572,13 @@ def _leaves(block: syntax.Block | None) -> bool:
     return isinstance(last, (syntax.Break, syntax.Continue, syntax.Return))
 
 
-def _turns(start: Operand, stop: Operand, step: Operand) -> int | None:
-    """How often a `range` goes round, where that is known beforehand."""
-    if isinstance(start, Value) or isinstance(stop, Value) or isinstance(step, Value):
-        return None
-    return len(range(start, stop, step))
-
-
-def _is_mixed(held: Any) -> bool:
-    return isinstance(held, Value) and held.mixed
-
-
-def _is_float(description: Any) -> bool:
-    return (
-        isinstance(description, Number)
-        and description.type == "float"
-        and not description.mixed
-    )
-
-
 def _narrowed(held: Any, end: Any) -> Any:
     """What a variable holds after a loop that did go round, by what a turn leaves in it."""
     if isinstance(held, Guarded) and not isinstance(end, Sometimes):
         return _narrowed(held.value, end)
     if isinstance(held, Value) and isinstance(end, Number):
-        held.mixed = end.mixed
+        if end.mixed is not None:
+            held.mixed = end.mixed
         if end.active is not None:
             held.active = end.active
     return held
@@ -638,10 +634,10 @@ def lower(program: Program, prepared: Prepared, kinds: Mapping[str, str | Shape]
     form.statements(resolved.tree.body.statements, tail=True)
     held = frame.variables["result" if output.slot is None else output.slot]
     held = form.settled(held)
-    if not is_number(held) or _is_mixed(held):
-        raise NotCompiled("its result is no single number", output.span)
-    if isinstance(held, Unknown):
-        raise NotCompiled(held.why, output.span)
+    if not is_number(held):
+        why = held.why if isinstance(held, Unknown) else "it is no single number"
+        raise NotCompiled(f"`{output.name}`: {why}", output.span)
+    form.firm(held)
     missing = [name for name in prepared.by if name not in form.targets]
     if missing:
         raise NotCompiled(f"`{missing[0]}` is never bound")

@@ -101,15 +101,22 @@ def activity(held: Any) -> Any:
     return held.active if isinstance(held, (Value, Array)) else False
 
 
+def wholeness(operand: Operand) -> Any:
+    """Whether the interpreter would hold an integer for a number: as `Value.mixed`."""
+    if isinstance(operand, Value) and operand.type == "float":
+        return operand.mixed
+    return type_of(operand) == "int"
+
+
 # ── descriptions ──────────────────────────────────────────────────────────────────────
 
 
 @record
 class Number:
-    """Attributes: as of a `Value`; `active` is None where a bit says."""
+    """Attributes: as of a `Value`; `active` and `mixed` are None where a bit says."""
 
     type: str
-    mixed: bool
+    mixed: bool | None
     active: bool | None
 
 
@@ -139,8 +146,8 @@ Description = Any
 
 def described(held: Any) -> Description:
     if is_number(held):
-        mixed = isinstance(held, Value) and held.mixed
-        return Number(type_of(held), mixed, _known(activity(held)))
+        mixed = held.mixed if isinstance(held, Value) else False
+        return Number(type_of(held), _known(mixed), _known(activity(held)))
     if isinstance(held, Array):
         return Elements(held.shape, [described(i) for i in held.items], _known(held.active))
     if held is UNSET or held is NOTHING:
@@ -162,11 +169,12 @@ def joined(one: Description, other: Description) -> Description:
         return Sometimes(None if not known else joined(known[0], known[-1]))
     if isinstance(one, Number) and isinstance(other, Number):
         active = one.active if one.active is other.active else None
+        mixed = True if True in (one.mixed, other.mixed) else None
         if one.type == other.type:
-            return Number(one.type, one.mixed or other.mixed, active)
+            return Number(one.type, False if one.mixed is other.mixed is False else mixed, active)
         if "bool" in (one.type, other.type):
             return Same(Unknown("it is a number or true or false, as the program goes"))
-        return Number("float", True, active)
+        return Number("float", mixed, active)
     if isinstance(one, Elements) and isinstance(other, Elements) and one.shape == other.shape:
         active = one.active if one.active is other.active else None
         items = [joined(a, b) for a, b in zip(one.items, other.items, strict=True)]
@@ -182,7 +190,8 @@ def equal(one: Description, other: Description) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, Number):
-        return (one.type, one.mixed, one.active) == (other.type, other.mixed, other.active)
+        known = (one.type, one.mixed, one.active)
+        return known == (other.type, other.mixed, other.active)
     if isinstance(one, Elements):
         return one.active is other.active and all(map(equal, one.items, other.items))
     if isinstance(one, Sometimes):
@@ -201,6 +210,8 @@ def instance(description: Description, name: str, made: list[Value]) -> Any:
         made.append(value)
         if description.active is None:
             value.active = _bit(made)
+        if description.mixed is None:
+            value.mixed = _bit(made)
         return value
     if isinstance(description, Elements):
         items = [instance(item, name, made) for item in description.items]
@@ -226,7 +237,10 @@ def numbers(held: Any, description: Description, emit: Callable[[Any], None]) ->
         if not is_number(held):
             held = {"float": 0.0, "int": 0, "bool": False}[description.type]
         number = as_float(held, emit) if description.type == "float" else held
-        return [number, *([activity(held)] if description.active is None else [])]
+        bits = [activity(held)] if description.active is None else []
+        if description.mixed is None:
+            bits.append(wholeness(held))
+        return [number, *bits]
     if isinstance(description, Elements):
         items = held.items if isinstance(held, Array) else [0.0] * len(description.items)
         found = []
