@@ -105,6 +105,7 @@ def _tell(evaluations: Sequence[Evaluation]) -> None:
     for evaluation in evaluations:
         size = f"{evaluation.nodes} nodes, {evaluation.leaves} of them leaves"
         show_text(f"{evaluation.output}: {size}\n")
+        show_text(f"{evaluation.output}: engine {evaluation.engine}\n")
         if evaluation.direction:
             show_text(f"{evaluation.output}: the Jacobian was swept {evaluation.direction}\n")
 

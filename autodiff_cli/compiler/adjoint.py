@@ -289,7 +289,7 @@ class _Reverse:
             self.back(way.ops)
             ways.append(self.region)
         self.region, self.known = outer, before
-        self.emit(If(op.condition, *ways, span=op.span))
+        self.emit(If(op.condition, ways[0], ways[1], span=op.span))
 
     def _loop(self, op: Loop) -> None:
         carried = [k for k, param in enumerate(op.body.params) if param in self.active]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.adjoint import add_adjoint, certain
@@ -14,8 +15,10 @@ from autodiff_cli.compiler.statements import lower
 from autodiff_cli.compiler.variables import Array
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.errors import AdiffError
 from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
 from autodiff_cli.interpreter.printing import printed
+from autodiff_cli.interpreter.process import no_garbage_collection
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
     from autodiff_cli.compiler.statements import Lowered
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
+    from autodiff_cli.language.source import Span
 
-MOST_TURNS = 2**62
+
+NAME = "<compiled>"
+"""What Python calls the file of the source."""
 
 
 @record
@@ -101,11 +107,12 @@ class Compiled:
     engine = "python"
 
     def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
+        self.prepared = prepared
         self.form = form_of(program, prepared, kinds)
-        printer = PythonPrinter(self.form.lowered.function)
+        self._printer = printer = PythonPrinter(self.form.lowered.function)
         self.source = printer.printed("value_and_gradient")
         namespace: dict[str, Any] = {"Flag": Flag, **printer.used}
-        exec(compile(self.source, "<compiled>", "exec"), namespace)
+        exec(compile(self.source, NAME, "exec"), namespace)
         self._run: Callable[..., tuple[Any, ...]] = namespace["value_and_gradient"]
 
     def run(
@@ -122,10 +129,27 @@ class Compiled:
             on_print(" ".join(printed(part) for part in parts))
 
         try:
-            found = self._run(*numbers, limits.steps, say)
+            with no_garbage_collection():
+                found = self._run(*numbers, turns_within(limits), say)
         except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
             raise Flag from None
+        except AdiffError as error:
+            if error.where is None:
+                error.where = self._place(error)
+            raise
         return answer(self.form, found, limits)
+
+    def _place(self, error: AdiffError) -> Span | None:
+        """Where in the program an error came that stopped the run from outside."""
+        for frame, line in walk_tb(error.__traceback__):
+            if frame.f_code.co_filename == NAME:
+                return self._printer.place(line)
+        return None
+
+
+def turns_within(limits: Limits) -> int:
+    """How many turns all loops may take, so that no tape outgrows what the graph may take."""
+    return int(min(limits.steps, limits.nodes, limits.memory / BYTES_OF_A_NODE))
 
 
 def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:

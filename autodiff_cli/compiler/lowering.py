@@ -111,10 +111,7 @@ class ExpressionForm:
         args = self._as_numbers(primitive, args, active, span)
         out = self._result(primitive, args, active)
         if out.type == "float" and out.mixed is False and primitive.kind != "constant":
-            args = [
-                as_float(arg, self.emit) if type_of(arg) == "int" else arg
-                for arg in args
-            ]
+            args = [as_float(arg, self.emit) if type_of(arg) == "int" else arg for arg in args]
         self.emit(Apply(out, primitive, tuple(args), span))
         self.record(active)
         return out
@@ -641,7 +638,11 @@ def _same(a: Any, b: Any) -> bool:
         return True
     if isinstance(a, Value) or isinstance(b, Value):
         return False
-    return is_number(a) and type(a) is type(b) and (a == b and math.copysign(1, a) == math.copysign(1, b))
+    return (
+        is_number(a)
+        and type(a) is type(b)
+        and (a == b and math.copysign(1, a) == math.copysign(1, b))
+    )
 
 
 def _name_of(held: Any) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.language.source import Span
 
 DEEPEST = 30
 """How many operations one expression may have inside each other."""
@@ -151,17 +152,27 @@ def _values(operands: Iterable[Operand]) -> list[Value]:
 
 
 class Lines:
-    """Text that grows line by line, in blocks."""
+    """Text that grows line by line, in blocks.
+
+    Attributes:
+        span: the place in the program that the next lines come from.
+    """
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.lines: list[tuple[str, Span | None]] = []
         self.depth = 0
+        self.span: Span | None = None
 
     def add(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line if line else "")
+        self.lines.append(("    " * self.depth + line if line else "", self.span))
 
     def text(self) -> str:
-        return "\n".join(self.lines) + "\n"
+        return "".join(f"{line}\n" for line, _ in self.lines)
+
+    def place(self, number: int) -> Span | None:
+        """Where in the program a line comes from, counted from 1."""
+        known = [span for _, span in self.lines[:number] if span is not None]
+        return known[-1] if known else None
 
 
 def unset_at_first(function: Function) -> list[Value]:
@@ -176,7 +187,9 @@ def unset_at_first(function: Function) -> list[Value]:
     return list(found)
 
 
-def phi_order(pairs: list[tuple[Value, Operand]], reads_of: Callable[[Operand], set[Value]]) -> bool:
+def phi_order(
+    pairs: list[tuple[Value, Operand]], reads_of: Callable[[Operand], set[Value]]
+) -> bool:
     """Whether the assignments of `pairs` can be made one after the other."""
     done: set[Value] = set()
     for target, source in pairs:

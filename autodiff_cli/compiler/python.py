@@ -57,7 +57,9 @@ class PythonPrinter(Lines):
 
         `budget` is how many turns the loops may take in all; `say` writes a line.
         """
-        params = ", ".join([*(self.names[param] for param in self.function.params), "budget", "say"])
+        params = ", ".join(
+            [*(self.names[param] for param in self.function.params), "budget", "say"]
+        )
         self.add(f"def {name}({params}):")
         self.depth += 1
         for value in unset_at_first(self.function):
@@ -74,6 +76,7 @@ class PythonPrinter(Lines):
             self.op(op)
 
     def op(self, op: Any) -> None:
+        self.span = getattr(op, "span", None) or self.span
         if isinstance(op, (Apply, Move)):
             if op.out not in self.inlining.into:
                 self.assigned(op)
@@ -188,7 +191,7 @@ class PythonPrinter(Lines):
         self.move(op.body.params, op.body.yields)
         if op.leave is not False:
             self.leave(op, trips)
-        elif self.lines[-1].endswith(":"):
+        elif self.lines[-1][0].endswith(":"):
             self.add("pass")
         self.depth -= 1
         if op.head is not None:
@@ -298,4 +301,3 @@ class PythonPrinter(Lines):
         name = scalar.__name__ if getattr(scalar, "__module__", "") == "math" else primitive.name
         self.used[name] = scalar
         return str(name)
-

@@ -5,8 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.form import Apply, Check, Function, Loop, Move, NotCompiled, Print
-from autodiff_cli.compiler.form import Region, Value
+from autodiff_cli.compiler.form import (
+    Apply,
+    Check,
+    Function,
+    Loop,
+    Move,
+    NotCompiled,
+    Print,
+    Region,
+    Value,
+)
 from autodiff_cli.compiler.lowering import MOST_ELEMENTS, Count, ExpressionForm
 from autodiff_cli.compiler.variables import (
     Array,
@@ -112,9 +121,7 @@ class StatementForm(ExpressionForm):
 
             return lowered
 
-        self.branch(
-            condition, way(blocks[0], leaving[0]), way(blocks[1], leaving[1]), node.span
-        )
+        self.branch(condition, way(blocks[0], leaving[0]), way(blocks[1], leaving[1]), node.span)
         return takes_rest
 
     # ── statements ────────────────────────────────────────────────────────────────────
@@ -126,7 +133,9 @@ class StatementForm(ExpressionForm):
         if node.operator:
             (target,) = node.targets
             old = self._old(target)
-            held = self.apply(OPERATORS[node.operator], (old, self.together(node.values)), node.span)
+            held = self.apply(
+                OPERATORS[node.operator], (old, self.together(node.values)), node.span
+            )
         else:
             held = self.together(node.values)
         if len(node.targets) == 1:
@@ -195,9 +204,7 @@ class StatementForm(ExpressionForm):
     def _own(self, operand: Operand, name: str, active: bool) -> Value:
         value = Value("float", name, True)
         operand = as_float(operand, self.emit)
-        self.emit(
-            Apply(value, TABLE["identity"], (operand,)) if active else Move(value, operand)
-        )
+        self.emit(Apply(value, TABLE["identity"], (operand,)) if active else Move(value, operand))
         return value
 
     def input(self, node: syntax.Input) -> None:

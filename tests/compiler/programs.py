@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from random import Random
 
-FUNCTIONS = ("sin", "cos", "tanh", "exp", "atan", "sigmoid", "abs", "sqrt", "log", "relu", "softplus")
+FUNCTIONS = (
+    "sin",
+    "cos",
+    "tanh",
+    "exp",
+    "atan",
+    "sigmoid",
+    "abs",
+    "sqrt",
+    "log",
+    "relu",
+    "softplus",
+)
 PAIRS = ("max", "min", "hypot", "atan2", "logaddexp")
 
 
