@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.form import (
     Apply,
@@ -197,3 +197,73 @@ def phi_order(
             return False
         done.add(target)
     return True
+
+
+class Printer(Lines):
+    """Writes a function, operation by operation; a language says how.
+
+    Attributes:
+        used: what the text calls by name.
+    """
+
+    def __init__(self, function: Function, names: Names, keep_named: bool = False) -> None:
+        super().__init__()
+        self.function = function
+        self.names = names
+        self.inlining = Inlining(function, keep_named)
+        self.used: dict[str, Any] = {}
+
+    def ops(self, region: Region) -> None:
+        for op in region.ops:
+            self.span = getattr(op, "span", None) or self.span
+            if not isinstance(op, (Apply, Move)):
+                self.writers[type(op)](self, op)
+            elif op.out not in self.inlining.into:
+                self.assigned(op)
+
+    def assigned(self, op: Any) -> None:
+        raise NotImplementedError
+
+    def expression(self, op: Any) -> tuple[str, int]:
+        """The text of an operation, and how tightly it binds."""
+        raise NotImplementedError
+
+    def literal(self, number: Any) -> tuple[str, int]:
+        raise NotImplementedError
+
+    def block(self, write: Callable[[], None]) -> list[tuple[str, Span | None]]:
+        """The lines that are written, indented; they are taken off again."""
+        start = len(self.lines)
+        self.depth += 1
+        write()
+        self.depth -= 1
+        lines = self.lines[start:]
+        del self.lines[start:]
+        return lines
+
+    def text_of(self, operand: Operand, at_least: int = CHOICE) -> str:
+        """An operand's text, in parentheses where it binds too loosely."""
+        text, binds = self.operand(operand)
+        return text if binds >= at_least else f"({text})"
+
+    def operand(self, operand: Operand) -> tuple[str, int]:
+        if not isinstance(operand, Value):
+            return self.literal(operand)
+        op = self.inlining.into.get(operand)
+        return (self.names[operand], ATOM) if op is None else self.expression(op)
+
+    def infix(self, sign: str, binds: int, a: Operand, b: Operand) -> tuple[str, int]:
+        left = binds + 1 if binds == COMPARED else binds
+        return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
+
+    def reads_of(self, operand: Operand) -> set[Value]:
+        """The variables in an operand's text."""
+        if not isinstance(operand, Value):
+            return set()
+        op = self.inlining.into.get(operand)
+        if op is None:
+            return {operand}
+        args = op.args if isinstance(op, Apply) else [op.source]
+        return set().union(*map(self.reads_of, args))
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import builtins
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.form import Apply, Check, If, Loop, Move, Print, Region, Unwind, Value
 from autodiff_cli.compiler.printing import (
     AND,
     ATOM,
     CHOICE,
-    COMPARED,
     INFIX,
     NOT,
     OR,
@@ -19,15 +18,14 @@ from autodiff_cli.compiler.printing import (
     PRODUCT,
     SIGN,
     SUM,
-    Inlining,
-    Lines,
     Names,
+    Printer,
     phi_order,
     unset_at_first,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.form import Function, Operand
     from autodiff_cli.engine.primitive import Primitive
@@ -37,20 +35,11 @@ SIGNS = INFIX | {"floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT)}
 RESERVED = {*dir(builtins), *dir(math), "math", "Flag", "budget", "say", "push"}
 
 
-class PythonPrinter(Lines):
-    """Writes a function.
-
-    Attributes:
-        used: what the text calls by name.
-    """
+class PythonPrinter(Printer):
+    """Writes a function of Python."""
 
     def __init__(self, function: Function) -> None:
-        super().__init__()
-        self.function = function
-        self.names = Names(RESERVED)
-        self.inlining = Inlining(function)
-        self.used: dict[str, Any] = {}
-        self.raised = False
+        super().__init__(function, Names(RESERVED))
 
     def printed(self, name: str) -> str:
         """`name(parameters, budget, say)`, which gives the results as a tuple.
@@ -70,26 +59,6 @@ class PythonPrinter(Lines):
         return self.text()
 
     # ── operations ────────────────────────────────────────────────────────────────────
-
-    def ops(self, region: Region) -> None:
-        for op in region.ops:
-            self.op(op)
-
-    def op(self, op: Any) -> None:
-        self.span = getattr(op, "span", None) or self.span
-        if isinstance(op, (Apply, Move)):
-            if op.out not in self.inlining.into:
-                self.assigned(op)
-        elif isinstance(op, Check):
-            self.check(op)
-        elif isinstance(op, Print):
-            self.print(op)
-        elif isinstance(op, If):
-            self.branches(op)
-        elif isinstance(op, Loop):
-            self.loop(op)
-        elif isinstance(op, Unwind):
-            self.unwind(op)
 
     def assigned(self, op: Any) -> None:
         name = self.names[op.out]
@@ -120,16 +89,14 @@ class PythonPrinter(Lines):
         self.add(f"say({', '.join(parts)})")
 
     def branches(self, op: If) -> None:
-        ways = []
-        for way in (op.then, op.otherwise):
-            start = len(self.lines)
-            self.depth += 1
-            self.ops(way)
-            self.move(op.outs, way.yields)
-            self.depth -= 1
-            ways.append(self.lines[start:])
-            del self.lines[start:]
-        then, otherwise = ways
+        def way(region: Region) -> Callable[[], None]:
+            def write() -> None:
+                self.ops(region)
+                self.move(op.outs, region.yields)
+
+            return write
+
+        then, otherwise = self.block(way(op.then)), self.block(way(op.otherwise))
         if then:
             self.add(f"if {self.text_of(op.condition)}:")
             self.lines += then
@@ -151,16 +118,6 @@ class PythonPrinter(Lines):
             return
         left = ", ".join(self.names[target] for target, _ in pairs)
         self.add(f"{left} = {', '.join(self.text_of(source) for _, source in pairs)}")
-
-    def reads_of(self, operand: Operand) -> set[Value]:
-        """The variables in an operand's text."""
-        if not isinstance(operand, Value):
-            return set()
-        op = self.inlining.into.get(operand)
-        if op is None:
-            return {operand}
-        args = op.args if isinstance(op, Apply) else [op.source]
-        return set().union(*map(self.reads_of, args))
 
     def loop(self, op: Loop) -> None:
         self.move(op.body.params, op.inits)
@@ -230,17 +187,6 @@ class PythonPrinter(Lines):
 
     # ── expressions ───────────────────────────────────────────────────────────────────
 
-    def text_of(self, operand: Operand, at_least: int = CHOICE) -> str:
-        """An operand's text, in parentheses where it binds too loosely."""
-        text, binds = self.operand(operand)
-        return text if binds >= at_least else f"({text})"
-
-    def operand(self, operand: Operand) -> tuple[str, int]:
-        if not isinstance(operand, Value):
-            return self.literal(operand)
-        op = self.inlining.into.get(operand)
-        return (self.names[operand], ATOM) if op is None else self.expression(op)
-
     def literal(self, number: Any) -> tuple[str, int]:
         if isinstance(number, float) and not math.isfinite(number):
             name = "nan" if math.isnan(number) else "inf"
@@ -255,9 +201,7 @@ class PythonPrinter(Lines):
         name, args = op.primitive.name, op.args
         if name in SIGNS:
             sign, binds = SIGNS[name]
-            a, b = self.plainest(*args)
-            left = binds + 1 if binds == COMPARED else binds
-            return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
+            return self.infix(sign, binds, *self.plainest(*args))
         if name == "neg":
             return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
         if name == "logical_and":
@@ -301,3 +245,11 @@ class PythonPrinter(Lines):
         name = scalar.__name__ if getattr(scalar, "__module__", "") == "math" else primitive.name
         self.used[name] = scalar
         return str(name)
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Check: check,
+        Print: print,
+        If: branches,
+        Loop: loop,
+        Unwind: unwind,
+    }

@@ -397,4 +397,5 @@ xlogy = _special(
     special=((0.0,), (0.0,)),
     precise=lambda mp, x, y: x * mp.log(y) if x else mp.mpf(0),
     multiplies=True,
+    body=lambda x, y: where(equal(x, 0.0), 0.0, x * log(y)),
 )
