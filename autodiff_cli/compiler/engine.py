@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.adjoint import add_adjoint, certain
 from autodiff_cli.compiler.finite import add_checks
-from autodiff_cli.compiler.form import Flag
+from autodiff_cli.compiler.form import Flag, Long
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
 from autodiff_cli.compiler.statements import lower
@@ -105,23 +105,29 @@ class Compiled:
     """A program that runs as Python source."""
 
     engine = "python"
+    is_native = False
 
     def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
         self.prepared = prepared
         self.form = form_of(program, prepared, kinds)
         self._printer = printer = PythonPrinter(self.form.lowered.function)
         self.source = printer.printed("value_and_gradient")
-        namespace: dict[str, Any] = {"Flag": Flag, **printer.used}
+        namespace: dict[str, Any] = {"Flag": Flag, "Long": Long, **printer.used}
         exec(compile(self.source, NAME, "exec"), namespace)
         self._run: Callable[..., tuple[Any, ...]] = namespace["value_and_gradient"]
 
     def run(
-        self, inputs: Mapping[str, Any], limits: Limits, on_print: Callable[[str], None]
+        self,
+        inputs: Mapping[str, Any],
+        limits: Limits,
+        on_print: Callable[[str], None],
+        most_turns: float = math.inf,
     ) -> Answer:
         """The value and the gradient.
 
         Raises:
             Flag: the interpreter has something to tell.
+            Long: the loops took more than `most_turns`, or than they may.
         """
         numbers = flat(self.form.lowered.inputs, inputs)
 
@@ -130,7 +136,9 @@ class Compiled:
 
         try:
             with no_garbage_collection():
-                found = self._run(*numbers, turns_within(limits), say)
+                found = self._run(*numbers, min(turns_within(limits), most_turns), say)
+        except Long:
+            raise
         except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
             raise Flag from None
         except AdiffError as error:

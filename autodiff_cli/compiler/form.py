@@ -33,6 +33,10 @@ class Flag(Exception):  # noqa: N818
     """Compiled code has met what the interpreter is to tell."""
 
 
+class Long(Flag):
+    """It has taken as many turns of loops as it may."""
+
+
 @dataclass(slots=True, eq=False)
 class Value:
     """A number that is computed, or what a loop keeps for its way back.

