@@ -16,7 +16,17 @@ from autodiff_cli.commands.screen import show_error
 from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
 from autodiff_cli.version import __version__
 
-COMMANDS = ("eval", "repl", "trace", "why", "functions", "check", "examples", "completion")
+COMMANDS = (
+    "eval",
+    "repl",
+    "trace",
+    "why",
+    "functions",
+    "check",
+    "export",
+    "examples",
+    "completion",
+)
 """Each is the function `command` of the module of its name."""
 
 EXAMPLES = (

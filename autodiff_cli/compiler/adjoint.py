@@ -15,6 +15,7 @@ from autodiff_cli.compiler.form import (
     If,
     Loop,
     Move,
+    Note,
     Region,
     Unwind,
     Value,
@@ -23,26 +24,34 @@ from autodiff_cli.compiler.form import (
     regions,
     writes,
 )
-from autodiff_cli.compiler.rules import Code, emitted, kink, partial
+from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.language.source import Span
 
 
-def add_adjoint(function: Function, targets: Sequence[Value]) -> list[Operand]:
-    """Appends the reverse pass of a function's first result; the gradient by `targets`."""
+def add_adjoint(
+    function: Function, targets: Sequence[Value], careful: bool = False
+) -> list[Operand]:
+    """Appends the reverse pass of a function's first result; the gradient by `targets`.
+
+    Args:
+        careful: an adjoint of 0 contributes nothing, whatever the partial is. Where it is not so,
+            the nan that comes of it must be seen.
+    """
     body = function.body
     output = body.yields[0]
     if not isinstance(output, Value):
         return [0.0 for _ in targets]
     active = _varied(body, set(targets)) & _useful(body, output)
-    reverse = _Reverse(active, _uses(body))
+    reverse = _Reverse(active, _uses(body), careful)
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
-    body.ops += reverse.region.ops
+    body.ops += [Note("the way back"), *reverse.region.ops]
     _save(body)
     return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
 
@@ -173,8 +182,12 @@ class _Reverse:
         known: the values whose adjoint is set where the writing is.
     """
 
-    def __init__(self, active: set[Value], uses: Counter[Value]) -> None:
+    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool) -> None:
         self.active = active
+        self.careful = careful
+        self._span: Span | None = None
+        self._doubtful: set[Value] = set()
+        """The values whose adjoint is 0 where a path was not taken."""
         self.region = Region()
         self.known: set[Value] = set()
         self._adjoints: dict[Value, Operand] = {}
@@ -190,12 +203,18 @@ class _Reverse:
         return self._adjoints[value]
 
     def emit(self, op: Any) -> None:
+        if isinstance(op, (Apply, Move)):
+            op.span = self._span
         self.region.ops.append(op)
 
-    def contribute(self, operand: Operand, what: Operand) -> None:
+    def contribute(self, operand: Operand, what: Operand, doubtful: bool = False) -> None:
         """Adds to an operand's adjoint, where it has one."""
         if not isinstance(operand, Value) or operand not in self.active:
             return
+        if not doubtful:
+            self._doubtful.discard(operand)
+        elif operand not in self.known:
+            self._doubtful.add(operand)
         if operand in self.known:
             adjoint = self.adjoint(operand)
             self.emit(Apply(adjoint, TABLE["add"], (adjoint, what)))
@@ -211,6 +230,7 @@ class _Reverse:
         """Sets an adjoint to 0, where nothing has set it yet."""
         if value in self.active and value not in self.known:
             self.known.add(value)
+            self._doubtful.add(value)
             self.emit(Move(self.adjoint(value), 0.0))
 
     def back(self, ops: Sequence[Any]) -> None:
@@ -227,6 +247,8 @@ class _Reverse:
 
     def _apply(self, op: Apply) -> None:
         g = self.adjoint(op.out)
+        self._span = op.span
+        doubtful = op.out in self._doubtful
         primitive = op.primitive
         live = [i for i, arg in enumerate(op.args) if arg in self.active]
         if primitive.has_edges:
@@ -238,11 +260,18 @@ class _Reverse:
                 continue
             arg = op.args[position]
             if not isinstance(rule, Code) and rule == 1:
-                self.contribute(arg, g)
+                self.contribute(arg, g, doubtful)
+                continue
+            unsafe = isinstance(rule, Code) and (doubtful or not is_safe(rule))
+            if self.careful and unsafe and isinstance(g, Value):
+                product = Value("float")
+                factor = emitted(rule, self.emit, done)
+                self.emit(Apply(product, TABLE["gated"], (g, factor)))
+                self.contribute(arg, product, doubtful)
                 continue
             factor = emitted(rule, self.emit, done)
             gated = primitive.chooses and isinstance(factor, Value)
-            self.contribute(arg, self._product(g, factor, gated))
+            self.contribute(arg, self._product(g, factor, gated), doubtful or gated)
 
     def _product(self, g: Operand, factor: Operand, gated: bool) -> Operand:
         """g·factor, as the sweep computes it."""

@@ -17,6 +17,7 @@ from autodiff_cli.compiler.form import (
     Loop,
     Move,
     NotCompiled,
+    Note,
     Print,
     Region,
     Unwind,
@@ -48,7 +49,10 @@ _WORDS = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
 volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
-gamma signgam value_and_gradient grow turned poll most tape
+gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
+let function var new delete this typeof with yield class export import null true false try catch
+throw finally await of eval arguments Math Number Infinity NaN value gradient
+value_and_gradient grow turned poll most tape
 """
 _LIBRARY = """
 exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh
@@ -209,10 +213,8 @@ class CPrinter(Printer):
         taken = {*WORDS, *LIBRARY, "fabs", "floor", "ceil", "rint", "trunc"}
         super().__init__(function, Names(taken, spelt), keep_named)
         self.helpers: dict[str, str] = {}
-        self._declared: dict[str, list[str]] = {}
-        self._known: set[str] = set()
-        self._tapes = False
-        self._turns = False
+        self.declared: dict[str, list[str]] = {}
+        self.known: set[str] = set()
 
     def module(self) -> str:
         """All of a file to compile: `value_and_gradient`, and `rows` of it."""
@@ -232,7 +234,7 @@ class CPrinter(Printer):
         self.add("EXPORTED int value_and_gradient(const double *in, double *out, struct run *run)")
         self.add("{")
         self.depth = 1
-        for kind, names in self._declared.items():
+        for kind, names in self.declared.items():
             for start in range(0, len(names), 8):
                 self.add(f"{kind} {', '.join(f'{n} = 0' for n in names[start : start + 8])};")
         self.add("double *top = run->tape, *end = run->end;")
@@ -256,9 +258,9 @@ class CPrinter(Printer):
         return name
 
     def declare_as(self, kind: str, name: str) -> None:
-        if name not in self._known:
-            self._known.add(name)
-            self._declared.setdefault(kind, []).append(name)
+        if name not in self.known:
+            self.known.add(name)
+            self.declared.setdefault(kind, []).append(name)
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
@@ -370,12 +372,7 @@ class CPrinter(Printer):
             if op.head.yields != [True]:
                 self.add(f"if (!{self.text_of(op.head.yields[0], SIGN + 1)})")
                 self.add("    break;")
-        self.add("if (!--turns) {")
-        self.add("    int ended = turned(run);")
-        self.add("    if (ended)")
-        self.add("        return ended;")
-        self.add("    turns = 65536;")
-        self.add("}")
+        self.count_turn()
         self.ops(op.body)
         self.push(op.saved)
         self.move(op.body.params, op.body.yields)
@@ -392,7 +389,16 @@ class CPrinter(Printer):
         self.add("}")
         if op.tape is not None:
             self.add(f"{self.declare(op.tape)} = {trips};")
-        self.move(op.outs, op.body.params)
+        self.move(*self.after(op))
+
+    def count_turn(self) -> None:
+        """Now and then asks whether to go on."""
+        self.add("if (!--turns) {")
+        self.add("    int ended = turned(run);")
+        self.add("    if (ended)")
+        self.add("        return ended;")
+        self.add("    turns = 65536;")
+        self.add("}")
 
     def push(self, saved: Sequence[Value]) -> None:
         if not saved:
@@ -512,17 +518,18 @@ class CPrinter(Printer):
         inner.helpers = self.helpers
         inner.depth = 1
         given = ", ".join(f"double {inner.names[param]}" for param in params)
-        inner._known.update(inner.names[param] for param in params)
+        inner.known.update(inner.names[param] for param in params)
         inner.ops(region)
         inner.add(f"return {inner.as_double(region.yields[0])};")
         declared = "".join(
-            f"    {kind} {', '.join(names)};\n" for kind, names in inner._declared.items()
+            f"    {kind} {', '.join(names)};\n" for kind, names in inner.declared.items()
         )
         text = f"\nstatic double {name}({given})\n{{\n{declared}{inner.text()}}}\n"
         self.helpers[name] = text
 
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Check: check,
+        Note: Printer.note,
         Print: print,
         If: branches,
         Loop: loop,

@@ -81,22 +81,22 @@ def form_of(
     """
     lowered = lower(program, prepared, kinds)
     function = lowered.function
-    prune(function)
-    add_checks(function, raises)
     shapes: dict[str, tuple[int, ...]] = {}
     targets: list[Value] = []
     for name in prepared.by:
         held = lowered.targets[name]
         shapes[name] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
+    function.body.yields += targets
+    prune(function)
+    add_checks(function, raises)
     sure = certain(function, targets)
     depends = {
         name
         for name, held in lowered.targets.items()
         if not sure.isdisjoint(held.items if isinstance(held, Array) else [held])
     }
-    gradient = add_adjoint(function, targets)
-    function.body.yields += [*targets, *gradient]
+    function.body.yields += add_adjoint(function, targets)
     prune(function)
     return Form(lowered, shapes, depends)
 

@@ -89,12 +89,22 @@ class Check:
 
     Attributes:
         where: the number that must not be 0 for that.
+        error: what has failed then, where it is an error and nothing that is only told.
     """
 
     holds: Operand = True
     fails: Operand = False
     finite: Operand = 0.0
     where: Operand = 1.0
+    error: str = ""
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Note:
+    """A comment."""
+
+    text: str
 
 
 @dataclass(slots=True, eq=False)
@@ -188,11 +198,13 @@ def reads(op: Any) -> list[Operand]:
         return [op.holds, op.fails, op.finite, op.where]
     if isinstance(op, Print):
         return list(op.parts)
+    if isinstance(op, Note):
+        return []
     if isinstance(op, If):
         return [op.condition]
     if isinstance(op, Loop):
         return [*op.inits, op.start, op.stop, op.step]
-    return [op.loop.tape, op.loop.trips]
+    return [op.loop.tape or op.loop.trips]
 
 
 def writes(op: Any) -> list[Value]:

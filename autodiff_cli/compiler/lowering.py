@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 20_000
 """A program of more is run by the interpreter: to compile it would cost more than it saves."""
-MOST_ELEMENTS = 64
-"""Of an array whose elements are numbers of their own."""
+WHOLE_ARRAYS = frozenset(("concat", "dot", "len", "norm", "sum"))
+"""What takes arrays of a few numbers besides arithmetic."""
 NUMERIC = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg", "pow"))
 """The operators that take true and false for the numbers 1 and 0."""
 
@@ -83,6 +83,8 @@ class ExpressionForm:
         self.calling: list[syntax.Function] = []
         self.nesting = 0
         """How many regions the current one is in."""
+        self.within = 0
+        """How many operations on arrays are going on, whose parts are no nodes of their own."""
         self._size = 0
 
     def statements(self, nodes: Sequence[Any], tail: bool) -> None:
@@ -99,13 +101,15 @@ class ExpressionForm:
     def apply(self, primitive: Primitive, args: Sequence[Any], span: Span) -> Any:
         """A primitive of what a program can hold."""
         args = [self.settled(arg) for arg in args]
+        if any(isinstance(arg, Array) for arg in args) or primitive.name in WHOLE_ARRAYS:
+            return self.of_arrays(primitive, args, span)
         if not all(is_number(arg) for arg in args):
             raise NotCompiled(f"`{primitive.title}` of what is no single number", span)
         if primitive.scalar is None or primitive.options or primitive.draws:
             raise NotCompiled(f"`{primitive.title}` is of arrays", span)
         if not any(isinstance(arg, Value) for arg in args):
             return self._folded(primitive, args, span)
-        active = self.either([activity(arg) for arg in args])
+        active = self._active(args)
         if primitive.kind == "constant":
             active = False
         args = self._as_numbers(primitive, args, active, span)
@@ -116,8 +120,13 @@ class ExpressionForm:
         self.record(active)
         return out
 
+    def _active(self, args: Sequence[Any]) -> Any:
+        return self.either([activity(arg) for arg in args])
+
     def record(self, active: Any) -> None:
         """Counts a node, where there is one."""
+        if self.within:
+            return
         nodes = self.counts["nodes"]
         if active is True:
             self.counts["nodes"] = nodes.plus(1)
@@ -326,7 +335,7 @@ class ExpressionForm:
             frame = frame.parent
         held = frame.variables.get(slot, UNSET)
         if held is UNSET:
-            self.never()
+            self.emit(Check(holds=False, error=f"`{node.name}` has no value", span=node.span))
             return 0.0
         if isinstance(held, Unknown):
             raise NotCompiled(f"`{node.name}`: {held.why}", node.span)
@@ -336,7 +345,7 @@ class ExpressionForm:
         """What is held, where it must be there."""
         if isinstance(held, Guarded):
             if held.bit is not True:
-                self.emit(Check(holds=held.bit))
+                self.emit(Check(holds=held.bit, error="a variable has no value"))
             return held.value
         return held
 
@@ -466,8 +475,6 @@ class ExpressionForm:
         held = [self.expression(a) if hasattr(a, "span") else a for a in arguments]
         if primitive is None:
             return self._machine_call(name, held, span)
-        if primitive.name == "len":
-            return self._length(held[0], span)
         if len(held) > len(primitive.operands) and not primitive.options:
             total = held[0]
             for one in held[1:]:
@@ -507,80 +514,25 @@ class ExpressionForm:
         self.emit(Move(value, held))
         return value
 
-    # ── arrays whose elements are numbers of their own ────────────────────────────────
+    # ── what else there is ────────────────────────────────────────────────────────────
+
+    def of_arrays(self, primitive: Primitive, args: list[Any], span: Span) -> Any:
+        raise NotImplementedError
+
+    def stacked(self, items: list[Any], span: Span) -> Any:
+        raise NotImplementedError
+
+    def elements(self, held: Any, span: Span) -> list[Any]:
+        raise NotImplementedError
+
+    def element(self, held: Any, node: syntax.Index) -> Any:
+        raise NotImplementedError
 
     def array(self, node: syntax.ArrayLiteral) -> Any:
         return self.stacked([self.expression(item) for item in node.items], node.span)
 
-    def stacked(self, items: list[Any], span: Span) -> Any:
-        items = [self.settled(item) for item in items]
-        if not items or len(items) > MOST_ELEMENTS:
-            raise NotCompiled(f"an array of {len(items)} elements", span)
-        active = self.either([activity(item) for item in items])
-        if all(is_number(item) for item in items):
-            shape: tuple[int, ...] = (len(items),)
-            flat = items
-        elif all(isinstance(item, Array) and item.shape == items[0].shape for item in items):
-            shape = (len(items), *items[0].shape)
-            flat = [one for item in items for one in item.items]
-        else:
-            raise NotCompiled("an array of what is no array of numbers", span)
-        kinds = {type_of(item) for item in flat}
-        if "bool" in kinds:
-            raise NotCompiled("an array of true and false", span)
-        flat = [self.firm(item) for item in flat]
-        if kinds != {"int"} or active is not False:
-            flat = [as_float(item, self.emit) for item in flat]
-        self.record(active)
-        return Array(shape, flat, active)
-
-    def elements(self, held: Any, span: Span) -> list[Any]:
-        """The parts of an array along its first axis, each as reading it gives it."""
-        if not isinstance(held, Array):
-            raise NotCompiled("what is gone through is no small array", span)
-        return [self.item(held, i) for i in range(held.shape[0])]
-
-    def item(self, array: Array, place: int) -> Any:
-        """One part along the first axis."""
-        self.record(array.active)
-        inner = array.shape[1:]
-        if inner:
-            size = math.prod(inner)
-            return Array(inner, array.items[place * size : (place + 1) * size], array.active)
-        item = array.items[place]
-        if array.active is False:
-            return item
-        value = Value("float", "", array.active)
-        self.emit(Apply(value, TABLE["identity"], (item,)))
-        return value
-
     def index(self, node: syntax.Index) -> Any:
         return self.element(self.expression(node.base), node)
-
-    def element(self, held: Any, node: syntax.Index) -> Any:
-        """The part of an array that subscripts mean."""
-        if not isinstance(held, Array):
-            raise NotCompiled("an element of what is no small array", node.span)
-        for part in node.subscripts[:-1]:
-            place = self.place(part, held, node.span)
-            size = math.prod(held.shape[1:])
-            items = held.items[place * size : (place + 1) * size]
-            held = Array(held.shape[1:], items, held.active)
-        return self.item(held, self.place(node.subscripts[-1], held, node.span))
-
-    def place(self, part: Any, array: Array, span: Span) -> int:
-        """Which part of an array a subscript means."""
-        at = None if isinstance(part, syntax.Slice) else self.settled(self.expression(part))
-        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
-            raise NotCompiled("a subscript that is not known beforehand", span)
-        if not array.shape or not -array.shape[0] <= at < array.shape[0]:
-            raise NotCompiled("a subscript that is out of range", span)
-        return int(at) % array.shape[0]
-
-    def _length(self, held: Any, span: Span) -> Any:
-        if not isinstance(held, Array):
-            raise NotCompiled("`len` of what is no small array", span)
-        return held.shape[0]
 
     def attribute(self, node: syntax.Attribute) -> Any:
         raise NotCompiled(f"`.{node.name}`", node.span)

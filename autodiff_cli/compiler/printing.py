@@ -10,6 +10,7 @@ from autodiff_cli.compiler.form import (
     Apply,
     Loop,
     Move,
+    Note,
     Region,
     Unwind,
     Value,
@@ -84,6 +85,10 @@ class Inlining:
         self._count(function.body)
         self._uses.update(_values(function.body.yields))
         self._choose(function.body)
+
+    def is_read(self, value: Value) -> bool:
+        """Whether anything uses a value."""
+        return self._uses[value] > 0
 
     def _count(self, region: Region) -> None:
         self._made.update(region.params)
@@ -216,10 +221,17 @@ class Printer(Lines):
     def ops(self, region: Region) -> None:
         for op in region.ops:
             self.span = getattr(op, "span", None) or self.span
+            self.remark(op)
             if not isinstance(op, (Apply, Move)):
                 self.writers[type(op)](self, op)
             elif op.out not in self.inlining.into:
                 self.assigned(op)
+
+    def remark(self, op: Any) -> None:
+        """Says before an operation, to readers, where in the program it comes from."""
+
+    def note(self, op: Note) -> None:
+        """A comment that only readers of exported code have use for."""
 
     def assigned(self, op: Any) -> None:
         raise NotImplementedError
@@ -256,6 +268,12 @@ class Printer(Lines):
         left = binds + 1 if binds == COMPARED else binds
         return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
 
+    def after(self, op: Loop) -> tuple[list[Value], list[Value]]:
+        """What a loop leaves behind that anything reads, and where its last turn has it."""
+        pairs = zip(op.outs, op.body.params, strict=True)
+        used = [(out, param) for out, param in pairs if self.inlining.is_read(out)]
+        return [out for out, _ in used], [param for _, param in used]
+
     def reads_of(self, operand: Operand) -> set[Value]:
         """The variables in an operand's text."""
         if not isinstance(operand, Value):
@@ -266,4 +284,4 @@ class Printer(Lines):
         args = op.args if isinstance(op, Apply) else [op.source]
         return set().union(*map(self.reads_of, args))
 
-    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {}
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]]

@@ -10,6 +10,7 @@ from autodiff_cli.compiler.form import (
     If,
     Loop,
     Move,
+    Note,
     Print,
     Region,
     Unwind,
@@ -54,7 +55,7 @@ class _Live:
             self._around[op] = around
             if isinstance(op, (Apply, Move)):
                 self._made(op.out, op, 0)
-            elif isinstance(op, (Check, Print)):
+            elif isinstance(op, (Check, Note, Print)):
                 self._roots.append(op)
             elif isinstance(op, If):
                 for k, out in enumerate(op.outs):

@@ -6,7 +6,18 @@ import builtins
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.form import Apply, Check, If, Loop, Move, Print, Region, Unwind, Value
+from autodiff_cli.compiler.form import (
+    Apply,
+    Check,
+    If,
+    Loop,
+    Move,
+    Note,
+    Print,
+    Region,
+    Unwind,
+    Value,
+)
 from autodiff_cli.compiler.printing import (
     AND,
     ATOM,
@@ -121,55 +132,84 @@ class PythonPrinter(Printer):
 
     def loop(self, op: Loop) -> None:
         self.move(op.body.params, op.inits)
-        push = ""
         if op.tape is not None:
             self.add(f"{self.names[op.tape]} = []")
-            push = self.names.fresh("push")
-            self.add(f"{push} = {self.names[op.tape]}.append")
+        push = self.pushing(op)
         trips = self.names[op.trips]
-        turns = ", ".join(self.text_of(bound) for bound in (op.start, op.stop, op.step))
-        if op.head is None:
-            assert op.index is not None
-            self.add(f"{trips} = len(range({turns}))")
-            self.add(f"budget -= {trips}")
-            self.add("if budget < 0: raise Long")
-            self.add(f"for {self.names[op.index]} in range({turns}):")
-        else:
-            self.add(f"for {trips} in range(budget):")
+        self.begin(op, trips)
         self.depth += 1
-        if op.head is not None:
-            self.ops(op.head)
-            if op.head.yields != [True]:
-                self.add(f"if not {self.text_of(op.head.yields[0], NOT)}: break")
         self.ops(op.body)
         if op.saved:
             saved = ", ".join(self.names[value] for value in op.saved)
             self.add(f"{push}({saved})" if len(op.saved) == 1 else f"{push}(({saved}))")
         self.move(op.body.params, op.body.yields)
+        self.turned(op, trips)
         if op.leave is not False:
             self.leave(op, trips)
         elif self.lines[-1][0].endswith(":"):
             self.add("pass")
         self.depth -= 1
+        self.ended(op, trips)
+        self.move(*self.after(op))
+
+    def pushing(self, op: Loop) -> str:
+        """What puts a turn on the tape."""
+        if op.tape is None:
+            return ""
+        push = self.names.fresh("push")
+        self.add(f"{push} = {self.names[op.tape]}.append")
+        return push
+
+    def bounds(self, op: Loop) -> str:
+        """The arguments of a `range`, those that it may do without left out."""
+        start, stop, step = (self.text_of(bound) for bound in (op.start, op.stop, op.step))
+        if op.step == 1:
+            return stop if op.start == 0 else f"{start}, {stop}"
+        return f"{start}, {stop}, {step}"
+
+    def begin(self, op: Loop, trips: str) -> None:
+        """The head of a loop, and what comes before it, and before every turn."""
+        if op.head is None:
+            assert op.index is not None
+            self.add(f"{trips} = len(range({self.bounds(op)}))")
+            self.add(f"budget -= {trips}")
+            self.add("if budget < 0: raise Long")
+            self.add(f"for {self.names[op.index]} in range({self.bounds(op)}):")
+            return
+        self.add(f"for {trips} in range(budget):")
+        self.depth += 1
+        self.ops(op.head)
+        if op.head.yields != [True]:
+            self.add(f"if not {self.text_of(op.head.yields[0], NOT)}: break")
+        self.depth -= 1
+
+    def turned(self, op: Loop, trips: str) -> None:
+        """What comes after every turn."""
+
+    def ended(self, op: Loop, trips: str) -> None:
+        """What comes after a loop."""
         if op.head is not None:
             self.add("else:")
             self.add("    raise Long")
             self.add(f"budget -= {trips}")
-        self.move(op.outs, op.body.params)
 
     def leave(self, op: Loop, trips: str) -> None:
         if isinstance(op.leave, Value):
             self.add(f"if {self.text_of(op.leave)}:")
             self.depth += 1
+        self.counted(op, trips)
+        self.add("break")
+        if isinstance(op.leave, Value):
+            self.depth -= 1
+
+    def counted(self, op: Loop, trips: str) -> None:
+        """Sets how many turns there were, in the last one."""
         if op.head is None:
             assert op.index is not None
             start, step = self.text_of(op.start), self.text_of(op.step)
             self.add(f"{trips} = len(range({start}, {self.names[op.index]}, {step})) + 1")
         else:
             self.add(f"{trips} += 1")
-        self.add("break")
-        if isinstance(op.leave, Value):
-            self.depth -= 1
 
     def unwind(self, op: Unwind) -> None:
         loop = op.loop
@@ -248,6 +288,7 @@ class PythonPrinter(Printer):
 
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         Check: check,
+        Note: Printer.note,
         Print: print,
         If: branches,
         Loop: loop,

@@ -125,3 +125,15 @@ def emitted(tree: Any, emit: Callable[[Any], None], done: dict[Any, Operand]) ->
         emit(Apply(out, tree.primitive, args))
         done[key] = out
     return done[key]
+
+
+def is_safe(tree: Any) -> bool:
+    """Whether an expression is finite where its operands are, unless it overflows."""
+    if not isinstance(tree, Code) or tree.primitive is None:
+        return True
+    if tree.primitive.name == "pow":
+        exponent = tree.args[1]
+        safe = not isinstance(exponent, Code) and exponent >= 0 and exponent.is_integer()
+    else:
+        safe = tree.primitive.domain == "all reals"
+    return safe and all(map(is_safe, tree.args))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from autodiff_cli.compiler.arrays import MOST_ELEMENTS, ArrayForm
 from autodiff_cli.compiler.form import (
     Apply,
     Check,
@@ -16,7 +17,7 @@ from autodiff_cli.compiler.form import (
     Region,
     Value,
 )
-from autodiff_cli.compiler.lowering import MOST_ELEMENTS, Count, ExpressionForm
+from autodiff_cli.compiler.lowering import Count
 from autodiff_cli.compiler.variables import (
     Array,
     Closure,
@@ -55,7 +56,7 @@ Kinds = "Mapping[str, str | Shape]"
 """Of each input that is given: "float", "bool", or the shape of an array of floats."""
 
 
-class StatementForm(ExpressionForm):
+class StatementForm(ArrayForm):
     """Makes operations of the statements of a program.
 
     Attributes:
@@ -234,7 +235,7 @@ class StatementForm(ExpressionForm):
     def assertion(self, node: syntax.Assert) -> None:
         holds = self.truth(self.expression(node.condition), node.condition.span)
         if holds is not True:
-            self.emit(Check(holds=holds))
+            self.emit(Check(holds=holds, error="the assertion does not hold", span=node.span))
 
     def print(self, node: syntax.Print) -> None:
         parts = [
@@ -347,7 +348,8 @@ class StatementForm(ExpressionForm):
         value = Value("int")
         self.emit(Move(value, held))
         if held.type == "float":
-            self.emit(Check(holds=self.plain("equal", value, held, type="bool")))
+            holds = self.plain("equal", value, held, type="bool")
+            self.emit(Check(holds=holds, error="a bound is no whole number", span=span))
         return value
 
     def _carried(self, body: syntax.Block) -> dict[int | str, str]:
@@ -612,8 +614,13 @@ class Lowered:
     leaves: int
 
 
-def lower(program: Program, prepared: Prepared, kinds: Mapping[str, str | Shape]) -> Lowered:
+def lower(
+    program: Program, prepared: Prepared, kinds: Mapping[str, str | Shape], as_numpy: bool = True
+) -> Lowered:
     """The form of a program for inputs of certain kinds.
+
+    Args:
+        as_numpy: what NumPy computes otherwise than Python, in the last digit, is refused.
 
     Raises:
         NotCompiled: the form cannot hold it.
@@ -627,7 +634,7 @@ def lower(program: Program, prepared: Prepared, kinds: Mapping[str, str | Shape]
         raise NotCompiled("it takes derivatives itself")
     frame = Frame(top, None)
     form = StatementForm(program, frame)
-    form.by = prepared.by
+    form.by, form.as_numpy = prepared.by, as_numpy
     params: list[Value] = []
     inputs: dict[str, Any] = {}
     for name, kind in kinds.items():
