@@ -38,6 +38,7 @@ COMMANDS = (
     "minimize",
     "root",
     "propagate",
+    "export",
     "examples",
     "completion",
 )
