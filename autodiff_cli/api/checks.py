@@ -14,7 +14,9 @@ from autodiff_cli.check.claims import (
     with_claims,
 )
 from autodiff_cli.check.subject import Subject
+from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
+from autodiff_cli.explain.asking import by_what
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.records import replace
 from autodiff_cli.report.check import Report
@@ -80,7 +82,7 @@ def check(
     if not wrt:
         raise UsageError(
             "there is nothing to differentiate by",
-            help="name an input, or a variable of the program, with --wrt NAME",
+            help=f"write {by_what(resolved) or '--wrt NAME'}: an input, or a variable",
             kind="wrt",
         )
     require_names(resolved, _names_in(recorded), file)
@@ -92,22 +94,23 @@ def check(
             help="--of names the output that the claims are about",
         )
     reports = []
-    for output in outputs:
-        swept = subject.sweep(output)
-        done = checked(subject, output, swept, tolerance)
-        verified = []
-        if claimed:
-            verified = verify_claims(
-                extended, claimed, inputs, wrt, output, settings, samples, box, tolerance
-            )
-            for claim, result in zip(claimed, verified, strict=True):
-                if result.verdict == "mismatch":
-                    done.findings.append(finding(claim, result, output))
-        gradients = _record_of(output, outputs, recorded)
-        if gradients:
-            verified += verify_records(gradients, file, subject, swept, tolerance)
-        assert isinstance(settings.seed, int)
-        reports.append(Report(done, verified, settings.seed))
+    with quiet_numpy():
+        for output in outputs:
+            swept = subject.sweep(output)
+            done = checked(subject, output, swept, tolerance)
+            verified = []
+            if claimed:
+                verified = verify_claims(
+                    extended, claimed, inputs, wrt, output, settings, samples, box, tolerance
+                )
+                for claim, result in zip(claimed, verified, strict=True):
+                    if result.verdict == "mismatch":
+                        done.findings.append(finding(claim, result, output))
+            gradients = _record_of(output, outputs, recorded)
+            if gradients:
+                verified += verify_records(gradients, file, subject, swept, tolerance)
+            assert isinstance(settings.seed, int)
+            reports.append(Report(done, verified, settings.seed))
     return reports
 
 

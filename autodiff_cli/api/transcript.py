@@ -406,7 +406,7 @@ def _edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
     return "".join([*pieces, text[position:]])
 
 
-def literal(value: Any) -> str:
+def literal(value: Any) -> str:  # recurses: an array's axes
     """A number or an array as the language writes it."""
     shape = shape_of(value)
     if 0 in shape:

@@ -207,7 +207,7 @@ def _examine(
             clear = clear or exact.error <= enough
 
     findings: list[Finding] = []
-    at_edge = not found.smooth
+    at_edge = not found.smooth or (swept.at_kink and found.one_sided)
     if not (settled and found.smooth):
         findings = edges(found.finest)
         at_edge = at_edge or ((swept.at_kink or bool(findings)) and not found.tapers)

@@ -26,7 +26,7 @@ from autodiff_cli.errors import (
     did_you_mean,
 )
 from autodiff_cli.interpreter.builtins import NAMES
-from autodiff_cli.interpreter.program import Program
+from autodiff_cli.interpreter.program import Program, nested
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import resolve
 from autodiff_cli.language.parser import parse
@@ -181,7 +181,9 @@ def with_claims(program: Program, claims: Sequence[Claim]) -> Program:
     ends: tuple[syntax.Statement, ...]
     ends = (*extra, last) if isinstance(last, syntax.Evaluate) else (last, *extra)
     body = syntax.Block(tree.body.span, (*before, *ends))
-    extended = resolve(syntax.Program(tree.span, body), NAMES)
+    extended_tree = syntax.Program(tree.span, body)
+    with nested(extended_tree):
+        extended = resolve(extended_tree, NAMES)
     for name, known_input in extended.inputs.items():
         if name not in resolved.top.slots:
             raise ProgramError(

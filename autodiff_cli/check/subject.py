@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import nan
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.check.watching import differences, run_moved, side
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from autodiff_cli.interpreter.program import Program
     from autodiff_cli.interpreter.run import Outcome
 
+PRECISE_SECONDS = 2.0
+"""So long a check may take at 80 digits; what it has not reached by then has other referees."""
 RULE_ALLOWED = 10.0
 RULE_DIGITS = 1e-9
 """How far a rule may be off: times the error of the differences, and of its own size."""
@@ -68,6 +71,7 @@ class Subject:
         self._inputs = inputs
         self._moves = dict(moves or {})
         self._wrt = list(wrt)
+        self._precise_seconds = PRECISE_SECONDS
         # For a value alone nothing need be recorded, but for what is a float as a target only.
         self._typed = [name for name in wrt if name not in inputs or is_boolean(inputs[name])]
         self._silent = replace(settings, on_print=lambda text: None)
@@ -135,16 +139,23 @@ class Subject:
             order = below(node)
             if not precise.can(order):
                 return None
-            return precise.derivative(order, node, self.targets[name], direction)
+            begun = monotonic()
+            deadline = begun + self._precise_seconds
+            found = precise.derivative(order, node, self.targets[name], direction, deadline)
+            self._precise_seconds -= monotonic() - begun
+            return found
 
     def value(self, output: str, name: str, shift: Any) -> float:
-        """The output with a name moved; nan where the program fails there."""
+        """The output with a name moved; nan where the program fails there, or gives an array."""
         node = self.outcome.outputs[output]
         try:
             if not self.holds:
                 outcome, _ = self._beside(output, name, shift, self._typed)
-                return number(value_of(outcome.outputs[output]))
-            return number(self._replayed(output, name, shift).get(node, value_of(node)))
+                moved = value_of(outcome.outputs[output])
+                return number(moved) if np.size(moved) == 1 else nan
+            if not isinstance(node, Node):
+                return number(node)
+            return number(self._replayed(output, name, shift).get(node, node.value))
         except LimitError:
             raise
         except AdiffError:

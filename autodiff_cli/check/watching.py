@@ -13,6 +13,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, plain
 from autodiff_cli.engine.replay import arguments
 from autodiff_cli.engine.rules import cotangents
+from autodiff_cli.engine.sweeps import dense
 from autodiff_cli.errors import Finding
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.records import replace
@@ -134,7 +135,12 @@ def _locally(primitive: Primitive, operands: list[Any], static: list[Any]) -> li
     out = np.asarray(primitive.array(*operands, *static))
     g = 1.0 + np.arange(out.size).reshape(out.shape) / max(out.size, 1)
     parts = cotangents(primitive, range(len(operands)), g, out, [*operands, *static])
-    return [out, *(np.asarray(part) for part in parts if part is not None)]
+    dense_parts = [
+        dense(part, np.shape(operand))
+        for part, operand in zip(parts, operands, strict=True)
+        if part is not None
+    ]
+    return [out, *dense_parts]
 
 
 def _distance(one: list[Any], other: list[Any]) -> float:

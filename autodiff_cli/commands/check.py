@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "plain", "json")
 MISMATCH = 5
-"""The exit status of a check that was not passed."""
+"""The exit status where a derivative is wrong."""
+UNJUDGED = 6
+"""The exit status where there is none to be right or wrong."""
 SAMPLES = 20
 
 EXAMPLES = (
@@ -91,7 +93,7 @@ def command(call: Call) -> None:
     """Check a program's gradient: against a forward sweep, differences, and 80 digits.
 
     The error is given in units of what is achievable at the point. The exit status is 5 where
-    a derivative is wrong, or there is none.
+    a derivative is wrong, and 6 where there is none to judge: at a kink, or not finite.
     """
     options = call.options
     if not options["claims"] and (options["samples"] is not None or options["boxes"]):
@@ -114,7 +116,8 @@ def command(call: Call) -> None:
         )
     call.deliver(_written(reports, form, call))
     if not all(report.passed for report in reports):
-        call.context.exit(MISMATCH)
+        wrong = any(report.status == "mismatch" for report in reports)
+        call.context.exit(MISMATCH if wrong else UNJUDGED)
 
 
 def _check(job: Job, options: Mapping[str, Any]) -> list[Report]:

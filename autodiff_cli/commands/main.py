@@ -6,16 +6,43 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 import click
 
+from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.screen import show_error
-from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
+from autodiff_cli.commands.screen import error_text, show_error
+from autodiff_cli.errors import (
+    AdiffError,
+    InterruptError,
+    LimitError,
+    TimeOver,
+    UsageError,
+    did_you_mean,
+)
 from autodiff_cli.version import __version__
 
-COMMANDS = ("eval", "repl", "trace", "why", "map", "functions", "check", "examples", "completion")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (
+    "eval",
+    "repl",
+    "trace",
+    "why",
+    "map",
+    "functions",
+    "check",
+    "fit",
+    "minimize",
+    "root",
+    "propagate",
+    "export",
+    "examples",
+    "completion",
+)
 """Each is the function `command` of the module of its name."""
 
 EXAMPLES = (
@@ -25,11 +52,12 @@ EXAMPLES = (
 )
 
 
-class InterruptError(AdiffError):
-    """Ctrl-C, or a SIGINT."""
+class NoSuchCommand(click.UsageError):
+    """A command that there is not."""
 
-    kind = "interrupted"
-    status = 130
+    def __init__(self, name: str, context: click.Context) -> None:
+        super().__init__(f"there is no command `{name}`", context)
+        self.name = name
 
 
 class Commands(ExamplesFirst, click.Group):
@@ -45,6 +73,20 @@ class Commands(ExamplesFirst, click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise NoSuchCommand(args[0], context)
+        return super().resolve_command(context, args)
+
+    def short_help_text(self, context: click.Context) -> str:
+        """What fits on a screen of 24 lines: the examples, and the commands."""
+        formatter = context.make_formatter()
+        self.format_examples(formatter)
+        self.format_commands(context, formatter)
+        return formatter.getvalue() + "\n`adiff --help` has the exit statuses too."
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -53,8 +95,21 @@ class Commands(ExamplesFirst, click.Group):
             raise InterruptError("interrupted") from None
 
 
+STATUSES = """\b
+Exit status:
+  0    fine
+  1    the program failed while running: shape, domain, limit, assert
+  2    the command line is wrong, a missing or unknown input included
+  3    the program text is wrong: syntax, or an unknown name
+  4    a nan or inf under --strict
+  5    `check` found a mismatch
+  6    `check` could not judge: at a kink, or not finite
+  130  interrupted"""
+
+
 @click.group(
     cls=Commands,
+    epilog=STATUSES,
     examples=EXAMPLES,
     invoke_without_command=True,
 )
@@ -63,22 +118,39 @@ class Commands(ExamplesFirst, click.Group):
 def cli(context: click.Context) -> None:
     """adiff evaluates small programs and differentiates them exactly."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        assert isinstance(context.command, Commands)
+        click.echo(context.command.short_help_text(context))
 
 
 def main() -> None:
     """Runs the command line and exits with its status."""
     arguments = sys.argv[1:]
     _set_up_streams()
+    ENDING.text = lambda error: _last_words(error, arguments)
     try:
-        status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
+        ENDING.by_exception()
+        # Of Python, NumPy and SciPy; what adiff has to tell it tells itself.
+        with catch_warnings():
+            simplefilter("ignore")
+            status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
+        ENDING.in_silence()
+    except (Exception, KeyboardInterrupt, TimeOver) as error:
+        ENDING.in_silence()
         failure = as_adiff_error(error)
+        ENDING.is_told = True
         show_error(failure, arguments)
         status = failure.status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _last_words(error: AdiffError, arguments: Sequence[str]) -> str:
+    """What is said where the process is ended from outside."""
+    from autodiff_cli.commands.progress import stop_bars
+
+    stop_bars()
+    return error_text(error, arguments)
 
 
 def _set_up_streams() -> None:
@@ -95,6 +167,8 @@ def as_adiff_error(error: BaseException) -> AdiffError:
     match error:
         case AdiffError():
             return error
+        case TimeOver():  # told again, on the way out
+            return error.error
         case KeyboardInterrupt() | click.Abort():
             return InterruptError("interrupted")
         case click.UsageError():
@@ -132,6 +206,8 @@ def _usage_error(error: click.UsageError) -> UsageError:
     what = what.rstrip(".")
     what = what[:1].lower() + what[1:]
     remedy = f"did you mean {hint}" if hint else ""
+    if isinstance(error, NoSuchCommand):
+        remedy = did_you_mean(error.name, COMMANDS)
     if isinstance(error, click.NoSuchOption):
         what = f"there is no option `{error.option_name}`"
         remedy = did_you_mean(error.option_name, error.possibilities or ())

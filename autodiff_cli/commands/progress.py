@@ -7,7 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff_cli.commands.screen import is_terminal, show_text, wants_color
+from autodiff_cli.commands.screen import is_terminal, show_printed, wants_color
+from autodiff_cli.controls import tamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,22 +16,19 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_BEFORE = 1.0
-
-
-def say(text: str) -> None:
-    """Writes a line to standard error."""
-    show_text(f"{text}\n")
+_SHOWN: list[Progress] = []
+"""The bars that are on the screen."""
 
 
 @contextmanager
 def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
     """Shows a pulsing bar with the time on standard error while what runs inside takes long.
 
-    Gives what writes a line to standard error: above the bar, where it is there.
+    Gives what writes what a program prints to standard error: above the bar, where it is there.
     """
     # A dumb terminal cannot take a bar back: rich leaves an empty line there.
     if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
-        yield say
+        yield show_printed
         return
     from threading import Lock, Timer
 
@@ -40,20 +38,21 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
 
     def start() -> None:
         bar = _bar(color)
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(tamed(what), total=None)
         bar.tasks[task].start_time = bar.get_time() - SECONDS_BEFORE
         with drawing:
             bar.start()
             started.append(bar)
+            _SHOWN.append(bar)
 
     def say_above(text: str) -> None:
         with drawing:
             if started:
                 from rich.text import Text
 
-                started[0].console.print(Text(text), soft_wrap=True)
+                started[0].console.print(Text(tamed(text)), soft_wrap=True)
             else:
-                say(text)
+                show_printed(text)
 
     timer = Timer(SECONDS_BEFORE, start)
     timer.daemon = True
@@ -65,6 +64,13 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
         timer.join()
         for bar in started:
             bar.stop()
+            _SHOWN.remove(bar)
+
+
+def stop_bars() -> None:
+    """Takes the bars off the screen, as what they are of is given up."""
+    for bar in _SHOWN:
+        bar.stop()
 
 
 def _bar(color: str) -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import INPUT, read_inputs, read_source
-from autodiff_cli.commands.limits import run_settings, time_limit
+from autodiff_cli.commands.limits import held, run_settings
 from autodiff_cli.commands.running import (
     Call,
     color_option,
@@ -21,7 +23,13 @@ from autodiff_cli.commands.running import (
     number_options,
     source_options,
 )
-from autodiff_cli.commands.screen import is_terminal, show_error, show_text, wants_color
+from autodiff_cli.commands.screen import (
+    is_terminal,
+    show_error,
+    show_printed,
+    show_text,
+    wants_color,
+)
 from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +82,8 @@ def after(
         options["seed"] = int.from_bytes(os.urandom(4), "big")
     status = 0
     try:
-        show()
+        with held(options):
+            show()
     except AdiffError as error:
         show_error(error, sys.argv[1:])
         status = error.status
@@ -97,9 +106,10 @@ def _open(
     from autodiff_cli.repl.worker import Worker
 
     on_screen = is_terminal(sys.stdin) and is_terminal(sys.stdout)
-    settings = run_settings(options, lambda text: show_text(f"{text}\n"))
-    state = State(settings, Worker() if on_screen else None)
+    settings = run_settings(options, show_printed)
+    state = State(settings, Worker())
     state.digits = options["digits"]
+    ENDING.hears = True
     colors = (wants_color(sys.stdout, options["color"]), wants_color(sys.stderr, options["color"]))
     loop = Loop(state, _Tools(options, settings.limits), on_screen, colors)
     if words or expressions:
@@ -123,14 +133,26 @@ def _begin(
 ) -> None:
     """Runs the program of the command line, with its inputs, in the session."""
     text, inputs = "", list(words)
-    if expressions or any(not INPUT.fullmatch(word) for word in words):
-        source, inputs = read_source(words, expressions)
-        text = source.text
-    with _remarks(options, shows):
+    with _remarks(options, shows), loop.tools.limited():
+        if expressions or any(not INPUT.fullmatch(word) for word in words):
+            source, inputs = read_source(words, expressions)
+            text = source.text
         wanted = _inputs_of(text, options)
         settings = loop.state.session.settings
         given = read_inputs(inputs, options["inputs_file"], False, settings, wanted)
     loop.begin(text, given, shows)
+
+
+def _require_result(output: str, state: State) -> None:
+    from autodiff_cli.repl.state import LAST
+
+    if output == LAST and LAST not in state.session:
+        raise UsageError(
+            "there is no result yet", help="enter an expression first, or name one after this"
+        )
+
+
+OPTION = re.compile(r"(a larger )?(--[a-z-]+)( allows more| sets a limit)?")
 
 
 def _inputs_of(text: str, options: Mapping[str, Any]) -> Collection[str] | None:
@@ -176,6 +198,7 @@ class _Tools:
         output, by = asked_for(" ".join(options.pop("words")))
         if kind != "gradient":
             options[kind] = True
+        _require_result(output, state)
         form = evaluation.format_of(call)
         question = read_question(options, False, state.session.settings)
         found = state.evaluate(output, by or list(question.tangents) or None, question)
@@ -199,6 +222,7 @@ class _Tools:
         tool = import_module(f"autodiff_cli.commands.{name}").command
         options = self._parsed(tool, name, state, words)
         output, by = asked_for(" ".join(options["words"]))
+        _require_result(output, state)
         made = state.program({*_names_in(output), *by})
         is_name = output in state.session
         options["expressions"] = (made.text if is_name else f"{made.text}{output}",)
@@ -256,13 +280,17 @@ class _Tools:
 
     @contextmanager
     def limited(self) -> Iterator[None]:
-        with time_limit(self._options["timeout"]):
+        with held(self._options):
             yield
 
     def error(self, error: BaseException) -> AdiffError:
         from autodiff_cli.commands.main import as_adiff_error
 
-        return as_adiff_error(error)
+        failure = as_adiff_error(error)
+        if failure.kind == "limit":
+            # Options are for where a session begins; a prompt takes none.
+            failure.help = OPTION.sub(r"start with `adiff repl \2 …`", failure.help)
+        return failure
 
     def say(self, text: str) -> None:
         show_text(text)

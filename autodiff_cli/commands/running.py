@@ -12,8 +12,8 @@ import click
 
 from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
-from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
-from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, wants_color
+from autodiff_cli.commands.limits import held, run_settings, seconds, size
+from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.api.program import Program
     from autodiff_cli.errors import Finding
-    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.explain.evaluation import Evaluation, Question
     from autodiff_cli.language.source import Source
 
     Command: TypeAlias = Callable[..., Any]
@@ -42,6 +42,10 @@ BY_ENDING = {
 }
 """The format that the ending of -o asks for, where a command has it."""
 
+PICTURES = ("svg", "html", "dot", "mermaid")
+PLAIN = ("", ".txt", ".tsv", ".log")
+"""Endings of files of lines."""
+
 # ── options ───────────────────────────────────────────────────────────────────────────
 
 
@@ -54,6 +58,12 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return add
 
 
+of_option = click.option(
+    "--of",
+    multiple=True,
+    metavar="NAMES",
+    help="What to give out.  [the last statement's value]",
+)
 question_options = _all(
     click.option(
         "--wrt",
@@ -61,12 +71,7 @@ question_options = _all(
         metavar="NAMES",
         help="What to differentiate by; '' for nothing.  [every input]",
     ),
-    click.option(
-        "--of",
-        multiple=True,
-        metavar="NAMES",
-        help="What to give out.  [the last statement's value]",
-    ),
+    of_option,
 )
 """`--wrt` and `--of`."""
 
@@ -175,8 +180,8 @@ limit_options = _all(
             ("--max-steps", _count, "N", "Loop iterations and calls, together.  [10 million]"),
             ("--max-nodes", _count, "N", "Nodes recorded.  [10 million]"),
             ("--max-depth", _count, "N", "Calls inside calls.  [10 thousand]"),
-            ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
-            ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
+            ("--max-memory", size, "SIZE", "Bytes to take, of whatever kind: 500M, 4G.  [4G]"),
+            ("--timeout", seconds, "SECONDS", "Time for all, reading and writing too.  [none]"),
         )
     )
 )
@@ -184,7 +189,27 @@ limit_options = _all(
 strict_option = click.option(
     "--strict", is_flag=True, help="A nan or inf is an error, of status 4."
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(("auto", "graph", "python", "native")),
+    default="auto",
+    help="What runs it; auto compiles what is long. The answers are the same.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
+
+
+def _by_ending(output: str, formats: Sequence[str]) -> str:
+    ending = os.path.splitext(output)[1].lower()
+    form = BY_ENDING.get(ending, "plain")
+    if form in formats and (ending in BY_ENDING or ending in PLAIN):
+        return form
+    known = [each for each, form in BY_ENDING.items() if form in formats]
+    raise UsageError(
+        f"-o {output}: no format has the ending {ending}",
+        help=f"there are {', '.join([*known, '.txt'])}; --format says it for any name"
+        + ("; `adiff trace` draws graphs" if form in PICTURES and "svg" not in formats else ""),
+        kind="output",
+    )
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────
@@ -216,7 +241,7 @@ class Call:
         That is the one of the ending of -o, else a table on a terminal, else plain.
 
         Raises:
-            UsageError: two of them are asked for.
+            UsageError: two of them are asked for, or an ending of none of them.
         """
         form, output = str(self.options["form"]), self.options["output"]
         if self.options["as_json"]:
@@ -229,34 +254,43 @@ class Call:
         if form != "auto":
             return form
         if output is not None:
-            form = BY_ENDING.get(os.path.splitext(output)[1].lower(), "plain")
+            form = _by_ending(output, formats)
         elif is_terminal(sys.stdout):
             form = "table"
         return form if form in formats else "plain"
 
     @contextmanager
     def opened(self, doing: str) -> Iterator[Job]:
-        """Reads the program and its inputs; time is limited, and progress shown, while it is open.
+        """Reads the program and its inputs; progress is shown while it is open.
 
         Raises:
             UsageError, ProgramError: as the command line or the program is wrong.
         """
-        from autodiff_cli.commands.progress import progress
-
         options = self.options
         source, input_words = read_source(self.words, self.expressions)
         from_stdin = source.name == "<stdin>"
-        with (
-            self._remarks() as remarks,
-            time_limit(options["timeout"]),
-            progress(f"{doing} {source.name}", options["color"]) as say,
-        ):
+        with self.working(f"{doing} {source.name}") as (say, remarks):
             program = prepared(source, options, say)
             settings = program.settings
             file, wanted = options["inputs_file"], program.inputs
             inputs = read_inputs(input_words, file, from_stdin, settings, wanted)
             question = read_question(options, from_stdin, settings)
-            yield Job(program, inputs, question, remarks if self._wants_json else ())
+            yield Job(program, inputs, question, remarks)
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[tuple[Callable[[str], None], Sequence[Finding]]]:
+        """Progress is shown while it is open.
+
+        Gives what a program prints with, and the list of what there is to tell of the inputs,
+        which stays empty where it is shown.
+        """
+        from autodiff_cli.commands.progress import progress
+
+        with (
+            self._remarks() as remarks,
+            progress(what, self.options["color"]) as say,
+        ):
+            yield say, remarks if self._wants_json else ()
 
     @contextmanager
     def _remarks(self) -> Iterator[list[Finding]]:
@@ -274,6 +308,16 @@ class Call:
     @property
     def _wants_json(self) -> bool:
         return bool(self.options["as_json"]) or self.options["form"] == "json"
+
+    def tell_of_nothing(self, program: Program, found: Sequence[Evaluation]) -> None:
+        """Says by what to differentiate where nobody has, and there is no input to do so by."""
+        from autodiff_cli.explain.asking import asks_by_itself, by_what
+
+        resolved = program.prepared.resolved
+        if self.options["quiet"] or self.options["wrt"] or any(each.at for each in found):
+            return
+        if (what := by_what(resolved)) and not asks_by_itself(resolved):
+            show_text(f"nothing is differentiated by, as there is no input: add {what}\n")
 
     @property
     def color(self) -> bool:
@@ -299,7 +343,8 @@ def prepared(
         raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     settings = run_settings(options, on_print)
     strict = bool(options.get("strict"))
-    return Program(source, split_names(options["wrt"]), of, settings, strict)
+    engine = options.get("engine", "auto")
+    return Program(source, split_names(options.get("wrt", ())), of, settings, strict, engine)
 
 
 def takes_call(function: Callable[[Call], None]) -> Command:
@@ -319,7 +364,10 @@ def takes_call(function: Callable[[Call], None]) -> Command:
     ) -> None:
         if "-" in words and is_terminal(sys.stdin):
             click.echo(context.get_help())
-        else:
+        elif options.get("interactive"):  # the limits are those of each statement
             function(Call(context, words, expressions, options))
+        else:
+            with held(options):
+                function(Call(context, words, expressions, options))
 
     return command

@@ -119,7 +119,7 @@ class Table:
         """
         import numpy as np
 
-        array = self._read_fast()
+        array = self.read_fast()
         if array is not None and not (np.abs(array) >= EXACT_UP_TO).any():
             if list(columns) != list(range(self.width)):
                 array = array[:, columns]
@@ -225,7 +225,7 @@ class Table:
 
     # ── rows -> numbers ───────────────────────────────────────────────────────────────
 
-    def _read_fast(self) -> NDArray[Any] | None:
+    def read_fast(self) -> NDArray[Any] | None:
         """All numbers, as NumPy reads them; None where it cannot.
 
         It takes a third of the time of the rows as text, which are there for all else: quotes,

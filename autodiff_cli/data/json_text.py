@@ -143,7 +143,9 @@ def _value(tree: Any, where: str) -> Value:
     return np.array(leaves, dtype=bool if all_true_or_false else np.float64).reshape(shape)
 
 
-def _leaves(node: Any, shape: list[int], path: tuple[int, ...], where: str) -> Iterator[float]:
+def _leaves(  # recurses: _MOST_AXES at most
+    node: Any, shape: list[int], path: tuple[int, ...], where: str
+) -> Iterator[float]:
     """The numbers and booleans of a tree in order; an error where it departs from `shape`."""
     depth = len(path)
     if type(node) is list and depth < len(shape):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
+from struct import error as StructError  # noqa: N812
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.data.numerals import is_rounded
+from autodiff_cli.data.reading import read_whole
 from autodiff_cli.data.remarks import EXACT_UP_TO, remark_rounded
 from autodiff_cli.data.values import Value, kept_names, quoted, unknown_name
+from autodiff_cli.engine.memory import reserve
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +22,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NPY_MAGIC = b"\x93NUMPY"
+
+CORRUPT = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+    StructError,
+)
+"""What a corrupt header or directory trips in NumPy and in `zipfile`, which read on as if it were
+none."""
 
 _SAVE = "write it again with numpy.save"
 
@@ -33,10 +53,10 @@ def read_npy(content: bytes, where: str) -> Value:
     import numpy as np
 
     try:
+        if _claimed(content) > len(content):
+            raise ValueError("a shape that no file of this length can hold")
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    # A corrupt header trips NumPy anywhere: ValueError, EOFError, SyntaxError, TokenError,
-    # MemoryError for a shape that no file of this length can hold.
-    except Exception as error:
+    except CORRUPT as error:
         if "Object arrays" in str(error):
             raise UsageError(
                 f"{where}: got an array of Python objects, want numbers or booleans",
@@ -75,8 +95,7 @@ def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
 
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    # BadZipFile, and what else a corrupt directory of members trips.
-    except Exception:
+    except _broken():
         raise UsageError(
             f"{where}: not an NPZ file, or one that is cut short", help=f"{_SAVE}z"
         ) from None
@@ -86,16 +105,40 @@ def _opened(content: bytes, where: str) -> tuple[ZipFile, list[str]]:
     return archive, keys
 
 
+def _broken() -> tuple[type[Exception], ...]:
+    """What an archive raises that is corrupt.
+
+    A member packed in a way that fails (bzip2's is an OSError), or encrypted, or packed in a way
+    that is not known, which are RuntimeErrors.
+    """
+    from lzma import LZMAError
+    from zipfile import BadZipFile
+    from zlib import error as ZlibError  # noqa: N812
+
+    return (*CORRUPT, BadZipFile, ZlibError, LZMAError, OSError, RuntimeError)
+
+
 def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
-        member = archive.read(f"{key}.npy")
-    # A corrupt member fails with BadZipFile, zlib.error, EOFError; an encrypted one with
-    # RuntimeError; an unknown method of compression with NotImplementedError.
-    except Exception:
+        with archive.open(f"{key}.npy") as packed:
+            reserve(archive.getinfo(f"{key}.npy").file_size, where)
+            member = read_whole(packed, where)
+    except _broken():
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None
     return read_npy(member, where)
+
+
+def _claimed(content: bytes) -> int:
+    """The bytes that the header of an NPY says there are; raises what is `CORRUPT`."""
+    import numpy as np
+
+    form, file = np.lib.format, io.BytesIO(content)
+    version = form.read_magic(file)
+    read = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return 0 if dtype.hasobject else math.prod(shape) * dtype.itemsize
 
 
 def _value(array: NDArray[Any], where: str) -> Value:

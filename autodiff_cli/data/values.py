@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
+from autodiff_cli.controls import escaped
 from autodiff_cli.data.remarks import remark
 from autodiff_cli.errors import UsageError, did_you_mean
 
@@ -27,7 +28,7 @@ def quoted(text: str) -> str:
     """`text` between double quotes, on one line, cut where it is long."""
     if len(text) > _SHOWN_CHARACTERS:
         text = text[: _SHOWN_CHARACTERS - 1] + "…"
-    return json.dumps(text, ensure_ascii=False)
+    return escaped(json.dumps(text, ensure_ascii=False))
 
 
 def kept_names(

@@ -13,7 +13,12 @@ from autodiff_cli.engine.primitives.joining import stack
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.engine.primitives.shapes import reshape
 from autodiff_cli.engine.rules import unit_arrays
-from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
+from autodiff_cli.engine.side_by_side import (
+    columns_at_once,
+    forward_sweeps,
+    reverse_sweeps,
+    rows_at_once,
+)
 from autodiff_cli.engine.sweeps import (
     Kinks,
     forward_sweep,
@@ -109,15 +114,21 @@ def _columns(
     shape: tuple[int, ...],
     kinks: Kinks | None,
 ) -> list[Any]:
-    blocks = []
+    units = [(target, unit) for target in targets for unit in unit_arrays(shape_of(target.value))]
+    columns: Any = np.zeros((len(units), *shape))
+    at_once = columns_at_once(nodes)
+    for start in range(0, len(units), at_once):
+        seeds: dict[Node, dict[int, Any]] = {}
+        for column, (target, unit) in enumerate(units[start : start + at_once], start):
+            seeds.setdefault(target, {})[column] = unit
+        for column, tangent in forward_sweeps(nodes, seeds, kinks).items():
+            columns[column] = tangent
+    blocks, first = [], 0
     for target in targets:
         inner = shape_of(target.value)
-        columns = [
-            np.broadcast_to(forward_sweep(nodes, {target: unit}, kinks).get(output, 0.0), shape)
-            for unit in unit_arrays(inner)
-        ]
-        stacked = np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
-        blocks.append(stacked.reshape(shape + inner))
+        part = columns[first : first + prod(inner)]
+        first += prod(inner)
+        blocks.append(np.moveaxis(part, 0, -1).reshape(shape + inner))
     return blocks
 
 

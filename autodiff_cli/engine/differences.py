@@ -94,6 +94,11 @@ class Difference:
         return self.gap <= max(TRUSTED * (self.left.error + self.right.error), SLIGHT * size)
 
     @property
+    def one_sided(self) -> bool:
+        """Whether the function has a value on one side only: it ends here."""
+        return self.left is self.right
+
+    @property
     def sides(self) -> tuple[float, float]:
         """The slopes on the left and on the right, nan where one is not to be had."""
         left, right = (

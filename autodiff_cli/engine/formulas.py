@@ -57,7 +57,7 @@ def partial_formulas(primitive: Primitive) -> dict[str, str]:
     }
 
 
-def at_point(expression: Any, values: Mapping[str, float]) -> Any:
+def at_point(expression: Any, values: Mapping[str, float]) -> Any:  # recurses: the size of a rule
     """The expression with each `where` that `values` decide as the branch that it takes.
 
     Beside a point a derivative is one branch's formula, and so it is easier to read. What can
@@ -84,7 +84,7 @@ def _is_one(expression: Any) -> bool:
     return not isinstance(expression, Symbol) and expression == 1
 
 
-def _number_at(expression: Any, values: Mapping[str, float]) -> Any:
+def _number_at(expression: Any, values: Mapping[str, float]) -> Any:  # recurses: the size of a rule
     """The value of an expression, or None where `values` do not say."""
     if not isinstance(expression, Symbol):
         return expression
@@ -99,10 +99,10 @@ def formula(expression: Any) -> str:
     return _text(expression)[0]
 
 
-def _text(expression: Any) -> tuple[str, int]:
+def _text(expression: Any) -> tuple[str, int]:  # recurses: the size of a rule
     """The text of an expression, and how tightly it binds."""
     if not isinstance(expression, Symbol):
-        return _number(expression)
+        return _number(float(expression))
     primitive = expression.primitive
     if primitive is None:
         return expression.name, ATOM
@@ -121,7 +121,7 @@ def _operand(expression: Any, at_least: int) -> str:
     return text if binds >= at_least else f"({text})"
 
 
-def _number(value: float) -> tuple[str, int]:
+def _number(value: float) -> tuple[str, int]:  # recurses: once, for a sign
     if value < 0:
         text, binds = _number(-value)
         return f"-{text if binds >= POWER else f'({text})'}", SIGN

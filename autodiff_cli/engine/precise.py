@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import mpmath  # type: ignore[import-untyped]
@@ -29,10 +30,15 @@ mp.dps = DIGITS
 
 STEP = mp.mpf(10) ** -20
 FINER = 1024
-NOTHING = mp.mpf(10) ** -50
-"""Beside the output itself, what rounding at 80 digits leaves of a slope."""
+NOTHING_LEFT = mp.mpf(10) ** 10
+"""How many roundings of the output itself the slope of a step may be off."""
 ALIKE = 1e-15
 """Two steps that agree so well have a derivative between them."""
+
+DIGITS_OF_THE_TINY = 400
+"""Taken where 80 leave nothing of a slope: none that a float holds is smaller than these tell."""
+FURTHEST = 2**14
+"""Binary digits before or behind the point, past which a function may take for ever."""
 
 REFUSED = (ArithmeticError, ValueError, TypeError, NotImplementedError)
 """What mpmath raises where a function has no real value, or no value that it can find."""
@@ -43,31 +49,62 @@ def can(order: Sequence[Node]) -> bool:
     return all(node.primitive is None or node.primitive.precise is not None for node in order)
 
 
-def derivative(order: Sequence[Node], output: Node, target: Node, direction: Any) -> Slope | None:
+def derivative(
+    order: Sequence[Node],
+    output: Node,
+    target: Node,
+    direction: Any,
+    deadline: float = math.inf,
+) -> Slope | None:
     """The derivative of a scalar `output` along `direction`, of the target's shape.
 
-    None where it is not to be had: outside of a domain, at a pole, or on a scale too fine.
+    None where it is not to be had: outside of a domain, at a pole, on a scale too fine, or not
+    by the `deadline`, a time of `time.monotonic`.
     """
-    at, along = _precise(target.value), _precise(direction)
     size = max((abs(float(x)) for x in np.ravel(np.asarray(target.value))), default=0.0) or 1.0
     if not math.isfinite(size):
         return None
     # The step is small beside the target, and the digits make up for it.
     extra = max(0, -math.floor(math.log10(size)))
+    for digits in (DIGITS, DIGITS_OF_THE_TINY):
+        with mp.workdps(digits + extra):
+            try:
+                slope = _slope(order, output, target, direction, size, deadline)
+            except REFUSED:
+                return None
+        if slope is None or math.isinf(slope.value) or abs(slope.value) > slope.error:
+            return slope
+    return slope
+
+
+def _slope(
+    order: Sequence[Node],
+    output: Node,
+    target: Node,
+    direction: Any,
+    size: float,
+    deadline: float,
+) -> Slope | None:
+    """The derivative with the digits that are set; None where two steps do not agree."""
+    at, along = _precise(target.value), _precise(direction)
+    # From the leaves on: what floats have made of the others may be off, or infinite.
+    leaves = {node: _precise(node.value) for node in order if node.primitive is None}
+
+    def compute_in_time(primitive: Primitive, args: Sequence[Any]) -> Any:
+        if monotonic() > deadline:
+            raise ValueError("it takes too long")
+        return compute(primitive, args)
 
     def moved(h: Any) -> Any:
-        value = replay(order, {target: at + along * h}, compute).get(output)
+        values = replay(order, {**leaves, target: at + along * h}, compute_in_time)
+        value = values.get(output)
         return _only(_precise(output.value) if value is None else value)
 
-    with mp.workdps(DIGITS + extra):
-        step = STEP * size
-        try:
-            coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / FINER))
-            rounding = NOTHING * abs(moved(mp.mpf(0))) / (size * mp.mpf(10) ** extra)
-        except REFUSED:
-            return None
-        if abs(coarse - fine) <= max(ALIKE * abs(fine), rounding):
-            return Slope(float(fine), float(rounding))
+    step = STEP * size
+    coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / FINER))
+    rounding = NOTHING_LEFT * mp.eps * abs(moved(mp.mpf(0))) / step
+    if abs(coarse - fine) <= max(ALIKE * abs(fine), rounding):
+        return Slope(float(fine), float(rounding))
     return None
 
 
@@ -91,6 +128,9 @@ def _real(primitive: Primitive, *args: Any) -> Any:
     out = primitive.precise(mp, *args)
     if isinstance(out, mp.mpc):
         raise ValueError(f"{primitive.name} has no real value")
+    for one in np.ravel(out) if isinstance(out, np.ndarray) else [out]:
+        if isinstance(one, mp.mpf) and mp.isnormal(one) and abs(mp.mag(one)) > FURTHEST:
+            raise OverflowError(f"{primitive.name} is too large, or too small")
     return out
 
 

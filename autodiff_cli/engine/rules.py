@@ -77,6 +77,12 @@ def tangents(primitive: Primitive, given: Mapping[int, Any], out: Any, args: lis
     """The tangent of `out` for those `given` of operands by position; None where it is none."""
     if type(out) is float:
         out = np.float64(out)  # as the arguments are: a rule may divide by it
+    if primitive.variadic and not primitive.jvps and primitive.pullback is None:
+        # Its operands are summands of the result, as those of a stack: all of them at once.
+        operands = len(args) - len(primitive.options)
+        zeros = (np.zeros(shape_of(value_of(arg))) for arg in args[:operands])
+        every = [given.get(position, zero) for position, zero in enumerate(zeros)]
+        return primitive(*every, *args[operands:])
     if primitive.pullback is None:
         parts = [_tangent(primitive, position, t, out, args) for position, t in given.items()]
     else:
@@ -90,6 +96,34 @@ def tangents(primitive: Primitive, given: Mapping[int, Any], out: Any, args: lis
         if part is not None:
             total = part if total is None else total + part
     return total
+
+
+def tangents_side_by_side(
+    primitive: Primitive, given: Mapping[int, Mapping[int, Any]], out: Any, args: list[Any]
+) -> dict[int, Any]:
+    """As `tangents`, of many directions: for each operand its tangent by the direction's number.
+
+    An elementwise partial is the same in all of them, and is computed once.
+    """
+    totals: dict[int, Any] = {}
+    if primitive.kind != "elementwise":
+        for column in {column for columns in given.values() for column in columns}:
+            along = {place: found[column] for place, found in given.items() if column in found}
+            total = tangents(primitive, along, out, args)
+            if total is not None:
+                totals[column] = total
+        return totals
+    if type(out) is float:
+        out = np.float64(out)
+    for position, columns in given.items():
+        rule = primitive.partials[position]
+        partial = rule(out, *args) if callable(rule) else rule
+        if not callable(rule) and rule == 0:
+            continue
+        for column, t in columns.items():
+            part = t * partial if not callable(rule) else _times(t, partial, primitive.chooses)
+            totals[column] = totals[column] + part if column in totals else part
+    return totals
 
 
 def unit_arrays(shape: tuple[int, ...]) -> Iterator[Any]:
@@ -113,12 +147,7 @@ def _tangent(primitive: Primitive, position: int, t: Any, out: Any, args: list[A
     rule = primitive.jvps[position] if primitive.jvps else None
     if rule is not None:
         return rule(t, out, *args)
-    # Linear in this operand: the primitive itself, of the tangent. Of a variadic one, whose
-    # operands are summands of the result, the others are zero.
-    if primitive.variadic:
-        operands = len(args) - len(primitive.options)
-        others = [np.zeros(shape_of(value_of(arg))) for arg in args[:operands]]
-        return primitive(*others[:position], t, *others[position + 1 :], *args[operands:])
+    # Linear in this operand: the primitive itself, of the tangent.
     return primitive(*args[:position], t, *args[position + 1 :])
 
 

@@ -1,28 +1,34 @@
-"""Many reverse sweeps over the same nodes, side by side: the rows of a Jacobian or a Hessian.
+"""Many sweeps over the same nodes, side by side: the rows or the columns of a Jacobian.
 
-Every adjoint has a row for each sweep, on an axis before its own. A node's partials are the
-same in all rows, and are computed once; what is multiplied by them is one array.
+In reverse sweeps every adjoint has a row for each, on an axis before its own. A node's partials
+are the same in all rows, and are computed once; what is multiplied by them is one array. In
+forward sweeps a node has a tangent for each direction that it depends on, which are few: most of
+what a model computes depends on some of its parameters only.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives.indexing import Scatter, index, scatter
-from autodiff_cli.engine.rules import cotangents, fit, rule_arguments
-from autodiff_cli.engine.sweeps import dense
+from autodiff_cli.engine.rules import cotangents, fit, rule_arguments, tangents_side_by_side
+from autodiff_cli.engine.sweeps import dense, scalar_partials
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from autodiff_cli.engine.graph import Node
     from autodiff_cli.engine.sweeps import Kinks
 
 ENTRIES = 2**22
 """Of all adjoints together, were they all held at once: 32 MB."""
+COLUMNS = 2**22
+"""Of all tangents of the largest node together: those of a node go when nobody needs them."""
 FEW = 16
 """Fewer sweeps than these are faster one after the other where nodes are floats."""
 
@@ -34,6 +40,12 @@ def rows_at_once(nodes: Sequence[Node], count: int) -> int:
     entries = sum(prod(shape_of(node.value)) for node in nodes)
     at_once = min(count, ENTRIES // max(entries, 1))
     return 1 if at_once < FEW else at_once
+
+
+def columns_at_once(nodes: Sequence[Node]) -> int:
+    """How many forward sweeps to do side by side."""
+    largest = max(prod(shape_of(node.value)) for node in nodes)
+    return max(1, COLUMNS // largest)
 
 
 def reverse_sweeps(
@@ -63,6 +75,63 @@ def reverse_sweeps(
             if contribution is not None:
                 sums.add(operand, contribution)
     return adjoints
+
+
+def forward_sweeps(
+    nodes: Sequence[Node],
+    seeds: Mapping[Node, Mapping[int, Any]],
+    kinks: Kinks | None = None,
+) -> dict[int, Any]:
+    """As `sweeps.forward_sweep`, along many directions; the tangents of the last node by direction.
+
+    Args:
+        seeds: for each node that has tangents of its own, those by the number of the direction.
+    """
+    found: dict[Node, dict[int, Any]] = {node: dict(columns) for node, columns in seeds.items()}
+    readers = Counter(operand for node in nodes for operand in set(node.parents))
+    if kinks is not None:
+        kinks.absorbed = True
+    for node in nodes:
+        if node.primitive is None or node in seeds:
+            continue
+        given = {}
+        for position, operand in zip(node.positions, node.parents, strict=True):
+            columns = {c: t for c, t in found.get(operand, {}).items() if _moves(t)}
+            if columns and kinks is not None:
+                columns = {c: kinks.meet(node, t, backwards=False) for c, t in columns.items()}
+            if columns:
+                given[position] = columns
+        if given:
+            found[node] = _scalar_tangents(node, given) or _tangents(node, given)
+        for operand in set(node.parents):
+            readers[operand] -= 1
+            if not readers[operand]:
+                found.pop(operand, None)  # nobody asks for it any more
+    return found.get(nodes[-1], {})
+
+
+def _moves(t: Any) -> bool:
+    return t != 0.0 if type(t) is float else bool(np.any(t))
+
+
+def _scalar_tangents(node: Node, given: Mapping[int, Mapping[int, Any]]) -> dict[int, Any] | None:
+    """Of an elementwise operation on numbers, in Python's floats; None where those will not do."""
+    partials = scalar_partials(node)
+    if partials is None:
+        return None
+    totals: dict[int, Any] = {}
+    for position, columns in given.items():
+        partial = partials[position]
+        for column, t in columns.items():
+            totals[column] = totals.get(column, 0.0) + float(t) * partial
+    return totals if all(map(math.isfinite, totals.values())) else None
+
+
+def _tangents(node: Node, given: Mapping[int, Mapping[int, Any]]) -> dict[int, Any]:
+    assert node.primitive is not None
+    shape = shape_of(node.value)
+    totals = tangents_side_by_side(node.primitive, given, node.value, rule_arguments(node))
+    return {column: fit(np.asarray(total), shape) for column, total in totals.items()}
 
 
 def _arrived(g: Any) -> Any:

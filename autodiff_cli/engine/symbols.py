@@ -30,7 +30,7 @@ class Symbol(Operand):
         return Symbol(primitive.name, primitive, args)
 
 
-def python_source(formula: Any, used: dict[str, Primitive]) -> str:
+def python_source(formula: Any, used: dict[str, Primitive]) -> str:  # recurses: the size of a rule
     """Python source that computes `formula` on floats.
 
     Every primitive that the source calls by name is added to `used`.

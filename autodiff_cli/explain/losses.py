@@ -146,7 +146,7 @@ def _absorbed_beside(node: Node, g: Any, size: float) -> Iterator[Node]:
                 yield arg
 
 
-def _beginnings(origin: Origin) -> Iterator[Origin]:
+def _beginnings(origin: Origin) -> Iterator[Origin]:  # recurses: origins.DEEPEST at most
     """An origin, and its sources."""
     yield origin
     for _, source in origin.sources:

@@ -141,7 +141,7 @@ class Origins:
         self._add_sources(origin, numbers, node.value, into)
         return origin
 
-    def _of_constant(self, value: Any, wrong: Wrong) -> Origin | None:
+    def _of_constant(self, value: Any, wrong: Wrong) -> Origin | None:  # recurses: each place once
         """The operation on constants that gave a value; else the first that gave such a one."""
         alike = None
         for span, (primitive, args, out) in self._constants.items():
@@ -199,7 +199,7 @@ class Origins:
             return None
         return origin
 
-    def _add_sources(
+    def _add_sources(  # recurses: DEEPEST at most
         self, origin: Origin, numbers: Sequence[Any], out: Any, into: tuple[int, ...] | None
     ) -> None:
         if self._depth == DEEPEST:

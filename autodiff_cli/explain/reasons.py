@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.sweeps import Kinks
 from autodiff_cli.errors import UsageError
+from autodiff_cli.explain.asking import by_what
 from autodiff_cli.explain.dependence import independence
 from autodiff_cli.explain.evaluation import Question, answer, seed_of
 from autodiff_cli.explain.findings import once_a_span
@@ -103,9 +104,7 @@ def explain(
     if not outcome.targets:
         raise UsageError(
             "there is nothing to differentiate by",
-            help="the program has no input: name a variable with --wrt NAME"
-            if not wrt and wrt != []
-            else "name an input or a variable with --wrt NAME",
+            help=f"write {by_what(outcome.resolved) or '--wrt NAME'}: an input, or a variable",
             kind="wrt",
         )
     explanations = []

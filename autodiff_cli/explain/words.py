@@ -32,7 +32,7 @@ def expression(node: Node) -> str:
     if node.primitive is None:
         return str(node.span)
     place = node.place
-    text = " ".join(place.text.split()) if place else ""
+    text = place.words if place else ""
     return text[1:-1].strip() if text.startswith("(") and _closes_at_end(text) else text
 
 
@@ -110,7 +110,7 @@ def sources_text(origin: Origin) -> list[str]:
     return list(dict.fromkeys(_sources(origin)))
 
 
-def _sources(origin: Origin) -> Iterator[str]:
+def _sources(origin: Origin) -> Iterator[str]:  # recurses: origins.DEEPEST at most
     for number, source in origin.sources:
         line = f" at line {source.span.line}" if hasattr(source.span, "line") else ""
         if source.kind == "input":
@@ -120,7 +120,7 @@ def _sources(origin: Origin) -> Iterator[str]:
         yield from _sources(source)
 
 
-def remedy(origin: Origin) -> tuple[list[str], str]:
+def remedy(origin: Origin) -> tuple[list[str], str]:  # recurses: origins.DEEPEST at most
     """What to do about an origin: a note, where there is one, and the help."""
     for _, source in origin.sources:
         return remedy(source)

@@ -176,8 +176,19 @@ def _cause(subgraph: Subgraph, node: Node, position: int) -> Cause:
     if primitive.unchosen:
         return "not-chosen"
     if primitive.multiplies:
-        return "factor"
-    return "stationary" if _moves(node, position, args, unit) else "saturated"
+        return _multiplied(node)
+    size = np.abs(np.asarray(args[position], np.float64))
+    if _moves(node, position, args, unit, np.where(size == 0, 1.0, size)):
+        return "stationary"
+    # A power of a tiny number has no derivative left that a float holds, however near one looks.
+    return "underflow" if _moves(node, position, args, unit, np.maximum(size, 1.0)) else "saturated"
+
+
+def _multiplied(node: Node) -> Cause:
+    """Why an operation that multiplies gives nothing: a factor is 0, or the product too small."""
+    assert node.primitive is not None
+    factors = (value_of(arg) for _, arg in operands_of(node.primitive, node.args))
+    return "factor" if any(np.any(np.equal(one, 0)) for one in factors) else "underflow"
 
 
 def infinite_operand(node: Node) -> Any:
@@ -217,13 +228,13 @@ def _finite(value: Any, size: float) -> Any:
     return np.where(np.isinf(value), np.copysign(size, value), value).astype(value.dtype)
 
 
-def _moves(node: Node, position: int, args: list[Any], unit: Any) -> bool:
-    """Whether the derivative by an operand is another beside the point, on either side."""
+def _moves(node: Node, position: int, args: list[Any], unit: Any, size: Any) -> bool:
+    """Whether the derivative by an operand is another beside the point, by a part of `size`."""
     assert node.primitive is not None
     values = args[: len(args) - len(node.primitive.options)]
     at = np.asarray(values[position], np.float64)
     for side in (-BESIDE, BESIDE):
-        values[position] = at + side * np.maximum(np.abs(at), 1.0)
+        values[position] = at + side * size
         try:
             partial = pulled_at(node, position, unit, values)
         except AdiffError:
@@ -332,4 +343,4 @@ def _cause_of_some(subgraph: Subgraph, node: Node) -> Cause:
         return "overwritten"
     if node.primitive.unchosen:
         return "not-chosen"
-    return "factor" if node.primitive.multiplies else "saturated"
+    return _multiplied(node) if node.primitive.multiplies else "saturated"

@@ -11,9 +11,9 @@ from autodiff_cli.engine.primitive import REQUIRED, Primitive
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
-from autodiff_cli.interpreter import calculus
+from autodiff_cli.interpreter import calculus, implicit, integration
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
-from autodiff_cli.interpreter.values import NOTHING, describe_value
+from autodiff_cli.interpreter.values import NOTHING, describe_value, is_function
 from autodiff_cli.language.library import LIBRARY
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn, Resolved
 from autodiff_cli.language.syntax import Call, Name
@@ -144,6 +144,34 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
         "x with its elements, or its slices along the first axis, in random order",
         "shuffle([1, 2, 3])",
     ),
+    "root": MachineFunction(
+        ("function", "start"),
+        2,
+        implicit.root,
+        "an x near start with function(x) = 0, differentiable by all that the function reads",
+        "root(fn(x) { x^2 - 2 }, 1)",
+    ),
+    "fixed_point": MachineFunction(
+        ("function", "start"),
+        2,
+        implicit.fixed_point,
+        "an x with function(x) = x, near where iterating from start leads",
+        "fixed_point(cos, 1)",
+    ),
+    "integrate": MachineFunction(
+        ("function", "a", "b"),
+        3,
+        integration.integrate,
+        "∫ function(x) dx from a to b, which may be infinite, of numbers or arrays",
+        "integrate(fn(x) { exp(-x^2) }, 0, inf)",
+    ),
+    "odeint": MachineFunction(
+        ("function", "y0", "t"),
+        3,
+        integration.odeint,
+        "y at the times t, one row each, for dy/dt = function(t, y) and y0 at the first",
+        "odeint(fn(t, y) { -y }, 1, [0, 1, 2])",
+    ),
     "grad": MachineFunction(
         ("y", "x", "cotangent"),
         2,
@@ -180,6 +208,9 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
         "x = 3; backward(x^2); zero_grad(x); x.grad",
     ),
 }
+
+OF_FUNCTIONS: dict[str, Callable[[Machine, list[Any], Span], Any]] = {"argmin": implicit.argmin}
+"""What a primitive's name means where its first argument is a function."""
 
 RANDOM = frozenset(name for name, entry in TABLE.items() if entry.draws) | {"shuffle"}
 """Functions that take random numbers."""
@@ -355,6 +386,8 @@ def as_value(name: str) -> Callable[[Machine, list[Any], Span], Any]:
             if not function.needed <= len(args) <= len(function.parameters):
                 raise arity_error(name, function.count, len(args), span, signature(name))
             return call_machine_function(machine, name, args, span)
+        if name in OF_FUNCTIONS and len(args) == 2 and is_function(args[0]):
+            return called(OF_FUNCTIONS[name], machine, args, span)
         primitive = TABLE[name]
         pair = primitive.of_several
         if pair is not None and len(args) > 1:
@@ -368,14 +401,24 @@ def as_value(name: str) -> Callable[[Machine, list[Any], Span], Any]:
 
 
 def call_machine_function(machine: Machine, name: str, args: list[Any], span: Span) -> Any:
-    journal = machine.journal if name in DIFFERENTIATED else None
+    function = MACHINE_FUNCTIONS[name].call
+    if name not in DIFFERENTIATED or machine.journal is None:
+        return called(function, machine, args, span)
+    machine.journal.enter("derivative", name, span)
+    result = called(function, machine, args, span)
+    machine.journal.leave()
+    return result
+
+
+def called(
+    function: Callable[[Machine, list[Any], Span], Any],
+    machine: Machine,
+    args: list[Any],
+    span: Span,
+) -> Any:
+    """What a function that needs the machine gives; its errors have a place."""
     try:
-        if journal is None:
-            return MACHINE_FUNCTIONS[name].call(machine, args, span)
-        journal.enter("derivative", name, span)
-        result = MACHINE_FUNCTIONS[name].call(machine, args, span)
-        journal.leave()
-        return result
+        return function(machine, args, span)
     except AdiffError as error:
         if error.where is None:
             error.where = span

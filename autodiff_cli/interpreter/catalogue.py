@@ -55,23 +55,42 @@ def entries() -> dict[str, Entry]:
             groups.setdefault(_group(primitive), []).append(primitive)
     for group, primitives in groups.items():
         for primitive in primitives:
-            found[primitive.name] = Entry(
-                primitive.name,
-                group,
-                primitive.signature,
-                primitive.doc,
-                _derivative(primitive),
-                "" if primitive.kind == "constant" else primitive.domain,
-                primitive.convention,
-                _special(primitive),
-                primitive.example,
-            )
+            found[primitive.name] = _entry(primitive, group, primitive.signature)
     for name, each in LIBRARY.items():
         lines = ("by the chain rule, of", *each.text.splitlines())
         found[name] = Entry(
             name, WRITTEN, each.signature, each.doc, lines, each.domain, "", "", each.example
         )
     return found
+
+
+def operators() -> dict[str, Entry]:
+    """Every operator, by its sign and by what the table calls it: `^`, `**` and `pow`."""
+    found: dict[str, Entry] = {}
+    for name, primitive in TABLE.items():
+        if primitive.sign and name in INTERNAL | {"matmul"}:
+            first, *others = primitive.operands
+            written = f"{first} {primitive.sign} {others[0]}" if others else primitive.title
+            if not others:
+                written += f" {first}" if primitive.sign.isalpha() else first
+            entry = _entry(primitive, "Operators", written)
+            found[name] = entry
+            found.setdefault(primitive.sign, entry)
+    return found | {"**": found["^"]}
+
+
+def _entry(primitive: Primitive, group: str, signature: str) -> Entry:
+    return Entry(
+        primitive.name,
+        group,
+        signature,
+        primitive.doc,
+        _derivative(primitive),
+        "" if primitive.kind == "constant" else primitive.domain,
+        primitive.convention,
+        _special(primitive),
+        primitive.example,
+    )
 
 
 def _group(primitive: Primitive) -> str:

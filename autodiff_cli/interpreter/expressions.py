@@ -6,6 +6,7 @@ of one run, so that a program is lowered once and run many times, in many thread
 
 from __future__ import annotations
 
+import re
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,7 @@ from autodiff_cli.interpreter.values import (
     Frame,
     UserFunction,
     describe_value,
+    is_function,
     truth,
 )
 from autodiff_cli.language import syntax
@@ -31,7 +33,9 @@ from autodiff_cli.language.names import DIFFERENTIATED, HEAD, BuiltIn, Scope, Va
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.interpreter.facts import Facts
+    from autodiff_cli.language.source import Span
 
     Closure = Callable[[Frame], Any]
 
@@ -63,7 +67,7 @@ class ExpressionLowering:
     def in_scope(self, scope: Scope) -> ExpressionLowering:
         return type(self)(self.facts, scope, self.single)
 
-    def expression(self, node: Any) -> Closure:
+    def expression(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         constant = self.constant(node)
         if constant is not None:
             return lambda frame: constant
@@ -84,7 +88,7 @@ class ExpressionLowering:
                 return None
         return self._literal(node)
 
-    def _literal(self, node: Any) -> Any:
+    def _literal(self, node: Any) -> Any:  # recurses: PYTHON_FRAMES at most
         if isinstance(node, syntax.Number):
             return cast(node.value, self.single)
         if isinstance(node, syntax.ArrayLiteral):
@@ -283,6 +287,8 @@ class ExpressionLowering:
             return lambda frame: builtins.call_machine_function(
                 frame[RUN], name, [closure(frame) for closure in closures], span
             )
+        if name in builtins.OF_FUNCTIONS:
+            return self._of_function(primitive, builtins.OF_FUNCTIONS[name], closures, span)
         if primitive.kind == "elementwise" and not primitive.variadic:
             if len(primitive.operands) == 1:
                 return operators.unary(primitive, closures[0], span)
@@ -291,6 +297,19 @@ class ExpressionLowering:
         return lambda frame: frame[RUN].apply(
             primitive, tuple([closure(frame) for closure in closures]), span
         )
+
+    def _of_function(
+        self, primitive: Primitive, solver: Any, closures: list[Closure], span: Span
+    ) -> Closure:
+        """A call that means another thing where the first argument is a function."""
+
+        def evaluate(frame: Frame) -> Any:
+            args = [closure(frame) for closure in closures]
+            if is_function(args[0]):
+                return builtins.called(solver, frame[RUN], args, span)
+            return frame[RUN].apply(primitive, tuple(args), span)
+
+        return evaluate
 
     def function(self, node: syntax.Function) -> Closure:
         scope = self.resolved.scopes[node]
@@ -318,13 +337,20 @@ class ExpressionLowering:
 
     def key(self, node: syntax.Index) -> Callable[[Frame, Any], tuple[Any, ...]]:
         """The subscripts of `node` for the array that they are for."""
-        span = node.span
+        span, base = node.span, node.base.span
         parts = [self._subscript(part) for part in node.subscripts]
 
         def evaluate(frame: Frame, array: Any) -> tuple[Any, ...]:
             shape = self.axes_of(array)
             if shape is None and not isinstance(value_of(array), (int, float)):
-                raise TypeMismatch(f"{describe_value(array)} has no elements", span)
+                several = isinstance(array, tuple)
+                raise TypeMismatch(
+                    f"{describe_value(array)} {'have' if several else 'has'} no elements to pick",
+                    span,
+                    help=f"give each a name: `{_apart(node.base, array)} = {base.words}`"
+                    if several
+                    else "",
+                )
             try:
                 return index_key(tuple([part(frame) for part in parts]), shape or ())
             except AdiffError as error:
@@ -467,3 +493,13 @@ def always(value: Any) -> Closure:
 
 def _is_array(value: Any) -> bool:
     return bool(getattr(value_of(value), "shape", ()))
+
+
+def _apart(node: syntax.Expression, values: tuple[Any, ...]) -> str:
+    """Names for several values: those that the function's own example has for them."""
+    if isinstance(node, syntax.Call) and isinstance(node.function, syntax.Name):
+        primitive = TABLE.get(node.function.name)
+        names = re.match(r"(\w+(, \w+)+) = ", primitive.example) if primitive else None
+        if names:
+            return names[1]
+    return ", ".join("abcdefgh"[: len(values)])

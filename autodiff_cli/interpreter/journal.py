@@ -28,11 +28,12 @@ class Group:
         label: the head of the loop, or the name of the function.
         span: the head of the loop, or the call.
         start, end: its nodes are `graph.nodes[start:end]`.
-        rounds: where each iteration, or each call, begins.
+        rounds: where each iteration, or each call, begins; what decides on an iteration is its.
+        over: of a loop, where the last iteration ends; what comes after decided to end it.
         result: of calls, the value of the last: a node, or a plain value.
     """
 
-    __slots__ = ("end", "kind", "label", "result", "rounds", "span", "start")
+    __slots__ = ("end", "kind", "label", "over", "result", "rounds", "span", "start")
 
     def __init__(self, kind: GroupKind, label: str, span: Span, start: int) -> None:
         self.kind = kind
@@ -40,6 +41,7 @@ class Group:
         self.span = span
         self.start = start
         self.end = start
+        self.over = start
         self.rounds = array("q")
         self.result: Any = None
 
@@ -136,19 +138,34 @@ class Journal:
     def next_round(self) -> None:
         """An iteration of the innermost loop begins."""
         group, _ = self._open[-1]
-        # What the first condition recorded is the first iteration's.
-        group.rounds.append(len(self._nodes) if group.rounds else group.start)
+        group.rounds.append(group.over)
+
+    def round_over(self) -> None:
+        """That iteration has ended."""
+        self._open[-1][0].over = len(self._nodes)
 
     def leave(self, result: Any = None) -> None:
         """The innermost group has ended; a call's with its `result`."""
         group, place = self._open.pop()
         group.result = result
         group.end = len(self._nodes)
+        if group.kind != "loop":
+            group.over = group.end
         if group.end == group.start:
             # Whatever is in it is as empty.
             del self.groups[place:]
         elif group.kind == "call":
             self._last_call = group
+
+    def mark(self) -> tuple[int, Group | None]:
+        """Where it is now, for `forget`; what comes next is no part of the last call's group."""
+        last, self._last_call = self._last_call, None
+        return len(self.groups), last
+
+    def forget(self, mark: tuple[int, Group | None]) -> None:
+        """Drops the groups since a `mark`, whose nodes are dropped too."""
+        count, self._last_call = mark
+        del self.groups[count:]
 
     def backward(
         self, span: Span, output: Node, seed: Any, sums: list[tuple[Node, Any, Any]]

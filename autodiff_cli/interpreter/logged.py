@@ -27,7 +27,7 @@ class LoggedLowering(StatementLowering):
     def for_loop(self, node: syntax.For) -> Closure:
         return _looping(super().for_loop(node), node, node.iterable)
 
-    def expression(self, node: Any) -> Closure:
+    def expression(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         closure = super().expression(node)
         conditions, operands = self.facts.conditions
         if node in conditions:
@@ -93,6 +93,8 @@ def _round(closure: Closure, node: syntax.Block) -> Closure:
         journal = frame[RUN].journal
         journal.ran.add(node)
         journal.next_round()
-        return closure(frame)
+        signal = closure(frame)
+        journal.round_over()
+        return signal
 
     return run

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
-from autodiff_cli.engine.memory import in_words
+from autodiff_cli.engine.memory import exhausted, in_words
 from autodiff_cli.engine.primitive import Primitive, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.surroundings import CURRENT, Surroundings
@@ -26,7 +27,7 @@ from autodiff_cli.language.names import HEAD
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
     from contextvars import Token
 
     from autodiff_cli.engine.surroundings import Seed
@@ -84,6 +85,10 @@ class Detached:
 
     span: Span
     node: Node
+
+
+TOLD = ("taken", "detached", "noted", "kinks_met")
+"""What of a run aside is told of the run around it."""
 
 
 class Machine(Surroundings):
@@ -149,6 +154,38 @@ class Machine(Surroundings):
         self.swept: Node | None = None
         """What the program's last `backward` began at."""
 
+    def aside(self) -> Machine:
+        """A run with a graph of its own, for what has no place in this one's.
+
+        It has the same limits and the same randomness; what there is to tell of it is told of
+        this one.
+        """
+        run = Machine(Settings(self.limits, self.graph.single, None, self.on_print, self.at_kink))
+        for name in ("randomness", "steps", "depth", *TOLD):
+            setattr(run, name, getattr(self, name))
+        run.keep_journal(self.journal)
+        return run
+
+    def keep_journal(self, around: Journal | None) -> None:
+        """Begins a journal where the run around this one keeps one, and adds to what ran there."""
+        if around is not None:
+            self.journal = type(around)(self.graph)
+            self.journal.ran, self.journal.values = around.ran, around.values
+
+    def forget(self) -> None:
+        """Drops what was recorded, but for what there is to tell of it."""
+        self.graph.nodes.clear()
+        self.graph.leaves = 0
+        self.array_bytes = 0
+        self.keep_journal(self.journal)
+
+    def take_over(self, run: Machine) -> None:
+        """Counts the steps of a run aside among this one's, and tells of what was odd in it."""
+        self.steps = run.steps
+        self.absorbed |= run.absorbed
+        for span, odd in run.odd_constants.items():
+            self.odd_constants.setdefault(span, odd)
+
     def hear(self, *_: object) -> None:
         """Is told by NumPy that it made an inf or a nan of what was none."""
         self.absorbed = True
@@ -173,11 +210,9 @@ class Machine(Surroundings):
                 error.where = span
             raise
         except MemoryError:
-            raise LimitError(
-                f"there is no memory left for `{primitive.title}`",
-                span,
-                help="--max-memory sets a limit",
-            ) from None
+            failure = exhausted(f"`{primitive.title}`")
+            failure.where = span
+            raise failure from None
         if primitive.reads == "number":
             static = args[len(primitive.operands) :]
             if any(isinstance(arg, Node) for arg in static):
@@ -237,7 +272,9 @@ class Machine(Surroundings):
                 help="a larger --max-memory allows more",
             )
 
-    def call(self, function: Any, args: list[Any], span: Span) -> Any:
+    def call(  # recurses: --max-depth at most
+        self, function: Any, args: list[Any], span: Span
+    ) -> Any:
         """Calls a function value; `NOTHING` where it has no value."""
         if type(function) is UserFunction:
             return self.invoke(function, args, span)
@@ -285,6 +322,21 @@ class Machine(Surroundings):
         finally:
             self.depth -= 1
         return value
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Whatever is recorded while it is open is dropped: it is computed for its value only."""
+        graph, journal = self.graph, self.journal
+        nodes, leaves = len(graph.nodes), graph.leaves
+        mark = None if journal is None else journal.mark()
+        try:
+            yield
+        finally:
+            if not self.abandoned:
+                del graph.nodes[nodes:]
+                graph.leaves = leaves
+            if journal is not None and mark is not None:
+                journal.forget(mark)
 
     def mark(self, name: str, value: Any) -> Node:
         """The node that derivatives by `name` are taken by, for its first `value`."""

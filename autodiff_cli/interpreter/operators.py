@@ -102,20 +102,25 @@ def binary(primitive: Primitive, left: Closure, right: Closure, span: Span) -> C
 def comparison(
     primitive: Primitive, left: Closure, right: Closure, span: Span, note: Note | None
 ) -> Closure:
-    """As `note`, a comparison of what can be differentiated is worth a word."""
+    """As `note`, a comparison of what can be differentiated is worth a word.
+
+    Of an equality, where it holds: where it does not, it does not beside the point either.
+    """
     compute = primitive.scalar
     assert compute is not None
 
     def evaluate(frame: Frame) -> Any:
         a = left(frame)
         b = right(frame)
-        if note is not None and (isinstance(a, Node) or isinstance(b, Node)):
-            frame[RUN].noted.setdefault(span, note)
+        differentiated = note is not None and (isinstance(a, Node) or isinstance(b, Node))
         if type(a) is Scalar:
             a = a.value
         if type(b) is Scalar:
             b = b.value
-        if type(a) in NUMBERS and type(b) in NUMBERS:
+        numbers = type(a) in NUMBERS and type(b) in NUMBERS
+        if differentiated and not (note == "equality" and numbers and a != b):
+            frame[RUN].noted.setdefault(span, note)
+        if numbers:
             return compute(a, b)
         return frame[RUN].apply(primitive, (a, b), span)
 

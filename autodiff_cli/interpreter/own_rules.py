@@ -6,6 +6,7 @@ in a sweep that computes, on nodes in one that records.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autodiff_cli.engine.graph import Node, below, value_of
@@ -15,6 +16,8 @@ from autodiff_cli.errors import RunError, ShapeError, TypeMismatch
 from autodiff_cli.interpreter.values import RUN, describe_value
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from autodiff_cli.engine.graph import Graph
     from autodiff_cli.interpreter.values import UserFunction
     from autodiff_cli.language.source import Span
@@ -26,6 +29,8 @@ class Caller(Protocol):
     graph: Graph
 
     def invoke(self, function: UserFunction, args: list[Any], span: Span) -> Any: ...
+
+    def forgetting(self) -> AbstractContextManager[None]: ...
 
 
 def record(machine: Caller, function: UserFunction, args: list[Any], span: Span) -> Any:
@@ -75,7 +80,12 @@ def _primitive(function: UserFunction, span: Span) -> Primitive:
     def pullback(g: Any, out: Any, args: list[Any]) -> tuple[Any, ...]:
         assert function.derivative is not None
         given = [a if isinstance(a, Operand) else plain(a) for a in (*args, out, g)]
-        result = function.frame[RUN].invoke(function.derivative, given, span)
+        machine: Caller = function.frame[RUN]
+        # A rule that reads a variable that is differentiated by records, though a sweep that
+        # computes has no use for it.
+        computes = not any(isinstance(a, Operand) for a in given)
+        with machine.forgetting() if computes else nullcontext():
+            result = machine.invoke(function.derivative, given, span)
         parts = result if isinstance(result, tuple) else (result,)
         if len(parts) != len(args):
             raise ShapeError(
@@ -93,8 +103,7 @@ def _primitive(function: UserFunction, span: Span) -> Primitive:
                     span,
                     help="its last expression is the cotangent of the parameter",
                 )
-        if not any(isinstance(a, Operand) for a in given):
-            # The rule reads a variable that is differentiated by: this sweep only computes.
+        if computes:
             parts = tuple(map(value_of, parts))
         for part, arg in zip(parts, args, strict=True):
             want, got = shape_of(value_of(arg)), shape_of(value_of(part))

@@ -29,7 +29,7 @@ def printed(value: Any) -> str:
     return ", ".join(texts)
 
 
-def _one(value: Any) -> str:
+def _one(value: Any) -> str:  # recurses: once, for a boolean
     value = value_of(value)
     if isinstance(value, str):
         return value

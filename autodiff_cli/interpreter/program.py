@@ -6,6 +6,7 @@ it through the frame, so that a program can run many times, in many threads.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.memory import in_words
@@ -16,20 +17,38 @@ from autodiff_cli.interpreter.machine import Limits
 from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.interpreter.statements import StatementLowering
 from autodiff_cli.language import syntax
-from autodiff_cli.language.names import resolve
+from autodiff_cli.language.names import bound_in, resolve, walk
 from autodiff_cli.language.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from autodiff_cli.interpreter.expressions import Closure
     from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source, Span
 
+MOST_NAMES = 20
+"""Of a program's names, that a message lists."""
 BYTES_OF_A_CHARACTER = 700
 """What a long program takes, parsed and lowered, for each character of a dense text."""
 
-LESS_NESTED = "give parts of it a name, a statement each"
+
+@contextmanager
+def nested(tree: syntax.Program) -> Iterator[None]:
+    """While it is open, what recurses over a program may do so as deep as its text is nested.
+
+    Raises:
+        LimitError: that is deeper than Python can follow.
+    """
+    with deep_recursion():
+        try:
+            yield
+        except RecursionError:
+            raise LimitError(
+                "the text is nested too deep",
+                tree.body.statements[-1].span,
+                help="give parts of it a name, a statement each",
+            ) from None
 
 
 class Program(Facts):
@@ -81,14 +100,8 @@ class Program(Facts):
         lowering = lowering_class(self, self.resolved.top, single)
         lowering.targets = frozenset(by)
         lowering.floats_only = unasked
-        tree = self.resolved.tree
-        try:
-            with deep_recursion(), no_garbage_collection():
-                body = lowering.tail(tree.body)
-        except RecursionError:
-            raise LimitError(
-                "the text is nested too deep", tree.body.statements[-1].span, help=LESS_NESTED
-            ) from None
+        with nested(self.resolved.tree), no_garbage_collection():
+            body = lowering.tail(self.resolved.tree.body)
         return Prepared(by, body, outputs, self.resolved.top.size)
 
     # ── what is asked of it ───────────────────────────────────────────────────────────
@@ -101,7 +114,7 @@ class Program(Facts):
                 raise ProgramError(
                     "the program has no result: its last statement is no expression or assignment",
                     last.span,
-                    help="end it with an expression, or name an output with --of NAME",
+                    help=_ending(last),
                     kind="result",
                 )
             return resolved.results
@@ -111,7 +124,7 @@ class Program(Facts):
             ):
                 raise UsageError(
                     f"--of {name}: the program has no such name",
-                    help=did_you_mean(name, resolved.top.slots),
+                    help=did_you_mean(name, resolved.top.slots) or self._names(),
                     kind="output",
                 )
         return of
@@ -124,13 +137,20 @@ class Program(Facts):
             return Output(name, None, last.span)
         return Output(name, top.slots[name], top.bound_at[name])
 
+    def _names(self) -> str:
+        names = list(self.resolved.top.slots)
+        if not names:
+            return "no statement of it binds one"
+        more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+        return f"its names are: {', '.join(names[:MOST_NAMES])}{more}"
+
     def _check_wrt(self, wrt: Sequence[str]) -> None:
         top = self.resolved.top
         for name in wrt:
             if name not in top.slots:
                 raise UsageError(
                     f"--wrt {name}: the program has no such name",
-                    help=did_you_mean(name, top.slots) or "its names are: " + ", ".join(top.slots),
+                    help=did_you_mean(name, top.slots) or self._names(),
                     kind="wrt",
                 )
             span = top.bound_at[name]
@@ -180,6 +200,16 @@ class Prepared:
         self.size = size
 
 
+def _ending(last: Any) -> str:
+    """What to end a program with that has no result, whose last statement this is."""
+    if isinstance(last, (syntax.While, syntax.For)):
+        names = [name.name for name in bound_in(walk(last.body))]
+        if names:
+            name = names[-1]
+            return f"end it with a line `{name}`, which the loop computes, or say --of {name}"
+    return "end it with an expression, or name an output with --of NAME"
+
+
 def load(source: Source, limits: Limits | None = None, session: Scope | None = None) -> Program:
     """The program of a source.
 
@@ -199,6 +229,8 @@ def load(source: Source, limits: Limits | None = None, session: Scope | None = N
             help="read data from a file, NAME=@FILE, or give --max-memory a larger size",
         )
     with no_garbage_collection():
-        resolved = resolve(parse(source), NAMES, session)
+        tree = parse(source)
+        with nested(tree):
+            resolved = resolve(tree, NAMES, session)
         check_calls(resolved)
     return Program(resolved)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Graph, Node, Scalar, value_of
+from autodiff_cli.engine.memory import exhausted
 from autodiff_cli.errors import (
-    LimitError,
     ProgramError,
     RunError,
     TypeMismatch,
@@ -15,8 +15,9 @@ from autodiff_cli.errors import (
 )
 from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.interpreter.machine import Machine, Settings
-from autodiff_cli.interpreter.program import LESS_NESTED, load
+from autodiff_cli.interpreter.program import load, nested
 from autodiff_cli.interpreter.values import UNSET, Returned, describe_value, is_boolean
+from autodiff_cli.interpreter.whereabouts import frames_below, place
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from autodiff_cli.interpreter.values import Frame
     from autodiff_cli.language.names import Resolved, Scope
     from autodiff_cli.language.source import Source, Span
+
+LETTERS = {"π": "the constant is `pi`: write that", "τ": "write `2*pi`", "ℯ": "write `e`"}
+"""Names of inputs without a value that are a constant's letter."""
 
 
 @record
@@ -109,13 +113,12 @@ def run_in(
     frame = machine.frame(prepared.size)
     _set_inputs(machine, frame, resolved.top, inputs, by)
     try:
-        result = prepared.body(frame)
-    except RecursionError:
-        raise LimitError(
-            "the text is nested too deep", resolved.tree.body.statements[-1].span, help=LESS_NESTED
-        ) from None
-    except MemoryError:
-        raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
+        with nested(resolved.tree):
+            result = prepared.body(frame)
+    except MemoryError as error:
+        failure = exhausted()
+        place(failure, frames_below(error.__traceback__))
+        raise failure from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
     outputs = {output.name: output_value(output, frame, result) for output in prepared.outputs}
@@ -198,7 +201,7 @@ def _missing_input(resolved: Resolved, name: str, inputs: Mapping[str, Any]) -> 
     known = resolved.inputs[name]
     # A name that is read and never bound may well be a slip of the pen.
     others = [other for other in (*resolved.top.slots, *NAMES) if other != name]
-    similar = "" if known.declared else did_you_mean(name, others)
+    similar = "" if known.declared else LETTERS.get(name) or did_you_mean(name, others)
     return UsageError(
         f"input `{name}` has no value",
         known.span,

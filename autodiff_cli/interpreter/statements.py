@@ -69,7 +69,7 @@ class StatementLowering(ExpressionLowering):
 
         return run
 
-    def tail(self, block: syntax.Block) -> Closure:
+    def tail(self, block: syntax.Block) -> Closure:  # recurses: PYTHON_FRAMES at most
         """A block for its value: the last expression's, a `Returned`, or `NOTHING`."""
         if not block.statements:
             return lambda frame: NOTHING
@@ -148,7 +148,7 @@ class StatementLowering(ExpressionLowering):
 
     # ── statements ────────────────────────────────────────────────────────────────────
 
-    def statement(self, node: Any) -> Closure:
+    def statement(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         return self._statements[type(node)](self, node)
 
     def evaluate(self, node: syntax.Evaluate) -> Closure:

@@ -93,6 +93,10 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (bool, int, float)) or hasattr(value, "dtype")
 
 
+def is_function(value: Any) -> bool:
+    return isinstance(value, (UserFunction, BuiltInFunction))
+
+
 def is_boolean(value: Any) -> bool:
     """Whether a value is true or false, or an array of those: carried, and not differentiated."""
     if type(value) is float:

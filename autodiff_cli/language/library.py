@@ -96,7 +96,7 @@ class _Expansion:
     def __init__(self, bound: Callable[[Any], set[str]]) -> None:
         self._bound = bound
 
-    def of(self, node: Any, hidden: frozenset[str]) -> Any:
+    def of(self, node: Any, hidden: frozenset[str]) -> Any:  # recurses: PYTHON_FRAMES at most
         kind = type(node)
         if kind in (syntax.Function, syntax.Program):
             hidden |= self._bound(node)
@@ -157,7 +157,7 @@ def function(name: str, span: Span) -> syntax.Function:
     return replace(tree, closed=True)
 
 
-def _placed(node: Any, span: Span) -> Any:
+def _placed(node: Any, span: Span) -> Any:  # recurses: a function of the library
     if type(node) is tuple:
         return tuple([_placed(part, span) for part in node])
     if not hasattr(node, "span"):

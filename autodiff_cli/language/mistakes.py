@@ -86,6 +86,12 @@ GROUPS: dict[str, set[str]] = {
 ROWS = r"""
 # characters that begin no token
 
+kind= ~ [¼-¾⅐-⅞]
+    got the fraction $it, want a number
+    write `$fraction`, in parentheses within a product
+kind= ~ [∂∇]
+    unknown character $character
+    a derivative is `grad(y, x)`, or what --wrt x asks for
 kind= ~ ".*\S|"
     the string is not closed
     end it with `"` on the same line

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import ProgramError, did_you_mean
 from autodiff_cli.language import syntax
+from autodiff_cli.language.elsewhere import elsewhere
 from autodiff_cli.language.library import expanded
 from autodiff_cli.records import record
 
@@ -41,26 +42,24 @@ PYTHON_CONSTANTS = {
 }
 """Names that nobody means as an input."""
 
-ELSEWHERE = {
-    "ln": "the natural logarithm is `log(x)`",
-    "lg": "the logarithm to base 10 is `log10(x)`",
-    "pow": "a power is `x^y`",
-    "power": "a power is `x^y`",
-    "mod": "a remainder is `x % y`",
-    "fmod": "a remainder is `x % y`",
-    "average": "did you mean `mean`?",
-    "tg": "did you mean `tan`?",
-    "arctan": "did you mean `atan`?",
-    "arcsin": "did you mean `asin`?",
-    "arccos": "did you mean `acos`?",
-    "arctan2": "did you mean `atan2`?",
-    "cot": "write `1 / tan(x)`",
-    "sec": "write `1 / cos(x)`",
-    "csc": "write `1 / sin(x)`",
-    "gamma": "write `exp(lgamma(x))`, for x > 0",
-    "factorial": "write `exp(lgamma(n + 1))`",
+MODULES = frozenset(("np", "numpy", "math", "torch", "jnp", "jax", "scipy", "F"))
+"""What functions are called by in other systems."""
+
+METHODS = {
+    "item": "`$` is a number as it is, where it has one element",
+    "numpy": "`$` is an array as it is",
+    "tolist": "`$` is an array as it is",
+    "clone": "a value never changes: write `$`",
+    "copy": "a value never changes: write `$`",
+    "size": "write `len($)`, or `$.shape`",
+    "ndim": "write `len($.shape)`",
+    "requires_grad": "every variable can be differentiated by: `--wrt $`",
+    "requires_grad_": "every variable can be differentiated by: `--wrt $`",
+    "view": "write `reshape($, …)`",
+    "pow": "write `$ ^ …`",
+    "t": "write `$.T`",
 }
-"""What functions are called in other systems, and what to write here."""
+"""What other systems write after a point, and what to write here; `$` is what stands before."""
 
 DIFFERENTIATED = {"grad": 1, "jacobian": 1, "hessian": 1, "zero_grad": 0}
 """Built-in functions that take a name to differentiate by, and which argument that is."""
@@ -302,7 +301,7 @@ def _lookup(
         raise ProgramError(
             f"unknown name `{node.name}`",
             node.span,
-            help=ELSEWHERE.get(node.name)
+            help=elsewhere(node.name)
             or did_you_mean(node.name, [*out.slots, *built_in])
             or f"give it a value first: `{node.name} = …`",
             kind="name",
@@ -313,9 +312,21 @@ def _lookup(
 
 
 def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> ProgramError:
-    remedy = did_you_mean(node.name, ATTRIBUTES) or "there are .T, .shape and .grad"
-    if node.name in built_in:
-        remedy = f"`{node.name}` is a function: write `{node.name}(…)`"
+    remedy = (
+        did_you_mean(node.name, ATTRIBUTES)
+        or elsewhere(node.name)
+        or "there are .T, .shape and .grad"
+    )
+    base = node.base
+    if node.name in ("zero_", "zero_grad"):
+        of = base.base if isinstance(base, syntax.Attribute) and base.name == "grad" else base
+        remedy = f"write `zero_grad({of.span.words})`"
+    elif node.name in METHODS:
+        remedy = METHODS[node.name].replace("$", base.span.words)
+    elif node.name in built_in:
+        is_module = isinstance(base, syntax.Name) and base.name in MODULES
+        argument = "…" if is_module else base.span.words
+        remedy = f"`{node.name}` is a function: write `{node.name}({argument})`"
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")
 
 
@@ -344,7 +355,7 @@ def _check_called(
     raise ProgramError(
         f"unknown function `{name}`",
         function.span,
-        help=ELSEWHERE.get(name)
+        help=elsewhere(name)
         or did_you_mean(name, sorted(known))
         or f"define it with `fn {name}(…) {{ … }}`; to multiply, write `*`",
         kind="name",

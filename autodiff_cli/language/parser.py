@@ -25,7 +25,7 @@ CONTINUES_AFTER = frozenset(
 
 ESCAPE = re.compile(r"\\(.)")
 ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
-"""What stands in a string after a `\\`, and what it means; any other pair is itself."""
+"""What stands in a string after a `\\`, and what it means."""
 
 JOINS = frozenset(("ELSE", "ELIF", "DERIVATIVE"))
 """A line that begins with one of these goes on with the one before."""
@@ -249,7 +249,17 @@ class TreeBuilder:
         return syntax.Number(self.span(children), False)
 
     def string(self, children: list[Token]) -> syntax.String:
-        return syntax.String(self.span(children), _unescape(children[0][1:-1]))
+        token = children[0]
+        for escape in ESCAPE.finditer(token, 1, len(token) - 1):
+            if escape[1] not in ESCAPES:
+                start = token.start_pos + escape.start()
+                raise ProgramError(
+                    f"unknown escape `{escape[0]}`",
+                    Span(self.source, start, start + len(escape[0])),
+                    help=f"a backslash itself is `\\\\`: write `\\{escape[0]}`; "
+                    'there are \\n, \\t, \\" and \\\\',
+                )
+        return syntax.String(self.span(children), _unescape(token[1:-1]))
 
     def parenthesised(self, children: list[Any]) -> Any:
         return replace(children[1], span=self.span(children))
@@ -325,4 +335,4 @@ def _operator(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    return ESCAPE.sub(lambda match: ESCAPES.get(match[1], match[0]), text)
+    return ESCAPE.sub(lambda match: ESCAPES[match[1]], text)

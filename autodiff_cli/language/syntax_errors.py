@@ -253,6 +253,8 @@ class _Pieces(dict[str, str]):
                 return _quoted(self._it)
             case "instead":
                 return _instead(self._it)
+            case "fraction":
+                return unicodedata.normalize("NFKC", self._it).replace("⁄", "/")
             case "plain":
                 return self._it.translate(SUPERSCRIPTS)
         return str(_fact(self._place, name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from autodiff_cli.api.transcript import Written, literal
 from autodiff_cli.engine.memory import in_words
-from autodiff_cli.errors import ProgramError, UsageError
+from autodiff_cli.errors import ProgramError, UsageError, did_you_mean
 from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.interpreter.values import UserFunction
 from autodiff_cli.language import syntax
@@ -67,10 +66,12 @@ def meaning(unit: str) -> tuple[str, str]:
     name, argument = match.groups()
     name = name or "help"
     if name not in COMMANDS:
-        (nearest,) = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.0)
+        begun = [f"`:{each}`" for each in COMMANDS if each.startswith(name)]
+        similar = f"did you mean {' or '.join(begun[:4])}?" if begun else ""
+        similar = similar or did_you_mean(f":{name}", [f":{each}" for each in COMMANDS])
         raise UsageError(
             f"there is no command `:{name}`",
-            help=f"did you mean `:{nearest}`? `:help` lists them all",
+            help=f"{similar} `:help` lists them all".strip(),
             kind="command",
         )
     return name, argument.strip()
@@ -271,7 +272,7 @@ def _switch(name: str) -> Callable[[Desk, str], None]:
     return run
 
 
-def _help(desk: Desk, argument: str) -> None:
+def _help(desk: Desk, argument: str) -> None:  # recurses: once, by a name
     name = argument.removeprefix(":")
     if name and name not in COMMANDS:
         _doc(desk, name)

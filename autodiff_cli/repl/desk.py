@@ -7,6 +7,7 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from autodiff_cli.controls import MULTILINE, tamed_but_colors
 from autodiff_cli.errors import AdiffError, ProgramError, RunError
 from autodiff_cli.explain.numbers import is_finite
 from autodiff_cli.interpreter.values import is_number
@@ -118,6 +119,8 @@ class Desk:
 
     def write(self, text: str) -> None:
         """Writes a line to standard output."""
+        if sys.stdout.isatty():
+            text = tamed_but_colors(text)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
@@ -126,7 +129,7 @@ class Desk:
         self.tools.say(f"{text}\n")
 
     def note(self, text: str) -> None:
-        for line in shown.folded(text.translate(diagnostics.MULTILINE)):
+        for line in shown.folded(text.translate(MULTILINE)):
             self.say(shown.muted(line, self._error_color))
 
     def warn(self, findings: Iterable[Finding]) -> None:

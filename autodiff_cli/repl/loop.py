@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BARE = {"help": "help", "exit": "quit", "quit": "quit"}
+BARE |= {f"{word}()": command for word, command in BARE.items()}
 """Words that are commands where no name has them."""
 
 

@@ -21,6 +21,7 @@ from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.defaults import create_output
 from prompt_toolkit.styles import Style
 
+from autodiff_cli.repl import shown
 from autodiff_cli.repl.commands import Quit
 from autodiff_cli.repl.completion import Completions
 from autodiff_cli.repl.entry import CONTINUED, PROMPT
@@ -128,7 +129,9 @@ def _add_preview(session: PromptSession[str], loop: Loop) -> None:
     preview = Preview(loop.state)
 
     def line() -> StyleAndTextTuples:
-        return [("class:preview", preview.line(session.default_buffer.text))]
+        text = preview.line(session.default_buffer.text)
+        room = shown.width() - 1
+        return [("class:preview", text if len(text) <= room else f"{text[: room - 1]}…")]
 
     container = session.layout.container
     assert isinstance(container, HSplit)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import MULTILINE
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.interpreter.printing import printed
 from autodiff_cli.interpreter.values import is_boolean, is_number
 from autodiff_cli.repl.state import LAST
 from autodiff_cli.report import result
-from autodiff_cli.report.diagnostics import MULTILINE
+from autodiff_cli.report.columns import screen_columns
 from autodiff_cli.report.numbers import summary_text, value_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FORMATS = ("auto", "table", "plain", "json", "csv")
 
 def width() -> int:
     """Columns of the screen."""
-    return max(shutil.get_terminal_size().columns, NARROWEST)
+    return max(screen_columns(), NARROWEST)
 
 
 def muted(text: str, color: bool) -> str:
@@ -104,7 +104,7 @@ def derivatives(evaluation: Evaluation, digits: int | None = None) -> list[tuple
 def short(value: Any, digits: int | None) -> str:
     """A value on a part of a line: of a large array its shape, and its range."""
     if not is_number(value):
-        return printed(value)
+        return printed(value).translate(MULTILINE)
     if not shape_of(value) or is_boolean(value):
         return value_text(value, digits)
     from autodiff_cli.report.trace.brief import brief

@@ -40,6 +40,13 @@ class Report:
         return FAILED.isdisjoint(self.verdicts)
 
     @property
+    def status(self) -> str:
+        """`mismatch` where something is wrong, `unjudged` where there is none to be so."""
+        if self.passed:
+            return "ok"
+        return "mismatch" if "mismatch" in self.verdicts else "unjudged"
+
+    @property
     def verdicts(self) -> list[Verdict]:
         """Those of all that was checked."""
         components = [component.verdict for component in self.check.components]
@@ -104,16 +111,19 @@ def _place(index: tuple[int, ...] | None) -> str:
 
 
 def as_plain(reports: Sequence[Report], digits: int | None = None) -> str:
-    """A line for each derivative: name, verdict, gradient, the other's value, error, by whom."""
+    """A line for each derivative: its name and verdict, then fields that carry their names.
+
+    The error is in units of what is achievable at the point.
+    """
     return "".join(
         "\t".join(
             (
                 row.name,
                 row.verdict,
-                number_text(row.gradient, digits),
-                other_text(row, digits),
-                error_text(row),
-                row.by,
+                f"gradient={number_text(row.gradient, digits)}",
+                f"other={other_text(row, digits)}",
+                f"error={error_text(row)}",
+                f"by={row.by or '-'}",
             )
         )
         + "\n"
@@ -144,8 +154,8 @@ def verdict_text(report: Report) -> str:
     text = f"{count} component{'' if count == 1 else 's'} of d{report.check.output} checked"
     for name, number in left_out.items():
         text += f", {number:,} more by {name} in one direction"
-    wrong = sum(verdict in FAILED for verdict in verdicts)
-    unsure = verdicts.count("unsure")
+    wrong = verdicts.count("mismatch")
+    unsure = sum(verdict != "ok" for verdict in verdicts) - wrong
     text += f": {wrong} wrong" if wrong else ": no mismatch"
     return text + (f", {unsure} that cannot be told" if unsure else "")
 
@@ -165,7 +175,7 @@ def _data(report: Report, digits: int | None) -> dict[str, Any]:
         verified[one.kind].append(_verified_data(one, digits))
     return {
         "schema": SCHEMA,
-        "status": "ok" if report.passed else "mismatch",
+        "status": report.status,
         "output": check.output,
         "value": json_value(check.value, digits),
         "components": [_component_data(component, digits) for component in check.components],

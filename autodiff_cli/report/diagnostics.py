@@ -15,6 +15,8 @@ import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import CONTROLS, MULTILINE, escaped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,10 +28,6 @@ CALLS_SHOWN = 4
 WIDEST_LINE = 100
 """A longer source line is shown by the part around its span."""
 
-CONTROLS = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
-CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-"""Control characters as pictures: a source must not steer the terminal that shows it."""
-MULTILINE = CONTROLS | {ord("\n"): "\n", ord("\t"): " "}
 STYLES = {
     "error": "\x1b[1;31m",
     "warning": "\x1b[1;33m",
@@ -58,7 +56,7 @@ def as_data(error: Message) -> dict[str, Any]:
 def as_json(error: AdiffError) -> str:
     """An error as one line, as `schemas/error.json` describes it."""
     data = {"schema": ERROR_SCHEMA, "status": "error", **as_data(error)}
-    return json.dumps(data, ensure_ascii=False)
+    return escaped(json.dumps(data, ensure_ascii=False))
 
 
 def as_text(error: Message, color: bool = False) -> str:

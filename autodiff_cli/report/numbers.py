@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -28,7 +30,7 @@ def number_text(value: Any, digits: int | None = None) -> str:
     return str(value)
 
 
-def value_text(value: Any, digits: int | None = None) -> str:
+def value_text(value: Any, digits: int | None = None) -> str:  # recurses: an array's axes
     """A number, or an array in nested brackets on one line, never shortened."""
     if not getattr(value, "shape", ()):
         return number_text(_plain(value), digits)
@@ -37,7 +39,7 @@ def value_text(value: Any, digits: int | None = None) -> str:
     return f"[{', '.join(value_text(item, digits) for item in value)}]"
 
 
-def json_value(value: Any, digits: int | None = None) -> Any:
+def json_value(value: Any, digits: int | None = None) -> Any:  # recurses: an array's axes
     """What JSON can hold: nan and inf as the strings that they are written as."""
     if getattr(value, "shape", ()):
         import numpy as np
@@ -57,7 +59,8 @@ def json_lines(objects: Iterable[dict[str, Any]]) -> str:
     """One object a line."""
     import json
 
-    return "".join(f"{json.dumps(data, ensure_ascii=False, allow_nan=False)}\n" for data in objects)
+    lines = (json.dumps(data, ensure_ascii=False, allow_nan=False) for data in objects)
+    return "".join(f"{escaped(line)}\n" for line in lines)
 
 
 def summary_text(value: Any, digits: int | None = None, width: int = 75) -> str:

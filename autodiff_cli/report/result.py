@@ -52,7 +52,7 @@ def _data(evaluation: Evaluation, digits: int | None) -> dict[str, Any]:
     }
 
 
-def _json_tree(found: Any, digits: int | None) -> Any:
+def _json_tree(found: Any, digits: int | None) -> Any:  # recurses: pairs of names
     if isinstance(found, dict):
         return {name: _json_tree(value, digits) for name, value in found.items()}
     if isinstance(found, list):

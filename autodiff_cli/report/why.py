@@ -46,7 +46,7 @@ class Words:
             return str(node.span)
         if line_of(node) is None:
             return f"{node.primitive.title} of a derivative"
-        return _bare(" ".join(node.span.text.split()))
+        return _bare(node.span.words)
 
     def label(self, node: Node) -> str:
         """The name, else the expression; with the line where there are several."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCHEMAS = Path(autodiff_cli.__file__).parent / "report" / "schemas"
+RESULTS = {path.stem for path in SCHEMAS.glob("*.json")} - {"error"}
 ADIFF = [sys.executable, "-m", "autodiff_cli"]
 SECONDS = 60
 """After which a process that hangs is stopped."""
@@ -62,7 +63,10 @@ def check(done: Done) -> Done:
     """What holds of every command line: nobody sees Python, and JSON is as published."""
     assert "Traceback" not in done.err, done.err
     assert "internal error" not in done.err, done.err
-    for text, schemas in ((done.out, ("result", "check", "trace", "why")), (done.err, ("error",))):
+    for text, schemas in (
+        (done.out, RESULTS),
+        (done.err, ("error",)),
+    ):
         for line in text.splitlines():
             if line.startswith('{"schema"'):
                 instance = json.loads(line)
@@ -132,8 +136,11 @@ def terminal(
     columns: int = 80,
     env: dict[str, str] | None = None,
     streams: Sequence[str] = ("stdin", "stdout", "stderr"),
+    stdin: str = "",
 ) -> Done:
     """Runs a command line whose `streams` are a terminal, the others pipes.
+
+    `stdin` is what a pipe has for it.
 
     What the terminal was sent is `out`, with plain line ends; what the pipes were, `err`.
     """
@@ -142,6 +149,10 @@ def terminal(
     ends = {name: theirs if name in streams else subprocess.PIPE for name in ALL_STREAMS}
     running = subprocess.Popen([*ADIFF, *arguments], env=environment(env), **ends)
     os.close(theirs)
+    if running.stdin is not None:
+        running.stdin.write(stdin.encode())
+        running.stdin.close()
+        running.stdin = None
     sent = b""
     try:
         while block := _read(ours):

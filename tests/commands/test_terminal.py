@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from autodiff_cli.commands.examples import programs
-from tests.commands.shell import terminal
+from autodiff_cli.commands.trace import FORMATS as TRACES
+from autodiff_cli.controls import STEERS
+from tests.commands.shell import process, terminal
 from tests.golden import agree, command_line
 
 HERE = Path(__file__).parent
@@ -110,3 +112,78 @@ def test_print_stands_above_the_bar() -> None:
     assert len(printed) >= 3, done.out
     for line in printed:
         assert re.fullmatch(r"(.*\r)?\[i, 1\] \d+", line), line
+
+
+# ── what steers a terminal ────────────────────────────────────────────────────────────
+
+STEERING = "\x1b[31m\x1b]0;title\x07\x7f\x9b5m\u202e\u2066"
+HOSTILE = f"""
+a = x * [1, # {STEERING}
+  2][0]
+print("{STEERING}")
+# {STEERING}
+fn f(b) {{ b * [2, # {STEERING}
+  3][0] }}
+for i in [1, # {STEERING}
+  2] {{ a = a + f(x) }}
+a
+"""
+EVERY_VIEW = [
+    ("eval", "x=2"),
+    ("eval", "x=2", "--json"),
+    ("eval", "x=nothing"),
+    *(("trace", "x=2", "--unfold", "--format", form) for form in TRACES),
+    ("why", "x=2"),
+    ("why", "x=2", "--json"),
+    ("check", "x=2", "--json"),
+    ("check", "x=2", "--claim", f"x = 7 # {STEERING}"),
+    ("eval", "x=2", "--of", STEERING),
+    ("eval", f"x=@{STEERING}.csv"),
+    ("eval", "x=2", "--inputs", f"{STEERING}.json"),
+    ("eval", "x=2", "-o", f"{STEERING}/out"),
+    ("eval", "x=2", f"--{STEERING}"),
+]
+
+
+def without_bar(text: str) -> str:
+    """What was sent to a terminal, without the bar of progress that a slow machine shows."""
+    bars = r"(\x1b\[\d?K|\x1b\[1?A|\x1b\[\?25[lh]|\x1b\[[\d;]*m|\r)"
+    return re.sub(bars, "", text) if "━" in text else text
+
+
+@pytest.mark.parametrize("words", EVERY_VIEW, ids=ascii)
+def test_nothing_steers_a_terminal(words: tuple[str, ...], tmp_path: Path) -> None:
+    program = tmp_path / f"{STEERING.replace('/', '')}.ad"
+    program.write_text(HOSTILE, encoding="utf-8")
+    command, *rest = words
+    done = terminal(command, str(program), *rest, "--color", "never", env={"PAGER": "cat"})
+    assert not STEERS.findall(without_bar(done.out)), ascii(done.out)
+
+
+def test_what_is_printed_is_kept_in_a_pipe() -> None:
+    program = f'print("{STEERING}"); x'
+    assert f"{STEERING}\n" in process("eval", "-e", program, "x=1").err
+    assert "title" in terminal("eval", "-e", program, "x=1", streams=["stdout"]).err
+
+
+def test_json_escapes_what_steers_in_a_pipe_too(tmp_path: Path) -> None:
+    program = tmp_path / "p.ad"
+    program.write_text(HOSTILE, encoding="utf-8")
+    for command in ("trace", "why", "eval"):
+        done = process(command, str(program), "x=2", "--json", env={"LC_ALL": "C"})
+        assert not STEERS.findall(done.out)
+    assert not STEERS.findall(process("eval", str(program), f"x=@{STEERING}", "--json").err)
+    (shown,) = process("trace", str(program), "x=2", "--json").objects
+    assert shown["source"]["text"] == HOSTILE
+
+
+@pytest.mark.parametrize("entry", ['print("{}")', 's = "{}"', "# {}", ":{}", "x = @{}", ":load {}"])
+def test_nothing_steers_from_the_prompt(entry: str) -> None:
+    done = terminal(
+        "repl",
+        "--color",
+        "never",
+        streams=["stdout", "stderr"],
+        stdin=f"{entry.format(STEERING)}\n:vars\n:undo\n",
+    )
+    assert not STEERS.findall(done.out), ascii(done.out)

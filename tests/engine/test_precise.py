@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from autodiff_cli.engine import precise
 from autodiff_cli.engine.graph import Graph, Node, apply, below, value_of
+from autodiff_cli.engine.primitive import REQUIRED
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
+from autodiff_cli.errors import AdiffError
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.interpreter.run import run
 from autodiff_cli.language.source import Source
@@ -82,6 +85,25 @@ def test_counterpart_computes_what_the_entry_does(name: str) -> None:
         np.testing.assert_allclose(np.array(got, float), want, rtol=TOLERANCE, atol=1e-15)
 
 
+@pytest.mark.parametrize("x", [2.0, np.array([2.0]), np.array([[2.0]])], ids=["()", "(1)", "(1,1)"])
+@pytest.mark.parametrize("name", [e.name for e in TABLE.values() if e.precise])
+def test_counterpart_takes_the_shapes_that_the_entry_takes(name: str, x: Any) -> None:
+    """A number, and arrays of one: where the entry has a value, so has its referee."""
+    entry = TABLE[name]
+    operands = [x] * (2 if entry.variadic else len(entry.operands))
+    static = [None if each is REQUIRED else each for each in entry.options.values()]
+    try:
+        want = entry.evaluate(*operands, *static)
+    except (AdiffError, ValueError, TypeError):
+        return  # no argument of this entry
+    try:
+        got = precise.compute(entry, [*operands, *static])
+    except precise.REFUSED:
+        assert not np.isfinite(want).all()
+        return
+    assert np.shape(got) == np.shape(want)
+
+
 def differentiable(name: str, position: int) -> bool:
     """Whether an operand has a derivative, which those do not that take whole numbers only."""
     sample = TABLE[name].sample
@@ -139,6 +161,46 @@ def test_digits_that_floats_lose() -> None:
     got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
     assert got is not None
     assert got.value == pytest.approx(-1e-5 / 12, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("program", "x", "slope"),
+    [
+        ("sigmoid(x)", 150.0, math.exp(-150)),
+        ("(1 + tanh(x)) / 2", 75.0, 2 * math.exp(-150)),
+        ("erf(x)", 20.0, 2 / math.sqrt(math.pi) * math.exp(-400)),
+    ],
+)
+def test_a_tiny_slope_has_digits_of_its_own(program: str, x: float, slope: float) -> None:
+    outcome = run(load(Source("<test>", program)), {"x": x})
+    (output,) = outcome.outputs.values()
+    got = precise.derivative(below(output), output, outcome.targets["x"], 1.0)
+    assert got is not None
+    assert got.value == pytest.approx(slope, rel=1e-12)
+    assert got.error < 1e-9 * slope
+
+
+def test_what_floats_make_infinite_is_computed_too() -> None:
+    program = load(Source("<test>", "exp(x) / (exp(x) + exp(y))"))
+    outcome = run(program, {"x": 800.0, "y": 800.0})
+    (output,) = outcome.outputs.values()
+    for name, slope in (("x", 0.25), ("y", -0.25)):
+        got = precise.derivative(below(output), output, outcome.targets[name], 1.0)
+        assert got is not None
+        assert got.value == pytest.approx(slope, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("program", "x"),
+    [("exp(exp(exp(exp(x))))", 3.0), ("polygamma(1e6, x)", 2.0), ("x", 2.0)],
+)
+def test_what_would_take_for_ever_is_refused(program: str, x: float) -> None:
+    """Too large a number, too high an order, or no time left."""
+    outcome = run(load(Source("<test>", f"{program} * 1")), {"x": x})
+    (output,) = outcome.outputs.values()
+    assert precise.derivative(below(output), output, outcome.targets["x"], 1.0, 0.0) is None
+    if program != "x":
+        assert precise.derivative(below(output), output, outcome.targets["x"], 1.0) is None
 
 
 def test_what_80_digits_do_not_hold_is_not_claimed() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from autodiff_cli.engine import derivatives, side_by_side
 from autodiff_cli.engine.primitives import TABLE
-from autodiff_cli.engine.side_by_side import reverse_sweeps, rows_at_once
-from autodiff_cli.engine.sweeps import reverse_sweep
+from autodiff_cli.engine.side_by_side import forward_sweeps, reverse_sweeps, rows_at_once
+from autodiff_cli.engine.sweeps import forward_sweep, reverse_sweep
 from autodiff_cli.explain.evaluation import Question, evaluate
 from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.program import load
@@ -54,6 +54,44 @@ def test_rules_of_the_table(entry: Primitive) -> None:
 )
 def test_rules_at_many_shapes(name: str, operands: list[Any], static: list[Any]) -> None:
     check_rows(TABLE[name], operands, static)
+
+
+def check_columns(entry: Primitive, operands: list[Any], static: list[Any]) -> None:
+    """Fails where forward sweeps side by side are others than one after the other."""
+    by = [i for i in range(len(operands)) if differentiable(entry, i)]
+    shape = np.shape(entry.evaluate(*operands, *static))
+    graph, _, out = swept(entry, operands, static, by, np.ones(shape) if shape else 1.0)
+    leaves = graph.nodes[: len(by)]
+    rng = np.random.default_rng(0)
+    seeds = {
+        leaf: {row: np.asarray(rng.uniform(0.5, 1.5, np.shape(leaf.value))) for row in range(ROWS)}
+        for leaf in leaves
+    }
+    # One direction along the first leaf alone, one along none.
+    for leaf in leaves[1:]:
+        del seeds[leaf][1]
+    for leaf in leaves:
+        seeds[leaf][2] = np.zeros(np.shape(leaf.value))
+    found = forward_sweeps(graph.up_to(out), seeds)
+    for row in range(ROWS):
+        tangents = {leaf: columns[row] for leaf, columns in seeds.items() if row in columns}
+        want = forward_sweep(graph.up_to(out), tangents).get(out, np.zeros(shape))
+        got = np.asarray(found.get(row, np.zeros(shape)))
+        np.testing.assert_array_max_ulp(got, np.asarray(want), 4)
+
+
+@pytest.mark.parametrize("entry", DIFFERENTIABLE)
+def test_columns_by_the_rules_of_the_table(entry: Primitive) -> None:
+    for operands, static in cases(entry):
+        check_columns(entry, operands, static)
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "static"),
+    [pytest.param(*case, id=f"{i} {case[0]}") for i, case in enumerate(CASES)],
+)
+def test_columns_at_many_shapes(name: str, operands: list[Any], static: list[Any]) -> None:
+    check_columns(TABLE[name], operands, static)
 
 
 # ── whole programs ────────────────────────────────────────────────────────────────────

@@ -21,6 +21,8 @@ KEYWORDS = sorted(set(re.findall(r'"([a-z]{2,})"', GRAMMAR)))
 
 MISTAKES = [
     # (program, what the underline covers, in the heading, in the help)
+    ("½ * x", "½", "got the fraction `½`, want a number", "write `1/2`"),
+    ("y = ∂x", "∂", "unknown character `∂`", "`grad(y, x)`"),
     # multiplication that is not written
     ("2x", "x", "got `x` after `2`, want an operator", "`2*x`"),
     ("y = 3 sin(x)", "sin", "want an operator", "`3*sin(x)`"),

@@ -212,7 +212,9 @@ def test_commands_are_those_of_the_command_line(tmp_path: Path) -> None:
     [
         (":grd y", "did you mean `:grad`?"),
         (":vers", "did you mean `:vars`?"),
-        (":zzz", "did you mean `:"),
+        (":zzz", "`:help` lists them all"),
+        (":g", "did you mean `:grad`?"),
+        (":trace", "there is no result yet"),
         (":set x", "want NAME=VALUE"),
         ("rate = 1\n:set rat=2", "did you mean `rate`?"),
         (":undo", "nothing to undo"),

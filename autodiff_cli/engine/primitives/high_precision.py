@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OUTSIDE = "outside of the domain"
+HIGHEST_ORDER = 100
+"""Of a derivative: what mpmath takes for one grows with it."""
 MOST_TERMS = 1_000_000
 """Of a series: a second or two."""
 
@@ -44,9 +46,11 @@ def lgamma(mp: Any, x: Any) -> Any:
     return mp.re(mp.loggamma(x)) if abs(x) > 1e-3 else mp.loggamma(x + 1) - mp.log(abs(x))
 
 
-def polygamma(mp: Any, n: Any, x: Any) -> Any:
+def polygamma(mp: Any, n: Any, x: Any) -> Any:  # recurses: once, for the reflection
     """ψₙ, whose reflection has the period 1: below 0, far from it, mpmath adds up term by term."""
     n = int(n)
+    if n > HIGHEST_ORDER:
+        raise ValueError("too high an order")
     if abs(x) <= 1e-3:
         return mp.psi(n, x + 1) - (-1) ** n * mp.factorial(n) / x ** (n + 1)
     if x > -1000:
@@ -69,7 +73,9 @@ def lbeta(mp: Any, a: Any, b: Any) -> Any:
         return lgamma(mp, a) + lgamma(mp, b) - lgamma(mp, a + b)
 
 
-def beta_derivative(mp: Any, n: Any, m: Any, a: Any, b: Any) -> Any:
+def beta_derivative(  # recurses: the order of the derivative
+    mp: Any, n: Any, m: Any, a: Any, b: Any
+) -> Any:
     """By the product rule from ∂B/∂a = B·(ψ(a) - ψ(a + b)), with more digits for what cancels."""
     n, m = int(n), int(m)
     if not n:
@@ -155,6 +161,18 @@ def on_elements(function: Callable[..., Any], operands: int = 1) -> Callable[...
     return lambda *args: universal(*args)
 
 
+def of_numbers_too(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that takes a number for an array of one element, and gives one."""
+
+    def compute(mp: Any, x: Any, *rest: Any) -> Any:
+        if np.ndim(x):
+            return function(mp, x, *rest)
+        rest = tuple(np.full(1, one) if isinstance(one, mp.mpf) else one for one in rest)
+        return np.asarray(function(mp, np.full(1, x), *rest)).item()
+
+    return compute
+
+
 def axes(x: Any, axis: Any, keepdims: Any) -> dict[str, Any]:
     return {"axis": axes_of(axis, x.shape), "keepdims": bool(keepdims)}
 
@@ -171,10 +189,14 @@ def norm(mp: Any, x: Any, axis: Any, keepdims: Any) -> Any:
     return on_elements(mp.sqrt)((x * x).sum(**axes(x, axis, keepdims)))
 
 
+def centred(mp: Any, x: Any, axis: Any) -> Any:
+    return x - x.mean(axis=axes_of(axis, x.shape), keepdims=True) if x.size else x
+
+
 def var(mp: Any, x: Any, ddof: Any, axis: Any, keepdims: Any) -> Any:
     reduced = axes_of(axis, x.shape)
     count = int(np.prod([x.shape[i] for i in reduced]))
-    deviation = x - x.mean(axis=reduced, keepdims=True)
+    deviation = centred(mp, x, axis)
     return (deviation * deviation).sum(**axes(x, axis, keepdims)) / (count - ddof)
 
 

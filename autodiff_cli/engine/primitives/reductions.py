@@ -54,6 +54,7 @@ def reduction(
     empty: bool = True,
     adds_up: bool = False,
     example: str = "",
+    precise: Callable[..., Any] | None = None,
     **fields: Any,
 ) -> Primitive:
     """`array(x, axes, keepdims, *extra)`; `weight(out, x, axis, *extra)`.
@@ -79,6 +80,7 @@ def reduction(
         doc=doc,
         example=example or f"{name}([1, 2, 4])",
         sample=((0.2, 5),),
+        precise=precise and high_precision.of_numbers_too(precise),
         **fields,
     )
 
@@ -199,7 +201,12 @@ def _argument(name: str, doc: str, function: str) -> Primitive:
 
 
 argmax = _argument("argmax", "the index of the largest, the first of those that tie", "argmax")
-argmin = _argument("argmin", "the index of the smallest, the first of those that tie", "argmin")
+argmin = _argument(
+    "argmin",
+    "the index of the smallest, the first of those that tie; argmin(function, start) is the x "
+    "near start at which a function is least, differentiable by all that it reads",
+    "argmin",
+)
 
 # ── along an axis ─────────────────────────────────────────────────────────────────────
 

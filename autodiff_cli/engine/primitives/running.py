@@ -128,7 +128,7 @@ others = Primitive(
     doc="the derivative of `prod`: for each element the product of the others; moved along "
     "tangents, which are the further arguments",
     example="",
-    precise=high_precision.others,
+    precise=high_precision.of_numbers_too(high_precision.others),
 )
 
 

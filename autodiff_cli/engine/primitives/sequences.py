@@ -271,7 +271,7 @@ interp = Primitive(
         _interp_by_fp,
     ),
     jvps=(lambda t, out, x, xp, fp: t * _line(x, xp, fp)[0], _moved_points, None),
-    kink=_at_a_bend,
+    kink=(_at_a_bend, _at_a_bend, None),  # by fp it is linear
     convention="at a point the slope on its right, at the last point that on its left",
     domain="all reals; xp increases; constant beyond its ends",
     doc="the piecewise linear function through the points (xp, fp), at x",

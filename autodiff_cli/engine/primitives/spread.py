@@ -69,7 +69,7 @@ direction = Primitive(
     convention="0 at 0",
     doc="x / √(Σx²/over): the derivative of `norm`, and of `std`",
     example="",
-    precise=high_precision.direction,
+    precise=high_precision.of_numbers_too(high_precision.direction),
 )
 norm = reduction(
     "norm",
@@ -112,7 +112,7 @@ centred = Primitive(
     vjps=(lambda g, out, x, axis: centred(g, axis),),
     doc="x - mean(x)",
     example="",
-    precise=lambda mp, x, axis: x - x.mean(axis=axes_of(axis, x.shape), keepdims=True),
+    precise=high_precision.of_numbers_too(high_precision.centred),
 )
 
 

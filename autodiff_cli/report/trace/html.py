@@ -17,6 +17,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.controls import escaped, tamed
 from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.layers import layers
 from autodiff_cli.report.trace.structure import deepest
@@ -41,7 +42,7 @@ def text(view: View, style: Style) -> Iterator[str]:
     page, styles, script = _asset("stepper.html"), _asset("stepper.css"), _script()
     document = {"trace": trace, "open": view.depth, "levels": _levels(trace["rows"])}
     pieces = {
-        "title": escape(f"{trace['output']} · {trace['source']['name']}"),
+        "title": escape(tamed(f"{trace['output']} · {trace['source']['name']}")),
         "policy": f"default-src 'none'; style-src {_hash(styles)}; script-src {_hash(script)}",
         "styles": styles,
         "data": _json(document),
@@ -71,7 +72,7 @@ def _deeper(view: View) -> View:
 def _json(data: Any) -> str:
     """JSON in which no text can end the element that it stands in."""
     written = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return written.replace("<", "\\u003c")
+    return escaped(written).replace("<", "\\u003c")
 
 
 def _hash(content: str) -> str:

@@ -115,7 +115,8 @@ class Labels:
         if node.primitive is None:
             return str(node.span)
         if node.span is not None:
-            return " ".join(node.span.text.split())
+            words: str = node.span.words
+            return words
         return self.operation(node)
 
     def operation(self, node: Node, called: Callable[[Any], str] | None = None) -> str:
@@ -155,7 +156,7 @@ def _subscript(part: Any) -> str:
     return ":".join(ends if part.step in (None, 1) else [*ends, str(part.step)])
 
 
-def _static(value: Any) -> str:
+def _static(value: Any) -> str:  # recurses: an array's axes
     """A static argument: an axis, a shape, a text."""
     if getattr(value, "shape", ()):
         return constant(value)

@@ -145,15 +145,13 @@ def _elementwise(node: Node, labels: Labels) -> list[str]:
     primitive = node.primitive
     assert primitive is not None
     values: dict[str, float] = {}
-    operands: list[Any] = []
-    for operand in node.args[: operand_count(node)]:
+    operands = rule_arguments(node)
+    for position, operand in enumerate(node.args[: operand_count(node)]):
         if isinstance(operand, Node) or shape_of(operand):
             name = labels.label(operand)
             if type(value_of(operand)) is float:
                 values[name] = value_of(operand)
-            operands.append(Symbol(name))
-        else:
-            operands.append(float(operand))
+            operands[position] = Symbol(name)
     out = labels.label(node)
     if type(node.value) is float:
         values[out] = node.value

@@ -231,7 +231,7 @@ class GroupRow(_Many):
     @property
     def head(self) -> str:
         """The source that begins it, on one line."""
-        return " ".join(self.group.span.text.split())
+        return self.group.span.words
 
     @property
     def caption(self) -> str:
@@ -301,7 +301,7 @@ class EventRow(_Row):
 
     @property
     def expression(self) -> str:
-        return " ".join(self.event.span.text.split())
+        return self.event.span.words
 
     @property
     def line(self) -> int:

@@ -34,6 +34,8 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
     place = next_group = next_event = level = 0
     opened: list[tuple[Group, int]] = []
     """Those around `place`, each with the number of its next round."""
+    outside: list[int] = []
+    """The level around each of them."""
 
     def keeps(start: int, end: int) -> bool:
         return kept is None or kept.find(1, start, end) >= 0
@@ -66,7 +68,8 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
     while True:
         yield from due()
         while opened and opened[-1][0].end <= place:
-            level -= _levels(opened.pop()[0])
+            opened.pop()
+            level = outside.pop()
         yield from due()
         if place >= count:
             return
@@ -76,7 +79,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 together = len(group.rounds) - rounds if number == rounds // 2 else 1
                 together = max(together, 1)
                 following = group.rounds[number + together : number + together + 1]
-                end = following[0] if following else group.end
+                end = following[0] if following else group.over
                 opened[-1] = (group, number + together)
                 if _has_rounds(group) and keeps(place, end):
                     yield RoundRow(
@@ -87,6 +90,9 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                     skip_to(place)
                     skip_events(group, number + together)
                 continue
+            if place >= group.over and _has_rounds(group):
+                # What ended a loop is in none of its rounds.
+                level = outside[-1] + 1
         if next_group < len(groups) and groups[next_group].start <= place:
             group = groups[next_group]
             next_group += 1
@@ -95,6 +101,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 yield GroupRow(view, level, group, opens, group.start, group.end, times)
                 if opens:
                     opened.append((group, 0))
+                    outside.append(level)
                     level += _levels(group)
                     continue
             place = group.end

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from autodiff_cli.report.diagnostics import CONTROLS, RESET
+from autodiff_cli.controls import CONTROLS
+from autodiff_cli.report.diagnostics import RESET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -364,6 +364,9 @@ def test_calls_and_the_sweep_of_a_grad_unfold(browser: Browser, folder: Path) ->
 @needs_chromium
 def test_folding_keeps_the_place_in_the_story(browser: Browser, folder: Path) -> None:
     with opened(browser, written(folder, NESTED, "--wrt", "x")) as page:
+        folded = page.locator(".box[aria-expanded=false]")
+        while folded.count():  # what would be too small to read is folded at first
+            folded.first.click()
         page.keyboard.press("End")
         for _ in range(3):
             page.keyboard.press("ArrowLeft")
@@ -754,3 +757,32 @@ def test_our_own_script_and_styles_are_linted_and_formatted() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+WIDE = " + ".join(f"sin(a{i}) * b{i}" for i in range(12))
+NAMES_OF_WIDE = [f"{name}{i}=1" for i in range(12) for name in "ab"]
+LOOPED = "y = x; for i in range(30) { y = sin(y) * x + cos(y) }; y"
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "program", [("-e", WIDE, *NAMES_OF_WIDE), ("-e", LOOPED, "x=1")], ids=["flat", "a loop"]
+)
+def test_a_page_opens_fitted_to_its_window(
+    program: tuple[str, ...], browser: Browser, folder: Path
+) -> None:
+    file = folder / "fitted.html"
+    assert adiff("trace", *program, "-o", str(file)).status == 0
+    with opened(browser, file, viewport={"width": 800, "height": 600}) as page:
+        for width, height in ((800, 600), (1280, 720), (900, 700)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate(SETTLED)
+            around = page.locator("#graph").bounding_box()
+            assert around is not None
+            for box in page.locator(".box").all():
+                at = box.bounding_box()
+                assert at is not None
+                assert around["x"] <= at["x"]
+                assert around["y"] <= at["y"]
+                assert at["x"] + at["width"] <= around["x"] + around["width"]
+                assert at["y"] + at["height"] <= around["y"] + around["height"]

@@ -3,7 +3,18 @@
 
 import { levels, openAtStart, toggle } from "./model.js";
 import { element, explain, head, history, lightSource, make, table } from "./panes.js";
-import { bring, drawn, fit, focusBox, paint, picture, rove, zoom } from "./picture.js";
+import {
+  bring,
+  drawn,
+  fit,
+  focusBox,
+  isLegible,
+  paint,
+  picture,
+  refit,
+  rove,
+  zoom,
+} from "./picture.js";
 import { currentStep, state, tell, toldOf } from "./story.js";
 
 const PACE = 1100;
@@ -128,6 +139,7 @@ element("play").addEventListener("click", () => play(!timer));
 element("smaller").addEventListener("click", () => zoom(1 / ZOOM));
 element("larger").addEventListener("click", () => zoom(ZOOM));
 element("fit").addEventListener("click", fit);
+window.addEventListener("resize", refit);
 slider.addEventListener("input", () => {
   play(false);
   go(Number(slider.value));
@@ -182,7 +194,7 @@ matchMedia("print").addEventListener("change", ({ matches }) => {
 });
 
 head();
-openAtStart();
+openAtStart(isLegible);
 retell();
 rove(drawn()[0]);
 show();

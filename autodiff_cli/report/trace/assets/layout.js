@@ -96,8 +96,8 @@ function planned(place) {
     columns[column].push(one);
   });
   const y = heights(place, columns, rooms);
-  const top = Math.min(0, ...y.map((at, one) => at - rooms[one].h / 2));
-  const bottom = Math.max(0, ...y.map((at, one) => at + rooms[one].h / 2));
+  const top = y.length ? Math.min(...y.map((at, one) => at - rooms[one].h / 2)) : 0;
+  const bottom = y.length ? Math.max(...y.map((at, one) => at + rooms[one].h / 2)) : 0;
   let [left, width] = [0, 40];
   const spans = columns.map((column) => {
     const span = { left, w: Math.max(...column.map((one) => rooms[one].w)) };

@@ -120,8 +120,11 @@ function boxes() {
   );
 }
 
-/** Opens as deep as was asked for, if that does not show too many boxes. */
-export function openAtStart() {
+/**
+ * Opens as deep as was asked for, if that does not show too many boxes, or too small ones.
+ * @param {() => boolean} isLegible
+ */
+export function openAtStart(isLegible) {
   /** @type {[number, number][]} */
   const depths = [...passedOn.keys()].map((place) => [
     place,
@@ -131,7 +134,7 @@ export function openAtStart() {
   for (let depth = Math.min(held.open, deepest); depth >= 0; depth--) {
     opened.clear();
     for (const [place, own] of depths) if (own <= depth) opened.add(place);
-    if (boxes().length <= MOST_BOXES) return;
+    if (boxes().length <= MOST_BOXES && isLegible()) return;
   }
 }
 

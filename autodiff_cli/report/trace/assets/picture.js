@@ -9,7 +9,7 @@ import { currentStep, shownSoFar, state } from "./story.js";
 /** @import { Step } from "./story.js" */
 
 const MARGIN = { x: 8, y: 4 };
-const SCALE = { least: 0.1, readable: 0.85, fitting: 1.25, most: 3 };
+const SCALE = { least: 0.1, legible: 0.55, readable: 0.85, fitting: 1.25, most: 3 };
 const view = /** @type {HTMLElement} */ (document.getElementById("graph"));
 const svg = /** @type {SVGSVGElement} */ (view.querySelector("svg"));
 const drawing = /** @type {SVGGElement} */ (svg.querySelector("#drawing"));
@@ -20,6 +20,8 @@ const shapes = new Map();
 const wires = new Map();
 /** Of the picture; 0 before it is first drawn. */
 let scale = 0;
+/** Nobody has chosen another scale than the window's. */
+let isFitted = false;
 
 /**
  * @param {string} tag
@@ -35,7 +37,7 @@ function draw(tag, attributes, ...content) {
   return made;
 }
 
-/** Draws all boxes and wires that are to be seen, not so small as to be unreadable. */
+/** Draws all boxes and wires that are to be seen: at first the whole, later so as to be read. */
 export function picture() {
   replan();
   shapes.clear();
@@ -43,7 +45,7 @@ export function picture() {
   drawing.replaceChildren();
   drawLevel(-1, 0, 0);
   if (!scale) fit();
-  resize(Math.max(scale, SCALE.readable));
+  else resize(Math.max(scale, SCALE.readable));
 }
 
 /** @param {number} place @param {number} left @param {number} top */
@@ -226,6 +228,7 @@ export function focusBox(place) {
 
 /** @param {number} to */
 function resize(to) {
+  isFitted = false;
   scale = Math.min(SCALE.most, Math.max(SCALE.least, to));
   const [width, height] = [plan(-1).width + 2 * MARGIN.x, plan(-1).height + 2 * MARGIN.y];
   svg.setAttribute("viewBox", `${-MARGIN.x} ${-MARGIN.y} ${width} ${height}`);
@@ -240,8 +243,24 @@ export function zoom(factor) {
 
 /** Makes the whole as large as there is room for. */
 export function fit() {
+  resize(Math.min(SCALE.fitting, fitting()));
+  isFitted = true;
+}
+
+/** The window has another size. */
+export function refit() {
+  if (isFitted) fit();
+}
+
+/** Whether what is opened can be read with the whole in the window. */
+export function isLegible() {
+  replan();
+  return fitting() >= SCALE.legible;
+}
+
+/** The scale at which the whole fills the window. */
+function fitting() {
   const { width, height } = plan(-1);
   const room = [view.clientWidth - 28, view.clientHeight - 56];
-  const full = Math.min(room[0] / (width + 2 * MARGIN.x), room[1] / (height + 2 * MARGIN.y));
-  resize(Math.min(SCALE.fitting, full));
+  return Math.min(room[0] / (width + 2 * MARGIN.x), room[1] / (height + 2 * MARGIN.y));
 }
