@@ -189,6 +189,12 @@ limit_options = _all(
 strict_option = click.option(
     "--strict", is_flag=True, help="A nan or inf is an error, of status 4."
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(("auto", "graph", "python", "native")),
+    default="auto",
+    help="What runs it; auto compiles what is long. The answers are the same.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 
 
@@ -337,7 +343,8 @@ def prepared(
         raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     settings = run_settings(options, on_print)
     strict = bool(options.get("strict"))
-    return Program(source, split_names(options.get("wrt", ())), of, settings, strict)
+    engine = options.get("engine", "auto")
+    return Program(source, split_names(options.get("wrt", ())), of, settings, strict, engine)
 
 
 def takes_call(function: Callable[[Call], None]) -> Command:
