@@ -67,12 +67,12 @@ def answered(*arguments: str, stdin: str = "") -> Done:
 
 # ── texts ─────────────────────────────────────────────────────────────────────────────
 
-WORDS = st.sampled_from(
-    """input if else elif while for in range fn return break continue assert print and or not true
+WORDS = """
+    input if else elif while for in range fn return break continue assert print and or not true
     false derivative grad ( ) [ ] { } , ; : = += == <= ^ ** * / // % @ . " # 1e400 0x1 1_0 1e 1..2
-    x y z π σ ² ½ \u202e \x1b[31m \x00 \t \r \n \\ 'é 999999999999999999999 .5 3.grad x.T
-    range(9e9) zeros(1e9)""".split(" ")
-)
+    x y z π σ ² ½ 'é 999999999999999999999 .5 3.grad x.T range(9e9) zeros(1e9)
+"""
+STEERING = ["\u202e", "\x1b[31m", "\x00", "\x7f", "\t", "\r", "\n", "\\"]
 LETTERS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 TOKEN = re.compile(r"\w+|\s+|.", re.DOTALL)
 
@@ -91,7 +91,7 @@ def mutated(draw: st.DrawFn) -> str:
         elif change == "exchange" and max(at, other) < len(tokens):
             tokens[at], tokens[other] = tokens[other], tokens[at]
         elif change == "put":
-            tokens.insert(at, draw(WORDS | LETTERS))
+            tokens.insert(at, draw(st.sampled_from(WORDS.split() + STEERING) | LETTERS))
         elif change == "cut":
             del tokens[at:]
         elif change == "splice":
@@ -139,11 +139,44 @@ GIVEN = ([], ["x=0.5"], ["x=2", "y=3"], ["x=[1,2,3]"], ["x=[[1,2],[3,4]]", "y=[1
 
 # ── edges ─────────────────────────────────────────────────────────────────────────────
 
-VALUES = (
-    "0 -0.0 1 -1 2 0.5 -0.5 3 1e300 -1e300 1e-300 5e-324 1e17 -1e10 9007199254740993 inf -inf nan "
-    "true [] [0] [1] [[1]] [1,2] [0,0] [nan,1] [inf,-inf] [1e300,1e-300] [2,1,3] [[1,2],[3,4]] "
-    "[[0,0],[0,0]] [[2,1],[1,2]] [[1,2,3],[4,5,6]] [[[1,2],[3,4]]] [true,false] [[1],[2]]"
-).split()
+VALUES = [
+    "0",
+    "-0.0",
+    "1",
+    "-1",
+    "2",
+    "0.5",
+    "-0.5",
+    "3",
+    "1e300",
+    "-1e300",
+    "1e-300",
+    "5e-324",
+    "1e17",
+    "-1e10",
+    "9007199254740993",
+    "inf",
+    "-inf",
+    "nan",
+    "true",
+    "[]",
+    "[0]",
+    "[1]",
+    "[[1]]",
+    "[1,2]",
+    "[0,0]",
+    "[nan,1]",
+    "[inf,-inf]",
+    "[1e300,1e-300]",
+    "[2,1,3]",
+    "[true,false]",
+    "[[1],[2]]",
+    "[[1,2],[3,4]]",
+    "[[0,0],[0,0]]",
+    "[[2,1],[1,2]]",
+    "[[1,2,3],[4,5,6]]",
+    "[[[1,2],[3,4]]]",
+]
 SHAPES = ["{}", "sum({})", "{} * x", "{}^2", "-{}", "if x > 0 { {} } else { x }"]
 ACTIONS = ["", "--at-kink nan", "--at-kink error", "--strict", "--dtype float32", "--wrt x"]
 
