@@ -18,7 +18,7 @@ import click
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import commands, programs, sessions
+from tests.fuzz import commands, inputs, programs, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,7 @@ KINDS = {
     "programs": Kind(programs.programs(), programs.check),
     "texts": Kind(commands.texts(), commands.check),
     "edges": Kind(commands.edges(), commands.check),
+    "inputs": Kind(inputs.inputs(), inputs.check),
     "sessions": Kind(sessions.sessions(), sessions.check),
 }
 

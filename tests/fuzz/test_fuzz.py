@@ -12,7 +12,7 @@ from tests.fuzz.run import FOUND, KINDS, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-COUNTS = {"programs": 200, "texts": 1500, "edges": 1000, "sessions": 150}
+COUNTS = {"programs": 200, "texts": 1000, "edges": 700, "inputs": 400, "sessions": 60}
 SEED = 20261126
 
 
