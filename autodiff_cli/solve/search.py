@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff_cli.engine.lazy import optimize
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -90,7 +91,6 @@ def best_of(model: Model, start: Vector, free: Any, tolerance: float) -> Vector:
     """Where the cost is least near a start, when only the `free` parameters move."""
     if not free.any():
         return start
-    from scipy.optimize import least_squares
 
     def whole(part: Vector) -> Vector:
         at = start.copy()
@@ -103,7 +103,7 @@ def best_of(model: Model, start: Vector, free: Any, tolerance: float) -> Vector:
         return begin
     plain = loss is None and not parameters.is_bounded
     with quiet():
-        found = least_squares(
+        found = optimize.least_squares(
             lambda part: _finite(model.residuals(whole(part))),
             begin[free],
             jac=lambda part: _finite(model.jacobian(whole(part)))[:, free],
@@ -133,14 +133,12 @@ def _finite(values: Any) -> Any:
 
 
 def _levenberg_marquardt(model: Model, start: Vector, most: int, factor: float) -> Vector:
-    from scipy.optimize import leastsq
-
     def residuals(at: Vector) -> Vector:
         found = model.residuals(at)
         return found if np.isfinite(found).all() else np.full_like(found, FAR)
 
     with quiet():
-        found: Vector = leastsq(
+        found: Vector = optimize.leastsq(
             residuals,
             start,
             Dfun=lambda at: _finite(model.jacobian(at)),
@@ -155,11 +153,9 @@ def _levenberg_marquardt(model: Model, start: Vector, most: int, factor: float) 
 
 
 def _within_bounds(model: Model, start: Vector, most: int, kind: str) -> Vector:
-    from scipy.optimize import least_squares
-
     parameters, loss = model.parameters, model.loss
     with quiet():
-        found: Vector = least_squares(
+        found: Vector = optimize.least_squares(
             model.residuals,
             start,
             jac=lambda at: _finite(model.jacobian(at)),
