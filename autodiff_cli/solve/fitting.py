@@ -27,6 +27,10 @@ NEAR_BOUND = 1e-5
 OFFSET = 1e-4
 """How far off, in standard errors of the parameters together, a fit may be that has converged
 (Bates and Watts' relative offset, 1981, who allow 1e-3)."""
+FIRST = 1e-9
+"""The tolerance of a search whose end will be polished."""
+DONE = 1e-9
+"""Standard errors off, at which nothing is left to do."""
 NOTHING = 1e-9
 """Of the data's size: a sum of squares below the square of it is that of an exact fit."""
 TUNING = {"huber": 1.345, "soft_l1": 1.345, "cauchy": 2.385, "arctan": 2.385}
@@ -108,22 +112,49 @@ def fit(model: Model, choices: Choices) -> Fit:
     if choices.loss != "linear":
         model = _with_loss(model, found, choices)
         found = search(model, found.at, choices.method, choices.evaluations or EVALUATIONS)
-    point, held = _settled(model, found.at)
+    point, held = _closer(model, found, choices)
     return _judged(model, point, held, found, choices)
 
 
 def _from_starts(model: Model, choices: Choices) -> Found:
     most = choices.evaluations or EVALUATIONS
-    best = search(model, model.parameters.start, choices.method, most)
+    best = search(model, model.parameters.start, choices.method, most, FIRST)
     randomness = np.random.default_rng(choices.seed)
     for _ in range(choices.starts - 1):
         start = model.parameters.drawn(randomness)
         if not model.point(start).is_finite:
             continue
-        found = search(model, start, choices.method, most)
+        found = search(model, start, choices.method, most, FIRST)
         if found.is_better(best):
             best = found
     return best
+
+
+def _closer(model: Model, found: Found, choices: Choices) -> tuple[Point, Any]:
+    """The point polished; searched on from there first where that leaves something to do.
+
+    A search as far as rounding goes takes most of its steps there, where Newton's method needs
+    few; but in a long valley it must go that far to come near enough for those.
+    """
+    point, held = _settled(model, found.at)
+    if _offset(model, point, held) <= DONE:
+        return point, held
+    start = point.at if model.cost(point.at) <= found.cost else found.at
+    most = choices.evaluations or EVALUATIONS
+    again = search(model, start, choices.method, most)
+    if model.cost(again.at) <= min(found.cost, model.cost(point.at)):
+        return _settled(model, again.at)
+    return point, held
+
+
+def _offset(model: Model, point: Point, held: Any) -> float:
+    """How far from the least sum a point is, in standard errors of the parameters together."""
+    if not point.is_finite:
+        return math.inf
+    left = np.linalg.norm(factored(point, ~held, model.loss).projected)
+    freedom = max(model.rows - point.at.size, 1)
+    unit = math.sqrt(max(model.cost(point.at), 0.0) / freedom)
+    return float(left) / (unit * math.sqrt(point.at.size)) if unit > 0 else 0.0
 
 
 def _with_loss(model: Model, found: Found, choices: Choices) -> Model:

@@ -1,6 +1,6 @@
 """Digits right of the worst parameter, by problem and start, beside SciPy's `curve_fit`.
 
-    python -m tests.solve.digits
+python -m tests.solve.digits
 """
 
 from __future__ import annotations
