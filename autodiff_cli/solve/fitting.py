@@ -33,6 +33,7 @@ DONE = 1e-9
 """Standard errors off, at which nothing is left to do."""
 NOTHING = 1e-9
 """Of the data's size: a sum of squares below the square of it is that of an exact fit."""
+RESCALINGS = 20
 TUNING = {"huber": 1.345, "soft_l1": 1.345, "cauchy": 2.385, "arctan": 2.385}
 """Standard deviations at which residuals begin to count for less, as robust statistics has it."""
 
@@ -110,8 +111,7 @@ def fit(model: Model, choices: Choices) -> Fit:
     _refuse_unused(model)
     found = _from_starts(model, choices)
     if choices.loss != "linear":
-        model = _with_loss(model, found, choices)
-        found = search(model, found.at, choices.method, choices.evaluations or EVALUATIONS)
+        model, found = _robust(model, found, choices)
     point, held = _closer(model, found, choices)
     return _judged(model, point, held, found, choices)
 
@@ -157,12 +157,24 @@ def _offset(model: Model, point: Point, held: Any) -> float:
     return float(left) / (unit * math.sqrt(point.at.size)) if unit > 0 else 0.0
 
 
-def _with_loss(model: Model, found: Found, choices: Choices) -> Model:
-    scale = choices.loss_scale
-    if scale is None:
-        unit = 1.0 if model.is_absolute else spread(model.residuals(found.at))
-        scale = TUNING[choices.loss] * (unit or 1.0)
-    return model.with_loss(Loss(choices.loss, scale))
+def _robust(model: Model, found: Found, choices: Choices) -> tuple[Model, Found]:
+    """The fit by another loss, from the one by least squares.
+
+    Where nobody says from where on residuals count for less, their own spread does. That of least
+    squares is spoilt by what the loss is there for: it is told again, until it stays.
+    """
+    known = choices.loss_scale
+    if known is None and model.is_absolute:
+        known = TUNING[choices.loss]
+    scale = known or 0.0
+    for _ in range(1 if known else RESCALINGS):
+        before = scale
+        scale = known or TUNING[choices.loss] * (spread(model.residuals(found.at)) or 1.0)
+        if abs(scale - before) <= 1e-3 * scale and not known:
+            break
+        model = model.with_loss(Loss(choices.loss, scale))
+        found = search(model, found.at, choices.method, choices.evaluations or EVALUATIONS)
+    return model, found
 
 
 def _settled(model: Model, at: Vector) -> tuple[Point, Any]:
