@@ -2,12 +2,20 @@
 
 import os
 import sys
-from contextlib import suppress
 
-from autodiff_cli.commands.main import main
+from autodiff_cli.commands.ending import ENDING
 
-OWN = ("adiff", "adiff.exe", "adiff-script.py", "__main__.py")
+OWN = ("adiff", "adiff.exe", "adiff-script.py")
 """What the process is called that runs nothing but this."""
+if __name__ == "__main__" or (
+    os.path.basename(getattr(sys.modules["__main__"], "__file__", None) or "") in OWN
+):
+    # Before all that takes time to load.
+    ENDING.begin()
+
+from contextlib import suppress  # noqa: E402
+
+from autodiff_cli.commands.main import main  # noqa: E402
 
 
 def start() -> None:
@@ -16,15 +24,13 @@ def start() -> None:
     To take apart what the system frees anyway would be a seventh of a small program's time. A
     process that called this for its own ends goes on, with `SystemExit`.
     """
-    own = getattr(sys.modules["__main__"], "__file__", None) or ""
-    is_own = os.path.basename(own) in OWN
-    if is_own and sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+    if ENDING.is_ours and sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
         # The locale's words and names of files are bytes that Python would read as ASCII.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     try:
         main()
     except SystemExit as end:
-        if not is_own:
+        if not ENDING.is_ours:
             raise
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, AttributeError):  # closed by the shell

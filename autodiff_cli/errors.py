@@ -119,6 +119,18 @@ class LimitError(RunError):
     kind = "limit"
 
 
+class TimeOver(BaseException):
+    """The end of the time, on its way out: nothing that handles errors catches it.
+
+    Attributes:
+        error: what the user is told.
+    """
+
+    def __init__(self, error: LimitError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
 class AssertFailed(RunError):  # noqa: N818
     """An `assert` of the program did not hold."""
 
@@ -130,6 +142,13 @@ class NonFiniteError(AdiffError):
 
     kind = "non-finite"
     status = 4
+
+
+class InterruptError(AdiffError):
+    """Ctrl-C, or a SIGINT."""
+
+    kind = "interrupted"
+    status = 130
 
 
 class Finding(Message):

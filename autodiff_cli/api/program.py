@@ -5,10 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.api.engines import Engines
 from autodiff_cli.api.results import Result, refuse_non_finite
 from autodiff_cli.engine.lazy import quiet_numpy
 from autodiff_cli.errors import AdiffError, UsageError
-from autodiff_cli.explain.evaluation import Question, evaluate
+from autodiff_cli.explain.evaluation import Question
 from autodiff_cli.interpreter import program as prepared
 from autodiff_cli.interpreter.machine import Settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from autodiff_cli.api.checks import Claims, Recorded
+    from autodiff_cli.api.engines import Engine
     from autodiff_cli.api.packing import Packed
     from autodiff_cli.api.traces import Trace
     from autodiff_cli.check.claims import Box
@@ -46,6 +48,7 @@ class Program:
         of: top-level names to give out; the program's result where it is None.
         settings: precision, seed, limits, and where `print` goes.
         strict: a value or a derivative that is nan or inf is an error.
+        engine: what runs it; "auto" compiles what is long, or is called often.
 
     Raises:
         ProgramError: the text is no program, or a name in it means nothing.
@@ -58,6 +61,7 @@ class Program:
         of: Sequence[str] | None = None,
         settings: Settings | None = None,
         strict: bool = False,
+        engine: Engine = "auto",
     ) -> None:
         self.settings = settings or Settings()
         self.wrt = wrt
@@ -68,6 +72,7 @@ class Program:
             self.prepared = prepared.load(source, self.settings.limits)
         except AdiffError as error:
             _tell(error)
+        self._engines = Engines(self.prepared, engine)
 
     @property
     def inputs(self) -> list[str]:
@@ -181,7 +186,7 @@ class Program:
     ) -> list[Evaluation]:
         """Each output with the derivatives that are asked for."""
         try:
-            found = evaluate(self.prepared, inputs, self.wrt, self.of, self.settings, question)
+            found = self._engines.evaluate(inputs, self.wrt, self.of, self.settings, question)
             self.refuse(found)
         except AdiffError as error:
             _tell(error)

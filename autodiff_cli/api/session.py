@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.api.notebook import annotate
 from autodiff_cli.api.results import Result
 from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.memory import exhausted
 from autodiff_cli.engine.primitive import plain, shape_of
 from autodiff_cli.engine.surroundings import Randomness
 from autodiff_cli.engine.sweeps import clear
 from autodiff_cli.errors import (
     AdiffError,
-    LimitError,
     RunError,
     TypeMismatch,
     UsageError,
@@ -42,6 +42,7 @@ from autodiff_cli.interpreter.values import (
     is_boolean,
     is_number,
 )
+from autodiff_cli.interpreter.whereabouts import frames_below, place
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import HEAD, Scope, assigned_name, bound_in, walk
 from autodiff_cli.language.source import Source
@@ -621,7 +622,9 @@ class _Change:
 def _told(error: BaseException) -> BaseException:
     """An error as a session raises it."""
     if isinstance(error, MemoryError):
-        return LimitError("there is no memory left", help="--max-memory sets a limit")
+        failure = exhausted()
+        place(failure, frames_below(error.__traceback__))
+        return failure
     if isinstance(error, AdiffError):
         annotate(error)
     return error

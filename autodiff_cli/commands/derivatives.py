@@ -64,5 +64,5 @@ def read_question(
         cotangent,
         tangents,
         options.get("order") or 0,
-        options["at_kink"],
+        options.get("at_kink", "subgradient"),
     )

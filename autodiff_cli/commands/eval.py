@@ -12,6 +12,7 @@ from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.running import (
     Call,
     derivative_options,
+    engine_option,
     format_options,
     limit_options,
     number_options,
@@ -48,6 +49,7 @@ EXAMPLES = (
 @number_options
 @strict_option
 @limit_options
+@engine_option
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @click.option("-i", "--interactive", is_flag=True, help="Stay at a prompt, as `adiff repl`.")
 @quiet_option
@@ -106,6 +108,7 @@ def _tell(evaluations: Sequence[Evaluation]) -> None:
     for evaluation in evaluations:
         size = f"{evaluation.nodes} nodes, {evaluation.leaves} of them leaves"
         show_text(f"{evaluation.output}: {size}\n")
+        show_text(f"{evaluation.output}: engine {evaluation.engine}\n")
         if evaluation.direction:
             show_text(f"{evaluation.output}: the Jacobian was swept {evaluation.direction}\n")
 

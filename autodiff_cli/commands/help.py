@@ -23,7 +23,10 @@ class ExamplesFirst(click.Command):
         self.examples = tuple(examples)
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_heading("Examples")
-        formatter.write("".join(f"  {line}\n" for line in self.examples))
+        self.format_examples(formatter)
         formatter.write_paragraph()
         super().format_help(context, formatter)
+
+    def format_examples(self, formatter: click.HelpFormatter) -> None:
+        formatter.write_heading("Examples")
+        formatter.write("".join(f"  {line}\n" for line in self.examples))

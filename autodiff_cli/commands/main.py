@@ -6,15 +6,26 @@ import os
 import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
 
 import click
 
+from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
-from autodiff_cli.commands.screen import show_error
-from autodiff_cli.errors import AdiffError, LimitError, UsageError, did_you_mean
+from autodiff_cli.commands.screen import error_text, show_error
+from autodiff_cli.errors import (
+    AdiffError,
+    InterruptError,
+    LimitError,
+    TimeOver,
+    UsageError,
+    did_you_mean,
+)
 from autodiff_cli.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = (
     "eval",
@@ -25,6 +36,9 @@ COMMANDS = (
     "check",
     "fit",
     "minimize",
+    "root",
+    "propagate",
+    "export",
     "examples",
     "completion",
 )
@@ -35,13 +49,6 @@ EXAMPLES = (
     "adiff eval -e 'dot(w, w)' w='[1, -2]' --json",
     "adiff examples",
 )
-
-
-class InterruptError(AdiffError):
-    """Ctrl-C, or a SIGINT."""
-
-    kind = "interrupted"
-    status = 130
 
 
 class NoSuchCommand(click.UsageError):
@@ -71,6 +78,13 @@ class Commands(ExamplesFirst, click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise NoSuchCommand(args[0], context)
         return super().resolve_command(context, args)
+
+    def short_help_text(self, context: click.Context) -> str:
+        """What fits on a screen of 24 lines: the examples, and the commands."""
+        formatter = context.make_formatter()
+        self.format_examples(formatter)
+        self.format_commands(context, formatter)
+        return formatter.getvalue() + "\n`adiff --help` has the exit statuses too."
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -103,25 +117,39 @@ Exit status:
 def cli(context: click.Context) -> None:
     """adiff evaluates small programs and differentiates them exactly."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        assert isinstance(context.command, Commands)
+        click.echo(context.command.short_help_text(context))
 
 
 def main() -> None:
     """Runs the command line and exits with its status."""
     arguments = sys.argv[1:]
     _set_up_streams()
+    ENDING.text = lambda error: _last_words(error, arguments)
     try:
+        ENDING.by_exception()
         # Of Python, NumPy and SciPy; what adiff has to tell it tells itself.
         with catch_warnings():
             simplefilter("ignore")
             status = cli.main(arguments, prog_name="adiff", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
+        ENDING.in_silence()
+    except (Exception, KeyboardInterrupt, TimeOver) as error:
+        ENDING.in_silence()
         failure = as_adiff_error(error)
+        ENDING.is_told = True
         show_error(failure, arguments)
         status = failure.status
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _last_words(error: AdiffError, arguments: Sequence[str]) -> str:
+    """What is said where the process is ended from outside."""
+    from autodiff_cli.commands.progress import stop_bars
+
+    stop_bars()
+    return error_text(error, arguments)
 
 
 def _set_up_streams() -> None:
@@ -138,6 +166,8 @@ def as_adiff_error(error: BaseException) -> AdiffError:
     match error:
         case AdiffError():
             return error
+        case TimeOver():  # told again, on the way out
+            return error.error
         case KeyboardInterrupt() | click.Abort():
             return InterruptError("interrupted")
         case click.UsageError():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_BEFORE = 1.0
+_SHOWN: list[Progress] = []
+"""The bars that are on the screen."""
 
 
 @contextmanager
@@ -41,6 +43,7 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
         with drawing:
             bar.start()
             started.append(bar)
+            _SHOWN.append(bar)
 
     def say_above(text: str) -> None:
         with drawing:
@@ -61,6 +64,13 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
         timer.join()
         for bar in started:
             bar.stop()
+            _SHOWN.remove(bar)
+
+
+def stop_bars() -> None:
+    """Takes the bars off the screen, as what they are of is given up."""
+    for bar in _SHOWN:
+        bar.stop()
 
 
 def _bar(color: str) -> Progress:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autodiff_cli.commands.ending import ENDING
 from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import INPUT, read_inputs, read_source
-from autodiff_cli.commands.limits import run_settings, time_limit
+from autodiff_cli.commands.limits import held, run_settings
 from autodiff_cli.commands.running import (
     Call,
     color_option,
@@ -81,7 +82,8 @@ def after(
         options["seed"] = int.from_bytes(os.urandom(4), "big")
     status = 0
     try:
-        show()
+        with held(options):
+            show()
     except AdiffError as error:
         show_error(error, sys.argv[1:])
         status = error.status
@@ -105,8 +107,9 @@ def _open(
 
     on_screen = is_terminal(sys.stdin) and is_terminal(sys.stdout)
     settings = run_settings(options, show_printed)
-    state = State(settings, Worker() if on_screen else None)
+    state = State(settings, Worker())
     state.digits = options["digits"]
+    ENDING.hears = True
     colors = (wants_color(sys.stdout, options["color"]), wants_color(sys.stderr, options["color"]))
     loop = Loop(state, _Tools(options, settings.limits), on_screen, colors)
     if words or expressions:
@@ -130,10 +133,10 @@ def _begin(
 ) -> None:
     """Runs the program of the command line, with its inputs, in the session."""
     text, inputs = "", list(words)
-    if expressions or any(not INPUT.fullmatch(word) for word in words):
-        source, inputs = read_source(words, expressions)
-        text = source.text
-    with _remarks(options, shows):
+    with _remarks(options, shows), loop.tools.limited():
+        if expressions or any(not INPUT.fullmatch(word) for word in words):
+            source, inputs = read_source(words, expressions)
+            text = source.text
         wanted = _inputs_of(text, options)
         settings = loop.state.session.settings
         given = read_inputs(inputs, options["inputs_file"], False, settings, wanted)
@@ -277,7 +280,7 @@ class _Tools:
 
     @contextmanager
     def limited(self) -> Iterator[None]:
-        with time_limit(self._options["timeout"]):
+        with held(self._options):
             yield
 
     def error(self, error: BaseException) -> AdiffError:

@@ -12,7 +12,7 @@ import click
 
 from autodiff_cli.commands.derivatives import read_question
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source, split_names
-from autodiff_cli.commands.limits import run_settings, seconds, size, time_limit
+from autodiff_cli.commands.limits import held, run_settings, seconds, size
 from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
@@ -58,6 +58,12 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
     return add
 
 
+of_option = click.option(
+    "--of",
+    multiple=True,
+    metavar="NAMES",
+    help="What to give out.  [the last statement's value]",
+)
 question_options = _all(
     click.option(
         "--wrt",
@@ -65,12 +71,7 @@ question_options = _all(
         metavar="NAMES",
         help="What to differentiate by; '' for nothing.  [every input]",
     ),
-    click.option(
-        "--of",
-        multiple=True,
-        metavar="NAMES",
-        help="What to give out.  [the last statement's value]",
-    ),
+    of_option,
 )
 """`--wrt` and `--of`."""
 
@@ -179,14 +180,20 @@ limit_options = _all(
             ("--max-steps", _count, "N", "Loop iterations and calls, together.  [10 million]"),
             ("--max-nodes", _count, "N", "Nodes recorded.  [10 million]"),
             ("--max-depth", _count, "N", "Calls inside calls.  [10 thousand]"),
-            ("--max-memory", size, "SIZE", "Bytes of the graph, or of one array: 500M, 4G.  [4G]"),
-            ("--timeout", seconds, "SECONDS", "Time to run.  [none]"),
+            ("--max-memory", size, "SIZE", "Bytes to take, of whatever kind: 500M, 4G.  [4G]"),
+            ("--timeout", seconds, "SECONDS", "Time for all, reading and writing too.  [none]"),
         )
     )
 )
 """Their defaults are those of `interpreter.machine.Limits`."""
 strict_option = click.option(
     "--strict", is_flag=True, help="A nan or inf is an error, of status 4."
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(("auto", "graph", "python", "native")),
+    default="auto",
+    help="What runs it; auto compiles what is long. The answers are the same.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No warnings.")
 
@@ -254,7 +261,7 @@ class Call:
 
     @contextmanager
     def opened(self, doing: str) -> Iterator[Job]:
-        """Reads the program and its inputs; time is limited, and progress shown, while it is open.
+        """Reads the program and its inputs; progress is shown while it is open.
 
         Raises:
             UsageError, ProgramError: as the command line or the program is wrong.
@@ -272,7 +279,7 @@ class Call:
 
     @contextmanager
     def working(self, what: str) -> Iterator[tuple[Callable[[str], None], Sequence[Finding]]]:
-        """Time is limited, and progress shown, while it is open.
+        """Progress is shown while it is open.
 
         Gives what a program prints with, and the list of what there is to tell of the inputs,
         which stays empty where it is shown.
@@ -281,7 +288,6 @@ class Call:
 
         with (
             self._remarks() as remarks,
-            time_limit(self.options["timeout"]),
             progress(what, self.options["color"]) as say,
         ):
             yield say, remarks if self._wants_json else ()
@@ -337,7 +343,8 @@ def prepared(
         raise UsageError("--of: got no name", help="leave it out for the last statement's value")
     settings = run_settings(options, on_print)
     strict = bool(options.get("strict"))
-    return Program(source, split_names(options["wrt"]), of, settings, strict)
+    engine = options.get("engine", "auto")
+    return Program(source, split_names(options.get("wrt", ())), of, settings, strict, engine)
 
 
 def takes_call(function: Callable[[Call], None]) -> Command:
@@ -357,7 +364,10 @@ def takes_call(function: Callable[[Call], None]) -> Command:
     ) -> None:
         if "-" in words and is_terminal(sys.stdin):
             click.echo(context.get_help())
-        else:
+        elif options.get("interactive"):  # the limits are those of each statement
             function(Call(context, words, expressions, options))
+        else:
+            with held(options):
+                function(Call(context, words, expressions, options))
 
     return command

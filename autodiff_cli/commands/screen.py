@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from autodiff_cli.commands.ending import heard
 from autodiff_cli.controls import tamed, tamed_but_colors
 from autodiff_cli.errors import UsageError
 
@@ -39,16 +40,20 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def show_error(error: AdiffError, arguments: Sequence[str]) -> None:
-    """Writes an error to standard error: as JSON where the results were to be JSON.
+    """Writes an error to standard error, as `error_text` has it."""
+    show_text(error_text(error, arguments))
+
+
+def error_text(error: AdiffError, arguments: Sequence[str]) -> str:
+    """An error as people read it, or as JSON where the results were to be JSON.
 
     `arguments` are the command line's, as they stand: it may be what is wrong.
     """
     from autodiff_cli.report import diagnostics
 
     if _asks_for_json(arguments):
-        show_text(f"{diagnostics.as_json(error)}\n")
-    else:
-        show_text(diagnostics.as_text(error, wants_color(sys.stderr, _color_choice(arguments))))
+        return f"{diagnostics.as_json(error)}\n"
+    return diagnostics.as_text(error, wants_color(sys.stderr, _color_choice(arguments)))
 
 
 def show_text(text: str) -> None:
@@ -100,7 +105,7 @@ def page(chunks: Iterable[str]) -> None:
         if first.count("\n") > height and os.environ.get("TERM") != "dumb":
             # Of less, what makes it show colours, and leave the text on the screen at the end.
             os.environ.setdefault("LESS", "-RX")
-            with _deaf_to_closed_pipes():
+            with heard(), _deaf_to_closed_pipes():
                 click.echo_via_pager(chain([first], chunks), color=True)
             return
     click.echo(first, nl=False, color=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -178,6 +177,7 @@ def _deliver(views: list[View], form: str, call: Call) -> None:
     from importlib import import_module
 
     from autodiff_cli.commands.progress import progress
+    from autodiff_cli.report.columns import screen_columns
     from autodiff_cli.report.trace.brief import Style
 
     options = call.options
@@ -185,7 +185,7 @@ def _deliver(views: list[View], form: str, call: Call) -> None:
     style = Style(
         options["digits"],
         options["full"],
-        shutil.get_terminal_size().columns,
+        screen_columns(),
         form in FOR_A_SCREEN and call.color,
     )
     chunks = _written(views, write, style, form)

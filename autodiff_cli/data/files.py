@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from autodiff_cli.data.json_text import read_json, read_json_inputs
 from autodiff_cli.data.npy import NPY_MAGIC, npz_arrays, read_npy, read_npz
+from autodiff_cli.data.reading import read_whole
 from autodiff_cli.data.tables import (
     HEADER,
     csv_table,
@@ -217,7 +219,7 @@ def _unpacked(content: bytes, where: str) -> bytes:
     import zlib
 
     try:
-        return gzip.decompress(content)
+        return read_whole(gzip.GzipFile(fileobj=io.BytesIO(content)), where)
     except (OSError, EOFError, zlib.error):
         raise UsageError(
             f"{where}: the gzip data is cut short or corrupt", help="pack it again with gzip"
@@ -227,7 +229,7 @@ def _unpacked(content: bytes, where: str) -> bytes:
 def _file(path: str, where: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return read_whole(file, where)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{where}: no such file", help=_similar_file(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
@@ -254,7 +256,7 @@ def _standard_input(where: str) -> bytes:
     stream = getattr(sys.stdin, "buffer", None)
     try:
         # On a terminal, reading would look like a hang.
-        content = b"" if stream is None or stream.isatty() else stream.read()
+        content = b"" if stream is None or stream.isatty() else read_whole(stream, where)
     except (OSError, ValueError):  # ValueError: the stream was closed
         content = b""
     if not content:

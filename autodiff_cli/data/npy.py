@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 from struct import error as StructError  # noqa: N812
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.data.numerals import is_rounded
+from autodiff_cli.data.reading import read_whole
 from autodiff_cli.data.remarks import EXACT_UP_TO, remark_rounded
 from autodiff_cli.data.values import Value, kept_names, quoted, unknown_name
+from autodiff_cli.engine.memory import reserve
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ CORRUPT = (
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,  # a shape that no file of this length can hold
     RecursionError,
     SyntaxError,
     TokenError,
@@ -51,6 +53,8 @@ def read_npy(content: bytes, where: str) -> Value:
     import numpy as np
 
     try:
+        if _claimed(content) > len(content):
+            raise ValueError("a shape that no file of this length can hold")
         array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except CORRUPT as error:
         if "Object arrays" in str(error):
@@ -116,12 +120,25 @@ def _broken() -> tuple[type[Exception], ...]:
 
 def _member(archive: ZipFile, key: str, where: str) -> Value:
     try:
-        member = archive.read(f"{key}.npy")
+        with archive.open(f"{key}.npy") as packed:
+            reserve(archive.getinfo(f"{key}.npy").file_size, where)
+            member = read_whole(packed, where)
     except _broken():
         raise UsageError(
             f"{where}: the NPZ data is cut short, corrupt or encrypted", help=f"{_SAVE}z"
         ) from None
     return read_npy(member, where)
+
+
+def _claimed(content: bytes) -> int:
+    """The bytes that the header of an NPY says there are; raises what is `CORRUPT`."""
+    import numpy as np
+
+    form, file = np.lib.format, io.BytesIO(content)
+    version = form.read_magic(file)
+    read = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return 0 if dtype.hasobject else math.prod(shape) * dtype.itemsize
 
 
 def _value(array: NDArray[Any], where: str) -> Value:

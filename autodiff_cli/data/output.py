@@ -7,17 +7,21 @@ import io
 import os
 import re
 import shlex
+import signal
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _DESCRIPTOR = re.compile(r"/dev/(?:(?P<stdout>stdout)|(?P<stderr>stderr)|fd/(?P<number>\d{1,9}))")
+
+_TEMPORARIES: set[str] = set()
+"""Files that are being written, to be moved to their places."""
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -82,7 +86,7 @@ def _replace(target: str, mode: int | None, content: bytes) -> None:
     # In the same folder, as a move between file systems is no single step. The name has a
     # fixed length, as the target's own may be as long as names can be.
     temporary = os.path.join(os.path.dirname(target), f".adiff-{os.urandom(8).hex()}.tmp")
-    try:
+    with _kept_track_of(temporary):
         with open(temporary, "xb") as file:
             if mode is not None:  # before the content is in it, which may be private
                 os.chmod(temporary, stat.S_IMODE(mode))
@@ -90,10 +94,40 @@ def _replace(target: str, mode: int | None, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:  # Ctrl-C too leaves nothing behind
+
+
+@contextmanager
+def _kept_track_of(temporary: str) -> Iterator[None]:
+    """Leaves no temporary file behind: after an error, Ctrl-C, or a signal that ends us."""
+    _TEMPORARIES.add(temporary)
+    before = {}
+    with suppress(ValueError):  # signals are the main thread's
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _end_by)
+    try:
+        yield
+    except BaseException:
+        remove_temporaries()
+        raise
+    finally:
+        _TEMPORARIES.discard(temporary)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def remove_temporaries() -> None:
+    """Removes what is being written, as the process is about to end."""
+    for temporary in list(_TEMPORARIES):
         with suppress(OSError):
             os.unlink(temporary)
-        raise
+
+
+def _end_by(number: int, _: object) -> None:
+    """Ends the process by a signal, as it would have without us."""
+    remove_temporaries()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _write_descriptor(name: re.Match[str], content: bytes) -> None:

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.engine.process_memory import loading_libraries
+
 
 class LazyModule:
     """Stands for a module, and imports it when an attribute is first asked for."""
@@ -34,7 +36,7 @@ def _load_aside(name: str) -> None:
     from threading import Thread
 
     def load() -> None:
-        with suppress(ImportError):  # which whoever wants it is told
+        with suppress(ImportError), loading_libraries():  # which whoever wants it is told
             import_module(name)
 
     loading = Thread(target=load)

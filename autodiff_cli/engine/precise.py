@@ -130,7 +130,7 @@ def _real(primitive: Primitive, *args: Any) -> Any:
         raise ValueError(f"{primitive.name} has no real value")
     for one in np.ravel(out) if isinstance(out, np.ndarray) else [out]:
         if isinstance(one, mp.mpf) and mp.isnormal(one) and abs(mp.mag(one)) > FURTHEST:
-            raise ValueError(f"{primitive.name} is too large, or too small")
+            raise OverflowError(f"{primitive.name} is too large, or too small")
     return out
 
 

@@ -60,6 +60,10 @@ class Primitive:
             and then `beyond` gives what IEEE 754 says. None where there is no such path.
         python: the value on floats as Python's own operators write it, `({} + {})`, where they
             never raise: what compiled rules have in the place of a call.
+        c: the function of C's library that gives it, where that is not Python's `math` by name.
+        body: the value of floats that are finite as an expression, in terms of the table's own
+            primitives, in as many operations as `scalar` and with its digits: what compiled
+            code has where neither `python`, `math` nor `c` does.
         of_several: of a reduction, the primitive that joins the operands, two by two, of a call
             with several: `maximum` of `max(a, b, c)`.
         exact: integers give an integer.
@@ -124,6 +128,8 @@ class Primitive:
     scalar: Callable[..., Any] | None = None
     beyond: Callable[..., float] = _nan
     python: str = ""
+    c: str = ""
+    body: Rule | None = None
     of_several: Primitive | None = None
     exact: bool = False
     sums: bool = False

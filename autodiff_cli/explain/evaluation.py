@@ -57,6 +57,7 @@ class Evaluation:
         findings: warnings, in the order in which a reader wants them.
         nodes, leaves: the size of the graph of the run, leaves among the nodes.
         several: the run has other outputs too, from which its labels must tell it.
+        engine: what ran it, and why not more, in words.
     """
 
     output: str
@@ -69,6 +70,7 @@ class Evaluation:
     nodes: int
     leaves: int
     several: bool
+    engine: str = "graph"
 
     @property
     def gradient(self) -> dict[str, Any]:

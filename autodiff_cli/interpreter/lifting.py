@@ -210,9 +210,9 @@ def _begins(run: Machine) -> tuple[Any, str]:
             numbers = [value for value in values if is_number(value)]
             if all(map(is_finite, numbers)):
                 return node.place, _said(node.primitive, numbers, node.value)
-    for span, (primitive, values, out) in run.odd_constants.items():
+    for span, (primitive, operands, out) in run.odd_constants.items():
         if not is_finite(out):
-            return span, _said(primitive, values, out)
+            return span, _said(primitive, operands, out)
     return None, ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.engine.graph import Graph, Node, apply, value_of
 from autodiff_cli.engine.lazy import quiet_numpy
-from autodiff_cli.engine.memory import in_words
+from autodiff_cli.engine.memory import exhausted, in_words
 from autodiff_cli.engine.primitive import Primitive, shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.surroundings import CURRENT, Surroundings
@@ -210,11 +210,9 @@ class Machine(Surroundings):
                 error.where = span
             raise
         except MemoryError:
-            raise LimitError(
-                f"there is no memory left for `{primitive.title}`",
-                span,
-                help="--max-memory sets a limit",
-            ) from None
+            failure = exhausted(f"`{primitive.title}`")
+            failure.where = span
+            raise failure from None
         if primitive.reads == "number":
             static = args[len(primitive.operands) :]
             if any(isinstance(arg, Node) for arg in static):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import Graph, Node, Scalar, value_of
+from autodiff_cli.engine.memory import exhausted
 from autodiff_cli.errors import (
-    LimitError,
     ProgramError,
     RunError,
     TypeMismatch,
@@ -17,6 +17,7 @@ from autodiff_cli.interpreter.builtins import NAMES
 from autodiff_cli.interpreter.machine import Machine, Settings
 from autodiff_cli.interpreter.program import load, nested
 from autodiff_cli.interpreter.values import UNSET, Returned, describe_value, is_boolean
+from autodiff_cli.interpreter.whereabouts import frames_below, place
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -114,8 +115,10 @@ def run_in(
     try:
         with nested(resolved.tree):
             result = prepared.body(frame)
-    except MemoryError:
-        raise LimitError("there is no memory left", help="--max-memory sets a limit") from None
+    except MemoryError as error:
+        failure = exhausted()
+        place(failure, frames_below(error.__traceback__))
+        raise failure from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
     outputs = {output.name: _value(output, frame, result) for output in prepared.outputs}

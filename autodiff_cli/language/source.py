@@ -6,6 +6,10 @@ from bisect import bisect_right
 
 from autodiff_cli.controls import tamed
 
+LONGEST_SHOWN = 200
+"""Characters of a piece of source that is shown whole."""
+HEAD_SHOWN, TAIL_SHOWN = 60, 30
+
 
 class Source:
     """A text with the name that messages give it (a file's path, `<-e>`, `<stdin>`)."""
@@ -69,8 +73,13 @@ class Span:
 
     @property
     def words(self) -> str:
-        """The text on one line, fit to be shown."""
-        return " ".join(tamed(self.text).split())
+        """The text on one line, fit to be shown; of one that is long its two ends."""
+        text, start, end = self.source.text, self.start, self.end
+        if end - start <= LONGEST_SHOWN:
+            return " ".join(tamed(self.text).split())
+        # Cut before it is put together: the spans of a long sum are as long as it is.
+        ends = text[start : start + HEAD_SHOWN], text[end - TAIL_SHOWN : end]
+        return " … ".join(" ".join(tamed(part).split()) for part in ends)
 
     def __repr__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
@@ -88,3 +97,7 @@ class Placed(Span):
     @property
     def text(self) -> str:
         return self._inner.text
+
+    @property
+    def words(self) -> str:
+        return self._inner.words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from autodiff_cli.interpreter.printing import printed
 from autodiff_cli.interpreter.values import is_boolean, is_number
 from autodiff_cli.repl.state import LAST
 from autodiff_cli.report import result
+from autodiff_cli.report.columns import screen_columns
 from autodiff_cli.report.numbers import summary_text, value_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FORMATS = ("auto", "table", "plain", "json", "csv")
 
 def width() -> int:
     """Columns of the screen."""
-    return max(shutil.get_terminal_size().columns, NARROWEST)
+    return max(screen_columns(), NARROWEST)
 
 
 def muted(text: str, color: bool) -> str:

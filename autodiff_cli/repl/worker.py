@@ -7,11 +7,15 @@ what it gives is of no use to anybody.
 from __future__ import annotations
 
 import ctypes
+import sys
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from autodiff_cli.errors import TimeOver
+from autodiff_cli.interpreter.whereabouts import frames_above, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +78,9 @@ class Worker:
             while not task.done.wait(LOOK):
                 pass
         except BaseException as error:
+            if isinstance(error, TimeOver):
+                running = sys._current_frames().get(self._thread.ident or 0)
+                place(error.error, frames_above(running))
             if not self._stop(task):
                 self._thread = None
                 self._tasks.put(None)
@@ -92,7 +99,7 @@ class Worker:
             _raise_in(thread, ctypes.py_object(KeyboardInterrupt))
         end = monotonic() + PATIENCE
         while not task.done.is_set() and monotonic() < end:
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt, TimeOver):
                 task.done.wait(end - monotonic())
         if task.done.is_set():
             # It may have ended by itself, before it could be told.

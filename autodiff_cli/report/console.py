@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from autodiff_cli.report.columns import MOST_COLUMNS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -34,6 +36,7 @@ def drawn(
         no_color=not color,
         highlight=False,
     )
+    console.width = min(console.width, MOST_COLUMNS)
     with console.capture() as capture:
         for position, group in enumerate(draw(console.width)):
             if position:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCHEMAS = Path(autodiff_cli.__file__).parent / "report" / "schemas"
+RESULTS = {path.stem for path in SCHEMAS.glob("*.json")} - {"error"}
 ADIFF = [sys.executable, "-m", "autodiff_cli"]
 SECONDS = 60
 """After which a process that hangs is stopped."""
@@ -63,7 +64,7 @@ def check(done: Done) -> Done:
     assert "Traceback" not in done.err, done.err
     assert "internal error" not in done.err, done.err
     for text, schemas in (
-        (done.out, ("result", "check", "trace", "why", "fit", "minimum")),
+        (done.out, RESULTS),
         (done.err, ("error",)),
     ):
         for line in text.splitlines():

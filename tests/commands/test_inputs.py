@@ -347,7 +347,7 @@ def test_two_formats() -> None:
 def test_unknown_command() -> None:
     done = adiff("evaluate")
     assert (done.status, done.out) == (2, "")
-    assert "no such command 'evaluate'" in done.err
+    assert "there is no command `evaluate`" in done.err
 
 
 def test_standard_input_that_is_closed() -> None:

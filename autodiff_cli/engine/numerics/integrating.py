@@ -13,7 +13,7 @@ RELATIVE = 1e-12
 """Beside the integral's largest element: what is asked of the quadrature."""
 ACCEPTED = 1e-8
 """The same: what is good enough, where rounding or a singularity allows no more."""
-INTERVALS = 2000
+INTERVALS = 500
 
 CLOSE = 1e-12
 ABSOLUTE = 1e-14
@@ -27,7 +27,7 @@ def integral(f: Callable[[float], Any], low: float, high: float) -> tuple[Any, f
 
     Returns the integral, an estimate of its error, and whether that is good enough.
     """
-    from scipy.integrate import quad_vec  # type: ignore[import-untyped]
+    from scipy.integrate import quad_vec
 
     found, error = quad_vec(
         f, low, high, epsabs=1e-300, epsrel=RELATIVE, norm="max", limit=INTERVALS
@@ -57,7 +57,7 @@ def solution(
     Raises:
         Stuck: the steps become too small: y grows beyond bounds.
     """
-    from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
+    from scipy.integrate import solve_ivp
 
     if len(times) == 1:
         return start[None]

@@ -47,7 +47,7 @@ def erfcs(x: Array) -> Array:
     return out
 
 
-def _product_error(a: float, b: float, product: float) -> float:
+def product_error(a: float, b: float, product: float) -> float:
     """What rounding took from a·b (Dekker)."""
     big_a, big_b = 134217729.0 * a, 134217729.0 * b
     high_a, high_b = big_a - (big_a - a), big_b - (big_b - b)
@@ -60,7 +60,7 @@ def normal_cdf(x: float) -> float:
         return 0.5 * math.erfc(-x * ROOT_HALF)
     # In the tail erfc multiplies the rounding error of x/√2 by x²: put right to first order.
     scaled = -x * ROOT_HALF
-    lost = _product_error(-x, ROOT_HALF, scaled) - x * ROOT_HALF_REST
+    lost = product_error(-x, ROOT_HALF, scaled) - x * ROOT_HALF_REST
     return 0.5 * (math.erfc(scaled) - lost * TWO_OVER_ROOT_PI * exp_of_square(scaled, -1.0))
 
 

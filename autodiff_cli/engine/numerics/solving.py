@@ -26,6 +26,8 @@ CLOSE_IN_SINGLE = 1e-4
 NOTHING = 1e-14
 """Beside the largest residual that was met, what is left at a root that is not simple."""
 DOUBLINGS = 60
+BISECTIONS = 3000
+"""Enough for any two floats."""
 EPSILON = 2.0**-52
 
 
@@ -137,7 +139,7 @@ class _Outside(Exception):  # noqa: N818
 
 def _hybrid(equations: Equations, start: Vector) -> Vector | None:
     """Powell's method, MINPACK's, which goes round what stops Newton's."""
-    from scipy.optimize import root  # type: ignore[import-untyped]
+    from scipy.optimize import root
 
     def finite(x: Vector) -> tuple[Vector, Any]:
         residual, jacobian = equations(x)
@@ -168,9 +170,12 @@ def _by_bracket(equations: Equations, start: Vector) -> Vector | None:
 
 def root_between(equations: Equations, low: float, high: float) -> Vector:
     """A root between two points with values of opposite signs."""
-    from scipy.optimize import brentq  # type: ignore[import-untyped]
+    from scipy.optimize import brentq
 
-    x = brentq(lambda x: float(equations(np.array([x]))[0][0]), low, high, xtol=5e-324, rtol=1e-15)
+    def value(x: float) -> float:
+        return float(equations(np.array([x]))[0][0])
+
+    x = brentq(value, low, high, xtol=5e-324, rtol=1e-15, maxiter=BISECTIONS)
     return np.array([x])
 
 
@@ -208,7 +213,7 @@ def find_minimum(
     Args:
         slopes: the gradient and the Hessian.
     """
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     counted = _Counted(slopes, close)
     known: dict[bytes, tuple[Vector, Any]] = {}

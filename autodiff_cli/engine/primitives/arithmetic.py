@@ -12,7 +12,7 @@ from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
-from autodiff_cli.engine.primitives.logic import equal, logical_and, where
+from autodiff_cli.engine.primitives.logic import equal, logical_and, not_equal, where
 
 EASY_POWERS: dict[float, Any] = {
     -1.0: lambda a: np.reciprocal(a),
@@ -274,6 +274,11 @@ power_log = Primitive(
     sample=(range(3), (0.2, 5), (-2, 3)),
     plainly=lambda n, a, b: a**b * log(a) ** n,
     precise=lambda mp, n, a, b: high_precision.power(mp, a, b) * mp.log(a) ** int(n),
+    body=lambda n, a, b: where(
+        logical_and(not_equal(pow_(a, b), 0.0), not_equal(n, 0.0)),
+        pow_(a, b) * pow_(log(a), n),
+        pow_(a, b),
+    ),
 )
 neg = Primitive(
     name="neg",

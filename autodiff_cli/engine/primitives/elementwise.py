@@ -145,6 +145,11 @@ log10 = _function(
 )
 
 
+def _logaddexp_body(a: Any, b: Any) -> Any:
+    low, high = where(a > b, b, a), where(a > b, a, b)
+    return where(equal(a, b), a + LN_2, high + log1p(exp(low - high)))
+
+
 def _sigmoid_of_difference(a: Any, b: Any) -> Any:
     # Equal infinities, whose difference is nan, share as equal numbers do.
     return where(equal(a - b, a - b), sigmoid(a - b), where(equal(a, b), 0.5, a - b))
@@ -162,6 +167,7 @@ logaddexp = _function(
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, a, b: a + high_precision.softplus(mp, b - a),
     special=((40.0, -800.0), (40.0, -800.0)),
+    body=lambda a, b: _logaddexp_body(a, b),
 )
 
 # ── roots ─────────────────────────────────────────────────────────────────────────────
@@ -270,6 +276,7 @@ cosasin = _function(
     sample=((-0.9, 0.9),),
     precise=lambda mp, x: mp.sqrt((1 - x) * (1 + x)),
     special=((1e-9, 1 - 2.0**-40, -1 + 2.0**-40),),
+    body=lambda x: sqrt((1.0 - x) * (1.0 + x)),
 )
 atan = _function(
     "atan",
@@ -323,6 +330,7 @@ cosatan2 = _function(
     sample=((-5, 5), (-5, 5)),
     precise=lambda mp, y, x: x / mp.sqrt(x * x + y * y),
     special=((1e-9, 1e160, 1e-300), (1e-9, 1e160, 1e-300)),
+    body=lambda y, x: where(equal(hypot(y, x), 0.0), 0.0, x / hypot(y, x)),
 )
 deg2rad = _function(
     "deg2rad",
@@ -332,6 +340,7 @@ deg2rad = _function(
     math.pi / 180,
     precise=lambda mp, x: mp.radians(x),
     special=((1e-300, 1e300),),
+    body=lambda x: x * (math.pi / 180),
 )
 rad2deg = _function(
     "rad2deg",
@@ -341,6 +350,7 @@ rad2deg = _function(
     180 / math.pi,
     precise=lambda mp, x: mp.degrees(x),
     special=((1e-300, 1e300),),
+    body=lambda x: x * (180 / math.pi),
 )
 
 # ── hyperbolic functions ──────────────────────────────────────────────────────────────
@@ -397,6 +407,7 @@ sech = _function(
     precise=lambda mp, x: mp.sech(x),
     special=((1e-9, 20.0, -400.0, 1e160),),
     vanishes="never",
+    body=lambda x: 2.0 * exp(-abs_(x)) / (1.0 + exp(-abs_(x)) * exp(-abs_(x))),
 )
 asinh = _function(
     "asinh",
@@ -442,6 +453,7 @@ def _step(
     array: Callable[..., Any],
     kink: Callable[[Any], Any],
     precise: Callable[..., Any],
+    c: str,
 ) -> Primitive:
     def compute(x: Any) -> Any:
         # An infinity has no integer beside it: Python raises, IEEE 754 returns it.
@@ -458,6 +470,7 @@ def _step(
         exact=True,
         kink=kink,
         precise=precise,
+        c=c,
         convention="0 at the steps, as between them",
         example=f"{name}(2.7)",
     )
@@ -470,6 +483,7 @@ floor = _step(
     lambda x: np.floor(x),
     kink=lambda x: x % 1 == 0,
     precise=lambda mp, x: mp.floor(x),
+    c="floor",
 )
 ceil = _step(
     "ceil",
@@ -478,6 +492,7 @@ ceil = _step(
     lambda x: np.ceil(x),
     kink=lambda x: x % 1 == 0,
     precise=lambda mp, x: mp.ceil(x),
+    c="ceil",
 )
 round_ = _step(
     "round",
@@ -486,6 +501,7 @@ round_ = _step(
     lambda x: np.round(x),
     kink=lambda x: x % 1 == 0.5,
     precise=lambda mp, x: mp.nint(x),
+    c="rint",
 )
 trunc = _step(
     "trunc",
@@ -494,6 +510,7 @@ trunc = _step(
     lambda x: np.trunc(x),
     kink=lambda x: (x % 1 == 0) & (x != 0),
     precise=lambda mp, x: mp.sign(x) * mp.floor(builtins.abs(x)),
+    c="trunc",
 )
 
 
@@ -514,6 +531,7 @@ sign = _function(
     convention="0 at 0",
     sample=((0.1, 5),),
     precise=lambda mp, x: mp.sign(x),
+    body=lambda x: where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0)),
 )
 abs_ = _function(
     "abs",
@@ -528,6 +546,7 @@ abs_ = _function(
     example="abs(-3)",
     precise=lambda mp, x: builtins.abs(x),
     special=((1e-300, -1e300),),
+    c="fabs",
 )
 
 
@@ -561,6 +580,7 @@ maximum = _choice(
     lambda a, b: a > b,
     unchosen="`max` takes its other operand",
     remedies={"not-chosen": "logsumexp is a smooth maximum"},
+    body=lambda a, b: where(b > a, b, a),
 )
 minimum = _choice(
     "minimum",
@@ -569,6 +589,7 @@ minimum = _choice(
     lambda a, b: np.minimum(a, b),
     lambda a, b: a < b,
     unchosen="`min` takes its other operand",
+    body=lambda a, b: where(b < a, b, a),
 )
 
 
@@ -603,6 +624,7 @@ clamp = _function(
     special=((-0.75, 0.75, 1e300), (-0.75,), (0.75,)),
     unchosen="`clamp` holds its operand at a bound",
     remedies={"not-chosen": "outside its bounds nothing moves it; softplus gives a smooth bound"},
+    body=lambda x, lo, hi: minimum(maximum(x, lo), hi),
 )
 
 # ── activations ───────────────────────────────────────────────────────────────────────
@@ -648,6 +670,7 @@ relu = _function(
     precise=lambda mp, x: builtins.max(x, mp.mpf(0)),
     special=((1e-300, -1e300),),
     remedies={"saturated": "leaky_relu, elu and softplus have a derivative on both sides"},
+    body=lambda x: where(x > 0.0, x, 0.0),
 )
 leaky_relu = _function(
     "leaky_relu",
@@ -664,6 +687,7 @@ leaky_relu = _function(
     example="leaky_relu(-2)",
     precise=lambda mp, x, slope: x if x > 0 else slope * x,
     special=((1e-300, -1e300), (0.5,)),
+    body=lambda x, slope: where(x > 0.0, x, slope * x),
 )
 elu = _function(
     "elu",
@@ -680,6 +704,7 @@ elu = _function(
     example="elu(-2)",
     precise=lambda mp, x, scale: x if x > 0 else scale * mp.expm1(x),
     special=((1e-9, -1e-9, -40.0, -800.0, 1e300), (0.5,)),
+    body=lambda x, scale: where(x > 0.0, x, scale * expm1(x)),
 )
 sigmoid = _function(
     "sigmoid",
@@ -692,6 +717,7 @@ sigmoid = _function(
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
     vanishes="never",
     remedies={"saturated": "keep its argument near 0, or take logsigmoid or softplus of it"},
+    body=lambda x: where(x >= 0.0, 1.0, exp(-abs_(x))) / (1.0 + exp(-abs_(x))),
 )
 logsigmoid = _function(
     "logsigmoid",
@@ -701,6 +727,7 @@ logsigmoid = _function(
     lambda out, x: sigmoid(-x),
     precise=lambda mp, x: -high_precision.softplus(mp, -x),
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
+    body=lambda x: -logaddexp(0.0, -x),
 )
 softplus = _function(
     "softplus",
@@ -711,6 +738,7 @@ softplus = _function(
     precise=high_precision.softplus,
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
     vanishes="never",
+    body=lambda x: logaddexp(0.0, x),
 )
 silu = _function(
     "silu",
@@ -720,4 +748,5 @@ silu = _function(
     lambda out, x: sigmoid(x) * (1.0 + x * sigmoid(-x)),
     precise=lambda mp, x: x * high_precision.sigmoid(mp, x),
     special=((1e-9, 37.0, -37.0, 400.0, -800.0, 1e160),),
+    body=lambda x: x * sigmoid(x),
 )

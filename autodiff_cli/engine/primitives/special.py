@@ -26,7 +26,7 @@ from autodiff_cli.engine.numerics.normal import (
 )
 from autodiff_cli.engine.primitive import Primitive
 from autodiff_cli.engine.primitives import high_precision
-from autodiff_cli.engine.primitives.elementwise import log
+from autodiff_cli.engine.primitives.elementwise import exp, log, round_
 from autodiff_cli.engine.primitives.logic import equal, logical_and, where
 
 if TYPE_CHECKING:
@@ -106,6 +106,21 @@ def _not_flat(x: Any) -> Any:
     return where(x * x < FLAT_FROM * FLAT_FROM, x, 0.0)
 
 
+def _exp_of_square(x: Any, factor: float) -> Any:
+    """As `normal.exp_of_square`, in terms of primitives."""
+    high = round_(x * 65536.0) / 65536.0
+    power = exp(factor * high * high) * exp(factor * (x - high) * (x + high))
+    return where(x * x * factor < normal.LOG_SMALLEST, 0.0, power)
+
+
+def _normal_cdf(x: Any) -> Any:
+    """As `normal.normal_cdf`, in terms of primitives."""
+    scaled = -x * normal.ROOT_HALF
+    lost = normal.product_error(-x, normal.ROOT_HALF, scaled) - x * normal.ROOT_HALF_REST
+    tail = 0.5 * (erfc(scaled) - lost * TWO_OVER_ROOT_PI * _exp_of_square(scaled, -1.0))
+    return where(logical_and(x > -FLAT_FROM, x < -1.0), tail, 0.5 * erfc(scaled))
+
+
 expmsq = _special(
     "expmsq",
     "e^-x², exact in its tails",
@@ -115,6 +130,7 @@ expmsq = _special(
     special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x),
     vanishes="never",
+    body=lambda x: _exp_of_square(x, -1.0),
 )
 erf = _special(
     "erf",
@@ -157,6 +173,7 @@ normal_pdf = _special(
     special=((-FLAT_FROM, FLAT_FROM),),
     precise=lambda mp, x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
     vanishes="never",
+    body=lambda x: DENSITY_AT_0 * _exp_of_square(x, -0.5),
 )
 normal_cdf = _special(
     "normal_cdf",
@@ -167,6 +184,7 @@ normal_cdf = _special(
     special=((-FLAT_FROM, -1.0, FLAT_FROM),),
     precise=lambda mp, x: high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
     vanishes="never",
+    body=_normal_cdf,
 )
 gelu = _special(
     "gelu",
@@ -176,6 +194,7 @@ gelu = _special(
     lambda out, x: normal_cdf(x) + _not_flat(x) * normal_pdf(x),
     special=((-FLAT_FROM, -1.0, FLAT_FROM),),
     precise=lambda mp, x: x * high_precision.erfc(mp, -x / mp.sqrt(2)) / 2,
+    body=lambda x: x * normal_cdf(x),
 )
 
 # ── the gamma function and its relatives ──────────────────────────────────────────────────
@@ -397,4 +416,5 @@ xlogy = _special(
     special=((0.0,), (0.0,)),
     precise=lambda mp, x, y: x * mp.log(y) if x else mp.mpf(0),
     multiplies=True,
+    body=lambda x, y: where(equal(x, 0.0), 0.0, x * log(y)),
 )

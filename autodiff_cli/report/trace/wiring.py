@@ -282,7 +282,9 @@ def _has_rule(primitive: Primitive, position: int) -> bool:
     if primitive.kind == "elementwise":
         rule = primitive.partials[position]
         return callable(rule) or rule != 0
-    return primitive.kind == "reduction" or primitive.variadic or bool(primitive.vjps[position])
+    if primitive.pullback is not None or primitive.kind == "reduction" or primitive.variadic:
+        return True
+    return bool(primitive.vjps[position])
 
 
 def _same(one: Any, other: Any) -> bool:

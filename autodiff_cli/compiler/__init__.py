@@ -1,0 +1,16 @@
+"""Programs as adjoint code: the resolved tree and the table of primitives, made into source.
+
+A program becomes a form, the form gets its adjoint, and a printer writes that down.
+
+- `form`: three-address code with regions; what the other files make, change and print.
+- `lowering`, `statements`, `variables`: the resolved tree to the form, for given inputs.
+- `rules`: a primitive's partials, kink and scalar body, which its entry gives, as code.
+- `adjoint`: the reverse pass of a form, and what of the forward pass it must keep.
+- `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
+- `python`, `c`, `javascript`: printers, which share what is in `printing`.
+- `native`: the C as machine code, kept in the user's cache. `engine`: what runs all that.
+- `export`: the same code as a file that stands alone.
+
+What a form cannot hold raises `NotCompiled`, and the interpreter runs the program. What the
+interpreter would have something to say about raises `Flag` while it runs, with the same end.
+"""

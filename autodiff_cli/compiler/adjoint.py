@@ -1,0 +1,416 @@
+"""The reverse pass of a form: each operation's adjoint handed on to its operands, the last first.
+
+The order in which contributions add up is that of the interpreter's sweep. What the way back
+needs of a turn of a loop, that turn writes on the loop's tape.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.compiler.form import (
+    Apply,
+    Check,
+    If,
+    Loop,
+    Move,
+    Note,
+    Region,
+    Unwind,
+    Value,
+    everything,
+    reads,
+    regions,
+    writes,
+)
+from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.engine.primitives import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.language.source import Span
+
+
+def add_adjoint(
+    function: Function, targets: Sequence[Value], careful: bool = False
+) -> list[Operand]:
+    """Appends the reverse pass of a function's first result; the gradient by `targets`.
+
+    Args:
+        careful: an adjoint of 0 contributes nothing, whatever the partial is. Where it is not so,
+            the nan that comes of it must be seen.
+    """
+    body = function.body
+    output = body.yields[0]
+    if not isinstance(output, Value):
+        return [0.0 for _ in targets]
+    active = _varied(body, set(targets)) & _useful(body, output)
+    reverse = _Reverse(active, _uses(body), careful)
+    reverse.contribute(output, 1.0)
+    reverse.back(body.ops)
+    body.ops += [Note("the way back"), *reverse.region.ops]
+    _save(body)
+    return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
+
+
+def _varied(body: Region, seeds: set[Value]) -> set[Value]:
+    """What depends on the seeds."""
+    found = set(seeds)
+
+    def follow(region: Region) -> None:
+        for op in region.ops:
+            if isinstance(op, Apply):
+                if op.primitive.kind != "constant" and not found.isdisjoint(_values(op.args)):
+                    found.add(op.out)
+            elif isinstance(op, If):
+                follow(op.then)
+                follow(op.otherwise)
+                _pass(op.then.yields, op.outs)
+                _pass(op.otherwise.yields, op.outs)
+            elif isinstance(op, Loop):
+                _pass(op.inits, op.body.params)
+                while True:
+                    size = len(found)
+                    follow(op.body)
+                    _pass(op.body.yields, op.body.params)
+                    if len(found) == size:
+                        break
+                _pass(op.body.params, op.outs)
+
+    def _pass(sources: Sequence[Operand], to: Sequence[Value]) -> None:
+        for source, value in zip(sources, to, strict=True):
+            if isinstance(source, Value) and source in found and value.type == "float":
+                found.add(value)
+
+    follow(body)
+    return found
+
+
+def _useful(body: Region, output: Value) -> set[Value]:
+    """What the output depends on."""
+    found = {output}
+
+    def follow(region: Region) -> None:
+        for op in reversed(region.ops):
+            if isinstance(op, Apply):
+                if op.out in found:
+                    found.update(_values(op.args))
+            elif isinstance(op, If):
+                for way in (op.then, op.otherwise):
+                    _pass(op.outs, way.yields)
+                    follow(way)
+            elif isinstance(op, Loop):
+                _pass(op.outs, op.body.yields)
+                _pass(op.outs, op.body.params)
+                while True:
+                    size = len(found)
+                    follow(op.body)
+                    _pass(op.body.params, op.body.yields)
+                    if len(found) == size:
+                        break
+                _pass(op.body.params, op.inits)
+
+    def _pass(values: Sequence[Operand], to: Sequence[Operand]) -> None:
+        for value, source in zip(values, to, strict=True):
+            if value in found and isinstance(source, Value):
+                found.add(source)
+
+    follow(body)
+    return found
+
+
+def _uses(region: Region) -> Counter[Value]:
+    """How often values are read, by operations and as what regions yield."""
+    uses = Counter(_values(region.yields))
+    for op in region.ops:
+        uses.update(_values(reads(op)))
+        for inner in regions(op):
+            uses.update(_uses(inner))
+    return uses
+
+
+def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
+    """Those of `targets` on which the first result depends, whichever way the program goes."""
+    known: dict[Any, frozenset[Value]] = {target: frozenset((target,)) for target in targets}
+    nothing: frozenset[Value] = frozenset()
+
+    def of(operand: Operand) -> frozenset[Value]:
+        return known.get(operand, nothing) if isinstance(operand, Value) else nothing
+
+    def follow(region: Region) -> None:
+        for op in region.ops:
+            if isinstance(op, Apply) and op.primitive.kind != "constant":
+                found = nothing.union(*map(of, op.args))
+                known[op.out] = found | known.get(op.out, nothing) if op.out in targets else found
+            elif isinstance(op, If):
+                follow(op.then)
+                follow(op.otherwise)
+                for out, a, b in zip(op.outs, op.then.yields, op.otherwise.yields, strict=True):
+                    known[out] = of(a) & of(b)
+            elif isinstance(op, Loop):
+                loop(op)
+
+    def loop(op: Loop) -> None:
+        body = op.body
+        for param, init in zip(body.params, op.inits, strict=True):
+            known[param] = of(init)
+        while True:
+            follow(body)
+            now = [of(p) & of(y) for p, y in zip(body.params, body.yields, strict=True)]
+            if now == [of(param) for param in body.params]:
+                break
+            known.update(zip(body.params, now, strict=True))
+        goes_round = op.leave is False and bool(op.turns)
+        for out, param, end in zip(op.outs, body.params, body.yields, strict=True):
+            known[out] = of(end) if goes_round else of(param)
+
+    follow(function.body)
+    return set(of(function.body.yields[0]))
+
+
+def _values(operands: Iterable[Operand]) -> list[Value]:
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
+class _Reverse:
+    """Writes the way back.
+
+    Attributes:
+        known: the values whose adjoint is set where the writing is.
+    """
+
+    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool) -> None:
+        self.active = active
+        self.careful = careful
+        self._span: Span | None = None
+        self._doubtful: set[Value] = set()
+        """The values whose adjoint is 0 where a path was not taken."""
+        self.region = Region()
+        self.known: set[Value] = set()
+        self._adjoints: dict[Value, Operand] = {}
+        self._uses = uses
+        self._here: set[Value] = set()
+        """What the operations that are gone through define, outside of their regions."""
+        self._holds: dict[Value, Value] = {}
+        """The values whose adjoint is another one's, until it is set."""
+
+    def adjoint(self, value: Value) -> Any:
+        if value not in self._adjoints:
+            self._adjoints[value] = Value("float", f"{value.name}_bar" if value.name else "")
+        return self._adjoints[value]
+
+    def emit(self, op: Any) -> None:
+        if isinstance(op, (Apply, Move)):
+            op.span = self._span
+        self.region.ops.append(op)
+
+    def contribute(self, operand: Operand, what: Operand, doubtful: bool = False) -> None:
+        """Adds to an operand's adjoint, where it has one."""
+        if not isinstance(operand, Value) or operand not in self.active:
+            return
+        if not doubtful:
+            self._doubtful.discard(operand)
+        elif operand not in self.known:
+            self._doubtful.add(operand)
+        if operand in self.known:
+            adjoint = self.adjoint(operand)
+            self.emit(Apply(adjoint, TABLE["add"], (adjoint, what)))
+            return
+        self.known.add(operand)
+        if self._uses[operand] == 1 and operand in self._here:
+            # All that it ever gets.
+            self._adjoints[operand] = what
+        elif self._holds.get(operand) is not what:
+            self.emit(Move(self.adjoint(operand), what))
+
+    def begin(self, value: Value) -> None:
+        """Sets an adjoint to 0, where nothing has set it yet."""
+        if value in self.active and value not in self.known:
+            self.known.add(value)
+            self._doubtful.add(value)
+            self.emit(Move(self.adjoint(value), 0.0))
+
+    def back(self, ops: Sequence[Any]) -> None:
+        outer, self._here = self._here, {value for op in ops for value in writes(op)}
+        for op in reversed(ops):
+            if isinstance(op, Apply):
+                if op.out in self.known and op.out in self.active:
+                    self._apply(op)
+            elif isinstance(op, If):
+                self._if(op)
+            elif isinstance(op, Loop):
+                self._loop(op)
+        self._here = outer
+
+    def _apply(self, op: Apply) -> None:
+        g = self.adjoint(op.out)
+        self._span = op.span
+        doubtful = op.out in self._doubtful
+        primitive = op.primitive
+        live = [i for i, arg in enumerate(op.args) if arg in self.active]
+        if primitive.has_edges:
+            self._check_edges(op, g, live)
+        done: dict[Any, Operand] = {}
+        for position in live:
+            rule = partial(primitive, position, op.out, op.args)
+            if not isinstance(rule, Code) and rule == 0:
+                continue
+            arg = op.args[position]
+            if not isinstance(rule, Code) and rule == 1:
+                self.contribute(arg, g, doubtful)
+                continue
+            unsafe = isinstance(rule, Code) and (doubtful or not is_safe(rule))
+            if self.careful and unsafe and isinstance(g, Value):
+                product = Value("float")
+                factor = emitted(rule, self.emit, done)
+                self.emit(Apply(product, TABLE["gated"], (g, factor)))
+                self.contribute(arg, product, doubtful)
+                continue
+            factor = emitted(rule, self.emit, done)
+            gated = primitive.chooses and isinstance(factor, Value)
+            self.contribute(arg, self._product(g, factor, gated), doubtful or gated)
+
+    def _product(self, g: Operand, factor: Operand, gated: bool) -> Operand:
+        """g·factor, as the sweep computes it."""
+        if not isinstance(g, Value):
+            if g == 1.0:
+                return factor
+            if not isinstance(factor, Value):
+                return g * factor
+        product = Value("float")
+        if not isinstance(factor, Value) and factor == -1:
+            self.emit(Apply(product, TABLE["neg"], (g,)))
+        elif gated:
+            self.emit(Apply(product, TABLE["gated"], (factor, g)))
+        else:
+            self.emit(Apply(product, TABLE["mul"], (g, factor)))
+        return product
+
+    def _check_edges(self, op: Apply, g: Operand, live: list[int]) -> None:
+        """Flags a kink, or the end of a gradient, that a derivative rests on."""
+        primitive = op.primitive
+        if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
+            return
+        if primitive.flat or not primitive.counts.isdisjoint(live):
+            self.emit(Check(holds=False, where=g))
+            return
+        positions = [None] if callable(primitive.kink) else live
+        for position in positions:
+            at = emitted(kink(primitive, position, op.args), self.emit, {})
+            if at is not False:
+                self.emit(Check(fails=at, where=g))
+
+    def _if(self, op: If) -> None:
+        taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
+        if not taken:
+            return
+        for value in _outside(op, self.active):
+            self.begin(value)
+        outer, before = self.region, set(self.known)
+        ways = []
+        for way in (op.then, op.otherwise):
+            self.region, self.known = Region(), set(before)
+            for k in taken:
+                self.contribute(way.yields[k], self.adjoint(op.outs[k]))
+            self.back(way.ops)
+            ways.append(self.region)
+        self.region, self.known = outer, before
+        self.emit(If(op.condition, ways[0], ways[1], span=op.span))
+
+    def _loop(self, op: Loop) -> None:
+        carried = [k for k, param in enumerate(op.body.params) if param in self.active]
+        if not any(op.outs[k] in self.known for k in carried):
+            return
+        for value in _outside(op, self.active):
+            self.begin(value)
+        for k in carried:
+            out = op.outs[k]
+            source = self.adjoint(out) if out in self.known and out in self.active else 0.0
+            self.emit(Move(self.adjoint(op.body.params[k]), source))
+        outer, before = self.region, set(self.known)
+        self.region = Region()
+        arriving = {}
+        for k in carried:
+            param = op.body.params[k]
+            if op.body.yields[k] is not param:
+                arriving[k] = self._holds[param] = Value("float")
+                self.emit(Move(arriving[k], self.adjoint(param)))
+            else:
+                self.known.add(param)
+        here, self._here = self._here, {value for inner in op.body.ops for value in writes(inner)}
+        for k, g in arriving.items():
+            self.contribute(op.body.yields[k], g)
+        self._here = here
+        self.back(op.body.ops)
+        for k in carried:
+            self.begin(op.body.params[k])
+        turn, self.region, self.known = self.region, outer, before
+        self.emit(Unwind(op, turn))
+        for k in carried:
+            self.contribute(op.inits[k], self.adjoint(op.body.params[k]))
+
+
+def _outside(op: Any, active: set[Value]) -> list[Value]:
+    """The active values that an operation's regions read and do not define."""
+    inside: set[Value] = set()
+    read: dict[Value, None] = {}
+    for region in regions(op):
+        inside.update(region.params)
+        read.update(dict.fromkeys(_values(region.yields)))
+        for inner in everything(region):
+            inside.update(writes(inner))
+            for part in regions(inner):
+                inside.update(part.params)
+                read.update(dict.fromkeys(_values(part.yields)))
+            read.update(dict.fromkeys(_values(reads(inner))))
+    if isinstance(op, Loop):
+        inside.update(op.body.params)
+    return [value for value in read if value in active and value not in inside]
+
+
+# ── the tape ──────────────────────────────────────────────────────────────────────────
+
+
+def _save(body: Region) -> None:
+    """Has every loop save what its way back reads of it, inner loops first."""
+    for op in body.ops:
+        for region in regions(op):
+            _save(region)
+        if isinstance(op, Unwind):
+            made = _made(op.loop)
+            op.loop.saved = [value for value in _needs(op.body) if value in made]
+            if op.loop.saved:
+                op.loop.tape = Value("tape", "tape")
+
+
+def _made(loop: Loop) -> set[Value]:
+    """What the turns of a loop define."""
+    made = set(loop.body.params)
+    if loop.index is not None:
+        made.add(loop.index)
+    for op in everything(loop.body):
+        made.update(writes(op))
+        for region in regions(op):
+            made.update(region.params)
+        if isinstance(op, Loop) and op.index is not None:
+            made.add(op.index)
+    return made
+
+
+def _needs(region: Region) -> dict[Value, None]:
+    """What operations read, but for what they have from the tapes of loops among them."""
+    needed: dict[Value, None] = {}
+    for op in region.ops:
+        if isinstance(op, Unwind):
+            loop = op.loop
+            needed[loop.tape or loop.trips] = None
+            made = _made(loop)
+            needed.update((value, None) for value in _needs(op.body) if value not in made)
+            continue
+        needed.update(dict.fromkeys(_values(reads(op))))
+        for inner in regions(op):
+            needed.update(_needs(inner))
+    return needed

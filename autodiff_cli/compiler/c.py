@@ -1,0 +1,551 @@
+"""The form as C99: doubles, and one stack for the tapes of all loops.
+
+What it computes is what Python's `math` computes: the same calls of the C library, and no others.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autodiff_cli.compiler.form import (
+    Apply,
+    Check,
+    Function,
+    If,
+    Loop,
+    Move,
+    NotCompiled,
+    Note,
+    Print,
+    Region,
+    Unwind,
+    Value,
+)
+from autodiff_cli.compiler.printing import (
+    AND,
+    ATOM,
+    CHOICE,
+    INFIX,
+    OR,
+    SIGN,
+    SUM,
+    Names,
+    Printer,
+    phi_order,
+)
+from autodiff_cli.compiler.rules import emitted, simplified, symbols
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from autodiff_cli.compiler.form import Operand
+    from autodiff_cli.engine.primitive import Primitive
+
+TYPES = {"float": "double", "int": "long long", "bool": "int", "tape": "long long"}
+
+_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int
+long register restrict return short signed sizeof static struct switch typedef union unsigned void
+volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
+gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
+let function var new delete this typeof with yield class export import null true false try catch
+throw finally await of eval arguments Math Number Infinity NaN value gradient
+value_and_gradient grow turned poll most tape
+"""
+_LIBRARY = """
+exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh
+acosh atanh erf erfc pow
+"""
+WORDS = frozenset(_WORDS.split())
+"""What no variable may be called."""
+LIBRARY = frozenset(_LIBRARY.split())
+"""Functions of C's library that Python's `math` hands its arguments on to."""
+
+HELPERS = {
+    "hypot": """
+/* The square of x: its double, and what that lacks. */
+static void square(double x, double *high, double *low)
+{
+    double t = 134217729.0 * x, a = t - (t - x), b = x - a;
+    *high = x * x;
+    *low = ((a * a - *high) + 2.0 * a * b) + b * b;
+}
+
+/* The root of x*x + y*y as Python computes it: correctly rounded, but for very few. */
+static double hypot_of(double x, double y)
+{
+    double v[2], most, scale, sum = 1.0, first = 0.0, second = 0.0, high, low, next, root;
+    int exponent, i;
+    v[0] = fabs(x);
+    v[1] = fabs(y);
+    most = v[0] > v[1] ? v[0] : v[1];
+    if (most == HUGE_VAL || most == 0.0)
+        return most;
+    if (x != x || y != y)
+        return x + y;
+    frexp(most, &exponent);
+    if (exponent < -1023)
+        return 2.2250738585072014e-308 * hypot_of(v[0] / 2.2250738585072014e-308,
+                                                  v[1] / 2.2250738585072014e-308);
+    scale = ldexp(1.0, -exponent);
+    for (i = 0; i < 2; i++) {
+        square(v[i] * scale, &high, &low);
+        next = sum + high;
+        second += high - (next - sum);
+        sum = next;
+        first += low;
+    }
+    root = sqrt(sum - 1.0 + (first + second));
+    square(root, &high, &low);
+    next = sum - high;
+    second += -high - (next - sum);
+    sum = next;
+    first -= low;
+    root += (sum - 1.0 + (first + second)) / (2.0 * root);
+    return root / scale;
+}
+""",
+    "mod": """
+/* The remainder with the sign of b. */
+static double mod_of(double a, double b)
+{
+    double rest = fmod(a, b);
+    if (rest == 0.0)
+        return copysign(0.0, b);
+    return (rest < 0.0) != (b < 0.0) ? rest + b : rest;
+}
+""",
+    "floordiv": """
+/* The quotient rounded down, as Python computes it. */
+static double floordiv_of(double a, double b)
+{
+    double rest = fmod(a, b), whole = (a - rest) / b, below;
+    if (rest != 0.0 && (rest < 0.0) != (b < 0.0))
+        whole -= 1.0;
+    if (whole == 0.0)
+        return copysign(0.0, a / b);
+    below = floor(whole);
+    return whole - below > 0.5 ? below + 1.0 : below;
+}
+""",
+}
+"""What Python computes by itself, and not by C's library."""
+
+ONE = (*sorted(LIBRARY - {"pow", "atan2"}), "fabs", "floor", "ceil", "rint", "trunc")
+TWO = ("pow", "atan2", "fmod", "copysign")
+PROTOTYPES = "".join(
+    [f"double {name}(double);\n" for name in ONE]
+    + [f"double {name}(double, double);\n" for name in TWO]
+)
+"""No header is read: a compiler may have come without any."""
+
+HEAD = f"""\
+#define NULL ((void *)0)
+#define HUGE_VAL (1.0 / 0.0)
+{PROTOTYPES}double ldexp(double, int);
+double frexp(double, int *);
+void *realloc(void *, __SIZE_TYPE__);
+"""
+RUN = """
+struct run {
+    long long turns;          /* that loops may still take */
+    int (*poll)(void);        /* asked now and then; what is not 0 ends the run */
+    double *tape, *end;
+    long long most;           /* doubles that the tape may hold */
+};
+
+/* Makes room on the tape, and gives the place that `top` has now. */
+static double *grow(struct run *run, double *top)
+{
+    long long used = top - run->tape, size = used < 2048 ? 4096 : 2 * used;
+    double *tape = size > run->most ? NULL : realloc(run->tape, (__SIZE_TYPE__)size * sizeof *tape);
+    if (!tape)
+        return NULL;
+    run->tape = tape;
+    run->end = tape + size;
+    return tape + used;
+}
+
+/* Another 65,536 turns: 0 where they may be taken. */
+static int turned(struct run *run)
+{
+    run->turns -= 65536;
+    if (run->turns < 0)
+        return 1;
+    return run->poll && run->poll() ? 2 : 0;
+}
+"""
+ROWS = """
+/* Every row of n, which has {inputs} numbers, to {outputs}; what flags a row is noted. */
+EXPORTED int rows(long long n, const double *in, double *out, unsigned char *flags,
+                  struct run *run)
+{{
+    long long row;
+    int status;
+    for (row = 0; row < n; row++, in += {inputs}, out += {outputs}) {{
+        status = value_and_gradient(in, out, run);
+        if (status == 2)
+            return 2;
+        flags[row] = (unsigned char)status;
+    }}
+    return 0;
+}}
+"""
+EXPORT = """
+#ifdef _WIN32
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED
+#endif
+"""
+
+
+class CPrinter(Printer):
+    """Writes a function of C.
+
+    Attributes:
+        helpers: functions that the text needs before it.
+    """
+
+    def __init__(self, function: Function, keep_named: bool = False) -> None:
+        taken = {*WORDS, *LIBRARY, "fabs", "floor", "ceil", "rint", "trunc"}
+        super().__init__(function, Names(taken, spelt), keep_named)
+        self.helpers: dict[str, str] = {}
+        self.declared: dict[str, list[str]] = {}
+        self.known: set[str] = set()
+
+    def module(self) -> str:
+        """All of a file to compile: `value_and_gradient`, and `rows` of it."""
+        body = self.body()
+        inputs, outputs = len(self.function.params), len(self.function.body.yields)
+        rows = ROWS.format(inputs=inputs, outputs=outputs)
+        return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body + rows
+
+    def body(self) -> str:
+        for place, param in enumerate(self.function.params):
+            self.declare(param)
+            self.add(f"{self.names[param]} = in[{place}]{' != 0.0' * (param.type == 'bool')};")
+        self.ops(self.function.body)
+        for place, result in enumerate(self.function.body.yields):
+            self.add(f"out[{place}] = {self.as_double(result)};")
+        lines, self.lines = self.lines, []
+        self.add("EXPORTED int value_and_gradient(const double *in, double *out, struct run *run)")
+        self.add("{")
+        self.depth = 1
+        for kind, names in self.declared.items():
+            for start in range(0, len(names), 8):
+                self.add(f"{kind} {', '.join(f'{n} = 0' for n in names[start : start + 8])};")
+        self.add("double *top = run->tape, *end = run->end;")
+        self.add("long long turns = 65536;")
+        self.depth = 0
+        self.lines += [(f"    {line}" if line else line, span) for line, span in lines]
+        self.depth = 1
+        self.add("run->turns -= 65536 - turns;")
+        self.add("return run->turns < 0 || end < top;")
+        self.depth = 0
+        self.add("flag:")
+        self.add("    return 1;")
+        self.add("}")
+        text = self.text()
+        return text if "goto flag" in text else text.replace("flag:\n    return 1;\n", "")
+
+    def declare(self, value: Value) -> str:
+        """A variable's name; it is declared at the head of the function."""
+        name = self.names[value]
+        self.declare_as(TYPES[value.type], name)
+        return name
+
+    def declare_as(self, kind: str, name: str) -> None:
+        if name not in self.known:
+            self.known.add(name)
+            self.declared.setdefault(kind, []).append(name)
+
+    # ── operations ────────────────────────────────────────────────────────────────────
+
+    def assigned(self, op: Any) -> None:
+        name = self.declare(op.out)
+        if isinstance(op, Apply) and op.out.type == "int" and op.span is not None:
+            self.whole(op)
+        if isinstance(op, Move) and op.out.type != _type(op.source):
+            self.converting(op)
+        if isinstance(op, Apply) and op.primitive.name == "add" and op.args[0] is op.out:
+            self.add(f"{name} += {self.text_of(op.args[1])};")
+        else:
+            self.add(f"{name} = {self.expression(op)[0]};")
+
+    def whole(self, op: Apply) -> None:
+        """Flags an operation on integers that would leave 64 bits, or divide by 0."""
+        name, args = op.primitive.name, op.args
+        if name in ("floordiv", "mod"):
+            self.flag_if(f"{self.text_of(args[1], SIGN)} == 0")
+        elif name in INFIX:
+            sign, binds = INFIX[name]
+            a, b = (f"(double){self.text_of(arg, ATOM)}" for arg in args)
+            del binds
+            self.flag_if(f"fabs({a} {sign} {b}) > 9e18")
+
+    def converting(self, op: Move) -> None:
+        """Flags what has no place in another type."""
+        source = _type(op.source)
+        if op.out.type == "int" and source == "float":
+            self.flag_if(f"!(fabs({self.text_of(op.source)}) < 9e18)")
+        elif op.out.type == "float" and source == "int":
+            text = self.text_of(op.source, ATOM)
+            self.flag_if(f"{text} > 9007199254740992 || {text} < -9007199254740992")
+
+    def flag_if(self, condition: str) -> None:
+        self.add(f"if ({condition})")
+        self.add("    goto flag;")
+
+    def check(self, op: Check) -> None:
+        if op.where == 0.0:
+            return
+        parts = []
+        if isinstance(op.where, Value):
+            parts.append(f"{self.text_of(op.where, SUM)} != 0.0")
+        if isinstance(op.finite, Value):
+            name = self.text_of(op.finite, SUM + 1)
+            parts.append(f"{name} - {name} != 0.0")
+        elif op.fails is not False:
+            parts.append(self.text_of(op.fails, AND + 1))
+        elif isinstance(op.holds, Value):
+            parts.append(f"!{self.text_of(op.holds, SIGN + 1)}")
+        self.flag_if(" && ".join(parts) or "1")
+
+    def print(self, op: Print) -> None:
+        raise NotCompiled("it prints")
+
+    def branches(self, op: If) -> None:
+        def way(region: Region) -> Callable[[], None]:
+            def write() -> None:
+                self.ops(region)
+                self.move(op.outs, region.yields)
+
+            return write
+
+        then, otherwise = self.block(way(op.then)), self.block(way(op.otherwise))
+        if then:
+            self.add(f"if ({self.text_of(op.condition)}) {{")
+            self.lines += then
+            if otherwise:
+                self.add("} else {")
+                self.lines += otherwise
+            self.add("}")
+        elif otherwise:
+            self.add(f"if (!{self.text_of(op.condition, SIGN + 1)}) {{")
+            self.lines += otherwise
+            self.add("}")
+
+    def move(self, targets: Sequence[Value], sources: Sequence[Operand]) -> None:
+        """Assigns all of `sources` at once."""
+        pairs = [(t, s) for t, s in zip(targets, sources, strict=True) if t is not s]
+        names = [self.declare(target) for target, _ in pairs]
+        if not phi_order(pairs, self.reads_of):
+            held = []
+            for (target, source), name in zip(pairs, names, strict=True):
+                held.append(self.names.fresh(f"next_{name}"))
+                self.declare_as(TYPES[target.type], held[-1])
+                self.add(f"{held[-1]} = {self.text_of(source)};")
+            for name, one in zip(names, held, strict=True):
+                self.add(f"{name} = {one};")
+            return
+        for name, (_, source) in zip(names, pairs, strict=True):
+            self.add(f"{name} = {self.text_of(source)};")
+
+    def loop(self, op: Loop) -> None:
+        self.move(op.body.params, op.inits)
+        trips = self.declare(op.trips)
+        if op.head is None:
+            assert op.index is not None
+            index = self.declare(op.index)
+            start, stop, step = (self.text_of(b) for b in (op.start, op.stop, op.step))
+            sign = "<" if op.step > 0 else ">"
+            turn = f"{trips}++, {index} += {step}"
+            self.add(f"for ({trips} = 0, {index} = {start}; {index} {sign} {stop}; {turn}) {{")
+        else:
+            self.add(f"for ({trips} = 0;; {trips}++) {{")
+        self.depth += 1
+        if op.head is not None:
+            self.ops(op.head)
+            if op.head.yields != [True]:
+                self.add(f"if (!{self.text_of(op.head.yields[0], SIGN + 1)})")
+                self.add("    break;")
+        self.count_turn()
+        self.ops(op.body)
+        self.push(op.saved)
+        self.move(op.body.params, op.body.yields)
+        if op.leave is not False:
+            if isinstance(op.leave, Value):
+                self.add(f"if ({self.text_of(op.leave)}) {{")
+                self.add(f"    {trips}++;")
+                self.add("    break;")
+                self.add("}")
+            else:
+                self.add(f"{trips}++;")
+                self.add("break;")
+        self.depth -= 1
+        self.add("}")
+        if op.tape is not None:
+            self.add(f"{self.declare(op.tape)} = {trips};")
+        self.move(*self.after(op))
+
+    def count_turn(self) -> None:
+        """Now and then asks whether to go on."""
+        self.add("if (!--turns) {")
+        self.add("    int ended = turned(run);")
+        self.add("    if (ended)")
+        self.add("        return ended;")
+        self.add("    turns = 65536;")
+        self.add("}")
+
+    def push(self, saved: Sequence[Value]) -> None:
+        if not saved:
+            return
+        size = len(saved)
+        self.add(f"if (end - top < {size}) {{")
+        self.add("    top = grow(run, top);")
+        self.add("    if (!top)")
+        self.add("        goto flag;")
+        self.add("    end = run->end;")
+        self.add("}")
+        for place, value in enumerate(saved):
+            self.declare(value)
+            self.add(f"top[{place}] = {self.as_double(value)};")
+        self.add(f"top += {size};")
+
+    def unwind(self, op: Unwind) -> None:
+        loop = op.loop
+        left = self.names.fresh("left")
+        self.declare_as("long long", left)
+        count = self.declare(loop.tape or loop.trips)
+        self.add(f"for ({left} = {count}; {left} > 0; {left}--) {{")
+        self.depth += 1
+        if loop.saved:
+            self.add(f"top -= {len(loop.saved)};")
+        for place, value in enumerate(loop.saved):
+            cast = "" if value.type == "float" else f"({TYPES[value.type]})"
+            self.add(f"{self.declare(value)} = {cast}top[{place}];")
+        self.ops(op.body)
+        self.depth -= 1
+        self.add("}")
+
+    # ── expressions ───────────────────────────────────────────────────────────────────
+
+    def literal(self, number: Any) -> tuple[str, int]:
+        if isinstance(number, float):
+            if math.isnan(number):
+                return "(HUGE_VAL - HUGE_VAL)", ATOM
+            if math.isinf(number):
+                return ("HUGE_VAL", ATOM) if number > 0 else ("-HUGE_VAL", SIGN)
+            return repr(number), SIGN if math.copysign(1, number) < 0 else ATOM
+        return str(int(number)), SIGN if number < 0 else ATOM
+
+    def as_double(self, operand: Operand) -> str:
+        if not isinstance(operand, Value):
+            return self.literal(float(operand))[0]
+        if operand.type == "float":
+            return self.text_of(operand)
+        return f"(double){self.text_of(operand, SIGN)}"
+
+    def expression(self, op: Any) -> tuple[str, int]:
+        """The text of an operation, and how tightly it binds."""
+        if isinstance(op, Move):
+            return self.converted(op)
+        name, args = op.primitive.name, op.args
+        if name in INFIX:
+            sign, binds = INFIX[name]
+            return self.infix(sign, binds, *args)
+        if name == "neg":
+            return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
+        if name == "logical_and":
+            return f"{self.text_of(args[0], AND)} && {self.text_of(args[1], AND)}", AND
+        if name == "logical_or":
+            return f"{self.text_of(args[0], AND + 1)} || {self.text_of(args[1], AND + 1)}", OR
+        if name == "logical_not":
+            return f"!{self.text_of(args[0], SIGN + 1)}", SIGN
+        if name == "identity":
+            return self.operand(args[0])
+        if name == "where":
+            condition, a, b = (self.text_of(arg, AND) for arg in args)
+            return f"{condition} ? {a} : {b}", CHOICE
+        if name == "gated":
+            factor = self.text_of(args[0], SIGN)
+            return f"{factor} != 0.0 ? {factor} * {self.text_of(args[1], SIGN)} : 0.0", CHOICE
+        if op.out.type == "int":
+            return self.on_integers(name, args)
+        called = self.called(op.primitive)
+        return f"{called}({', '.join(self.as_double(arg) for arg in args)})", ATOM
+
+    def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
+        raise NotCompiled(f"`{name}` of integers")
+
+    def converted(self, op: Move) -> tuple[str, int]:
+        source = _type(op.source)
+        if op.out.type == source:
+            return self.operand(op.source)
+        if op.out.type == "bool":
+            return f"{self.text_of(op.source, SUM)} != 0", INFIX["not_equal"][1]
+        return f"({TYPES[op.out.type]}){self.text_of(op.source, SIGN)}", SIGN
+
+    def called(self, primitive: Primitive) -> str:
+        """The name by which the text calls a primitive; what it needs comes before the text."""
+        scalar: Any = primitive.scalar
+        name = getattr(scalar, "__name__", "")
+        if getattr(scalar, "__module__", "") == "math" and name in LIBRARY:
+            return str(name)
+        if primitive.c:
+            return primitive.c
+        name = f"{primitive.name}_of"
+        if name not in self.helpers:
+            if primitive.name in HELPERS:
+                self.helpers[name] = HELPERS[primitive.name]
+            elif primitive.body is not None:
+                self._define(name, primitive)
+            else:
+                raise NotCompiled(f"`{primitive.name}` has no body in C")
+        return name
+
+    def _define(self, name: str, primitive: Primitive) -> None:
+        """A function of C for a primitive whose entry has its body as symbols."""
+        params = [Value("float", operand) for operand in primitive.operands]
+        region = Region()
+        assert primitive.body is not None
+        tree = simplified(primitive.body(*symbols(params)))
+        region.yields = [emitted(tree, region.ops.append, {})]
+        inner = CPrinter(Function(params, region))
+        inner.helpers = self.helpers
+        inner.depth = 1
+        given = ", ".join(f"double {inner.names[param]}" for param in params)
+        inner.known.update(inner.names[param] for param in params)
+        inner.ops(region)
+        inner.add(f"return {inner.as_double(region.yields[0])};")
+        declared = "".join(
+            f"    {kind} {', '.join(names)};\n" for kind, names in inner.declared.items()
+        )
+        text = f"\nstatic double {name}({given})\n{{\n{declared}{inner.text()}}}\n"
+        self.helpers[name] = text
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        Check: check,
+        Note: Printer.note,
+        Print: print,
+        If: branches,
+        Loop: loop,
+        Unwind: unwind,
+    }
+
+
+def _type(operand: Operand) -> str:
+    return operand.type if isinstance(operand, Value) else type(operand).__name__
+
+
+def spelt(name: str) -> str:
+    """A name in the letters that every C compiler takes."""
+    return "".join(c if c.isascii() else _letter(c) for c in name)
+
+
+def _letter(character: str) -> str:
+    words = unicodedata.name(character, "").lower().split()
+    return words[-1] if words and words[-1].isalnum() else f"u{ord(character):x}"

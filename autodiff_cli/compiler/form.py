@@ -1,0 +1,233 @@
+"""Three-address code with regions: what a program is between its tree and its source.
+
+A value is defined once, but for the adjoints of a reverse pass, which add up in place. An
+operand is a value, or a number of Python's. Values of a loop's body keep those of its last
+turn, and the reverse pass gives them those of the turn that it is at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from autodiff_cli.errors import AdiffError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autodiff_cli.engine.primitive import Primitive
+    from autodiff_cli.language.source import Span
+
+Type = Literal["float", "int", "bool", "tape"]
+Operand = Any
+"""A `Value`, or a number."""
+
+
+class NotCompiled(AdiffError):  # noqa: N818
+    """The form cannot hold a program, and the interpreter is to run it."""
+
+    kind = "not-compiled"
+
+
+class Flag(Exception):  # noqa: N818
+    """Compiled code has met what the interpreter is to tell."""
+
+
+class Long(Flag):
+    """It has taken as many turns of loops as it may."""
+
+
+@dataclass(slots=True, eq=False)
+class Value:
+    """A number that is computed, or what a loop keeps for its way back.
+
+    Attributes:
+        name: what the program calls it, for readers.
+        active: whether the interpreter records it: it depends on what is differentiated by. A
+            `Value` where that depends on which way the program went.
+        mixed: of a float: the interpreter would hold an integer there, if a `Value` is true that
+            says which way the program went; true where nothing says.
+    """
+
+    type: Type
+    name: str = ""
+    active: Any = False
+    mixed: Any = False
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """A sequence of operations; `yields` are what it hands to the operation that it is part of."""
+
+    params: list[Value] = field(default_factory=list)
+    ops: list[Any] = field(default_factory=list)
+    yields: list[Operand] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Apply:
+    """A primitive of numbers. One without a span is no operation of the program's."""
+
+    out: Value
+    primitive: Primitive
+    args: tuple[Operand, ...]
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Move:
+    """A value of another type, or another name; an adjoint set anew."""
+
+    out: Value
+    source: Operand
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Check:
+    """Raises a flag where a condition does not hold or another does, or a number is not finite.
+
+    Attributes:
+        where: the number that must not be 0 for that.
+        error: what has failed then, where it is an error and nothing that is only told.
+    """
+
+    holds: Operand = True
+    fails: Operand = False
+    finite: Operand = 0.0
+    where: Operand = 1.0
+    error: str = ""
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Note:
+    """A comment."""
+
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class Print:
+    """What a `print` writes: strings and numbers."""
+
+    parts: tuple[Any, ...]
+
+
+@dataclass(slots=True, eq=False)
+class If:
+    condition: Operand
+    then: Region
+    otherwise: Region
+    outs: list[Value] = field(default_factory=list)
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Loop:
+    """A loop with the values that it carries: the body's `params`, and its `yields` after a turn.
+
+    Attributes:
+        head: of a `while`, what yields its condition before every turn.
+        index, start, stop, step: of a `for`.
+        leave: where true at the end of a turn, it was the last.
+        trips: how many turns there were.
+        saved: what every turn writes on the tape.
+    """
+
+    inits: list[Operand]
+    body: Region
+    outs: list[Value]
+    trips: Value
+    head: Region | None = None
+    index: Value | None = None
+    start: Operand = 0
+    stop: Operand = 0
+    step: Operand = 1
+    leave: Operand = False
+    tape: Value | None = None
+    saved: list[Value] = field(default_factory=list)
+    span: Span | None = None
+
+    @property
+    def turns(self) -> int | None:
+        """How often it goes round if nothing leaves it, where that is known beforehand."""
+        bounds = (self.start, self.stop, self.step)
+        if self.index is None or any(isinstance(bound, Value) for bound in bounds):
+            return None
+        return len(range(*bounds))
+
+
+@dataclass(slots=True, eq=False)
+class Unwind:
+    """The turns of a loop backwards, each with what it saved."""
+
+    loop: Loop
+    body: Region
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """Code with parameters.
+
+    Attributes:
+        results: what it gives back: the body's yields, by name.
+    """
+
+    params: list[Value]
+    body: Region
+    results: list[str] = field(default_factory=list)
+
+
+def regions(op: Any) -> list[Region]:
+    """The regions of an operation, in order."""
+    if isinstance(op, If):
+        return [op.then, op.otherwise]
+    if isinstance(op, Loop):
+        return [op.body] if op.head is None else [op.head, op.body]
+    return [op.body] if isinstance(op, Unwind) else []
+
+
+def reads(op: Any) -> list[Operand]:
+    """What an operation reads itself, and not in its regions."""
+    if isinstance(op, Apply):
+        return list(op.args)
+    if isinstance(op, Move):
+        return [op.source]
+    if isinstance(op, Check):
+        return [op.holds, op.fails, op.finite, op.where]
+    if isinstance(op, Print):
+        return list(op.parts)
+    if isinstance(op, Note):
+        return []
+    if isinstance(op, If):
+        return [op.condition]
+    if isinstance(op, Loop):
+        return [*op.inits, op.start, op.stop, op.step]
+    return [op.loop.tape or op.loop.trips]
+
+
+def writes(op: Any) -> list[Value]:
+    """What an operation defines, outside of its regions."""
+    if isinstance(op, (Apply, Move)):
+        return [op.out]
+    if isinstance(op, If):
+        return op.outs
+    if isinstance(op, Loop):
+        return [*op.outs, op.trips, *([op.tape] if op.tape else [])]
+    return []
+
+
+def defined_by(op: Any) -> list[Value]:
+    """What an operation defines for its own regions: parameters, and what is read back."""
+    if isinstance(op, Loop):
+        return [*op.body.params, *([op.index] if op.index else [])]
+    return op.loop.saved if isinstance(op, Unwind) else []
+
+
+def everything(region: Region) -> Iterator[Any]:
+    """All operations in a region, an operation before those of its regions."""
+    for op in region.ops:
+        yield op
+        for inner in regions(op):
+            yield from everything(inner)

