@@ -425,7 +425,7 @@ def _null_space(rows: Any) -> Any:
 
 def _extremes(model: Model, at: Vector) -> Vector:
     """The least and the largest eigenvalue, by products with vectors."""
-    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh  # type: ignore[import-untyped]
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     operator = LinearOperator(
         (at.size, at.size), lambda v: model.product(at, np.ravel(v)), dtype=np.float64

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ROWS = 16
 RESIDUAL_ROWS = 5
 NARROWEST, WIDEST = 30, 100
+CROWD = 400
+"""More points would hide the curve, and are drawn behind it."""
 TICKS_UP, TICKS_ACROSS = 4, 6
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Of Braille's characters from U+2800 on, the bit of each dot by row and column."""
@@ -44,10 +46,11 @@ class Canvas:
             column, row = place
             self._dots[row // 4][column // 2] |= DOTS[row % 4][column % 2]
 
-    def mark(self, x: float, y: float, character: str) -> None:
+    def mark(self, x: float, y: float, character: str, below: bool = False) -> None:
+        """Sets a character over the dots, or `below` them."""
         place = self._place(x, y)
         if place is not None:
-            self._marks[place[1] // 4, place[0] // 2] = character
+            (self._shades if below else self._marks)[place[1] // 4, place[0] // 2] = character
 
     def shade(self, x: float, low: float, high: float, character: str) -> None:
         """Fills a column between two heights, but where there are dots."""
@@ -143,7 +146,7 @@ def _draw(canvas: Canvas, found: Picture) -> None:
                 share = part / between
                 canvas.dot(x + share * (right - x), y + share * (end - y))
     for x, y in zip(found.x, found.y, strict=True):
-        canvas.mark(float(x), float(y), "•")
+        canvas.mark(float(x), float(y), "•", below=found.x.size > CROWD)
 
 
 def _framed(canvas: Canvas, labels: dict[float, str], gutter: int, color: bool) -> Iterator[str]:
