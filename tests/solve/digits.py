@@ -18,12 +18,14 @@ def by_scipy(problem: dict[str, Any], start: int) -> float:
     """Of `curve_fit` as it comes: differences for derivatives, and its own tolerances."""
     names = ", ".join(problem["parameters"])
     text = problem["model"].replace("^", "**")
-    model = eval(f"lambda x, {names}: {text}", {**vars(np), "atan": np.arctan})
     columns = {name: np.array(values) for name, values in problem["columns"].items()}
+    known = {**vars(np), "atan": np.arctan, **columns}
+    model = eval(f"lambda _, {names}: {text}", known)
+    response = eval(problem.get("response", "y"), known)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            found, _ = curve_fit(model, columns["x"], columns["y"], problem["starts"][start])
+            found, _ = curve_fit(model, response, response, problem["starts"][start])
         except RuntimeError:
             return 0.0
     return worst(found, problem)
