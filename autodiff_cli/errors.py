@@ -58,6 +58,8 @@ class AdiffError(Message, Exception):
 
     kind = "error"
     status = 1
+    keeps_output = False
+    """What was written before it is a result, though not all of it."""
 
     def __str__(self) -> str:
         return self.what

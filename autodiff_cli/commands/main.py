@@ -32,6 +32,7 @@ COMMANDS = (
     "repl",
     "trace",
     "why",
+    "map",
     "functions",
     "check",
     "fit",

@@ -49,6 +49,7 @@ class Table:
         names: of the columns, [] where they have none.
         width: how many columns there are.
         has_header: whether the first row holds the names.
+        body: where in the text the rows of numbers begin.
 
     Args:
         separator: `,`, `;` or a tab; "" for white space.
@@ -65,8 +66,7 @@ class Table:
         self.width = len(first.cells)
         self.has_header = _is_header(first.cells) if header is None else header
         self._first_row = first
-        self._body = ends[1] if self.has_header else ends[0]
-        """Where in the text the rows of numbers begin."""
+        self.body = ends[1] if self.has_header else ends[0]
         self.names = [cell.strip() for cell in first.cells] if self.has_header else []
         if not self.names and header is None:
             named = self._cells_of(comment)
@@ -231,7 +231,7 @@ class Table:
         It takes a third of the time of the rows as text, which are there for all else: quotes,
         texts in other columns, and to tell where a cell is wrong.
         """
-        body = self._text[self._body :]
+        body = self._text[self.body :]
         if not self._is_words and ('"' in body or COMMENT in body):
             return None
         if not body.strip() or (not self._is_words and _BLANK_INSIDE.search(body.strip())):

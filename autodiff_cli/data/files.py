@@ -231,7 +231,7 @@ def _file(path: str, where: str) -> bytes:
         with open(path, "rb") as file:
             return read_whole(file, where)
     except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{where}: no such file", help=_similar_file(path)) from None
+        raise UsageError(f"{where}: no such file", help=similar_file(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         if os.path.isdir(path):
             raise UsageError(
@@ -272,7 +272,7 @@ _taken: tuple[object, bytes] | None = None
 """The stream that was read to its end, and what it held."""
 
 
-def _similar_file(path: str) -> str:
+def similar_file(path: str) -> str:
     """`did you mean "…"?` with a file of the same folder, or else where paths start from."""
     folder, missing = os.path.split(path)
     try:

@@ -11,9 +11,9 @@ import signal
 import stat
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from autodiff_cli.errors import UsageError
+from autodiff_cli.errors import AdiffError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +50,49 @@ def write_whole(path: str, content: bytes) -> None:
             with suppress(BrokenPipeError), open(path, "wb", buffering=0) as file:
                 _write_all(file, content)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        raise _refusal(path, error) from None
+
+
+@contextmanager
+def written_whole(path: str) -> Iterator[BinaryIO]:
+    """A file that is written bit by bit and is there when all of it is, else as it was before.
+
+    Where an error ends it that keeps what was written, that is there too.
+
+    Raises:
+        UsageError: as `write_whole`.
+    """
+    try:
+        descriptor = _DESCRIPTOR.fullmatch(path)
+        mode = None if descriptor else _mode(path)
+        if stat.S_ISDIR(mode or 0) or not os.path.basename(path):
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
+        if descriptor or not (mode is None or stat.S_ISREG(mode)):
+            with open(path, "wb") as file:
+                yield file
+            return
+        target = os.path.realpath(path)
+        temporary = os.path.join(os.path.dirname(target), f".adiff-{os.urandom(8).hex()}.tmp")
+        try:
+            with open(temporary, "xb") as file:
+                if mode is not None:
+                    os.chmod(temporary, stat.S_IMODE(mode))
+                try:
+                    yield file
+                except AdiffError as error:
+                    if not error.keeps_output:
+                        raise
+                    file.flush()
+                    os.replace(temporary, target)
+                    raise
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except (OSError, ValueError) as error:
         raise _refusal(path, error) from None
 
 

@@ -341,7 +341,7 @@ class ExpressionLowering:
         parts = [self._subscript(part) for part in node.subscripts]
 
         def evaluate(frame: Frame, array: Any) -> tuple[Any, ...]:
-            shape = getattr(value_of(array), "shape", None)
+            shape = self.axes_of(array)
             if shape is None and not isinstance(value_of(array), (int, float)):
                 several = isinstance(array, tuple)
                 raise TypeMismatch(
@@ -362,13 +362,21 @@ class ExpressionLowering:
 
     def _subscript(self, part: Any) -> Closure:
         if not isinstance(part, syntax.Slice):
-            value = self.expression(part)
-            return lambda frame: value_of(value(frame))
+            return self.number(part)
         ends = [
-            always(None) if end is None else self.expression(end)
+            always(None) if end is None else self.number(end)
             for end in (part.start, part.stop, part.step)
         ]
-        return lambda frame: slice(*[value_of(end(frame)) for end in ends])
+        return lambda frame: slice(*[end(frame) for end in ends])
+
+    def number(self, node: Any) -> Closure:
+        """What a subscript or a count is: it reads the value only."""
+        value = self.expression(node)
+        return lambda frame: value_of(value(frame))
+
+    def axes_of(self, value: Any) -> Any:
+        """The shape of an array; None of what is none."""
+        return getattr(value_of(value), "shape", None)
 
     def attribute(self, node: syntax.Attribute) -> Closure:
         span, base = node.span, self.expression(node.base)

@@ -77,25 +77,26 @@ class Program(Facts):
         key = by, unasked, of, single, logged
         prepared = self._prepared.get(key)
         if prepared is None:
-            prepared = self._prepared[key] = self._prepare(by, unasked, of, single, logged)
+            lowering = StatementLowering
+            if logged:
+                from autodiff_cli.interpreter.logged import LoggedLowering
+
+                lowering = LoggedLowering
+            prepared = self._prepared[key] = self.lowered(lowering, by, unasked, of, single)
         return prepared
 
-    def _prepare(
+    def lowered(
         self,
+        lowering_class: type[StatementLowering],
         by: tuple[str, ...],
         unasked: bool,
         of: tuple[str, ...] | None,
         single: bool,
-        logged: bool,
     ) -> Prepared:
+        """As `prepared`, with closures that are made in another way."""
         outputs = [self._output(name, of is None) for name in self._wanted(of)]
         if not unasked:
             self._check_wrt(by)
-        lowering_class = StatementLowering
-        if logged:
-            from autodiff_cli.interpreter.logged import LoggedLowering
-
-            lowering_class = LoggedLowering
         lowering = lowering_class(self, self.resolved.top, single)
         lowering.targets = frozenset(by)
         lowering.floats_only = unasked

@@ -121,7 +121,7 @@ def run_in(
         raise failure from None
     machine.check_nodes()
     assert not isinstance(result, Returned)
-    outputs = {output.name: _value(output, frame, result) for output in prepared.outputs}
+    outputs = {output.name: output_value(output, frame, result) for output in prepared.outputs}
     targets: dict[str, Node | None] = {}
     for name in by:
         node = machine.targets.get(name)
@@ -235,7 +235,7 @@ def _set_inputs(
         frame[slot] = value
 
 
-def _value(output: Output, frame: Frame, result: Any) -> Any:
+def output_value(output: Output, frame: Frame, result: Any) -> Any:
     """The value of an output, where `result` is that of the program's last expression."""
     name = output.name
     value = result if output.slot is None else frame[output.slot]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.engine.graph import Node, value_of
-from autodiff_cli.engine.primitive import shape_of
+from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, AssertFailed, TypeMismatch, UsageError
@@ -248,7 +247,7 @@ class StatementLowering(ExpressionLowering):
             if isinstance(whole_value, tuple):
                 parts = list(whole_value)
             else:
-                shape = shape_of(value_of(whole_value))
+                shape = self.axes_of(whole_value)
                 if not shape:
                     raise TypeMismatch(
                         f"got {describe_value(whole_value)} for {len(stores)} names", span
@@ -350,10 +349,10 @@ class StatementLowering(ExpressionLowering):
             and 1 <= len(node.arguments) <= 3
             and not any(argument.keyword for argument in node.arguments)
         ):
-            bounds = [self.expression(argument.value) for argument in node.arguments]
+            bounds = [self.number(argument.value) for argument in node.arguments]
 
             def counted(frame: Frame) -> range:
-                numbers = [whole(value_of(bound(frame)), "`range`") for bound in bounds]
+                numbers = [whole(bound(frame), "`range`") for bound in bounds]
                 if len(numbers) == 3 and numbers[2] == 0:
                     raise TypeMismatch("`range` got the step 0", span)
                 return range(*numbers)
@@ -363,7 +362,7 @@ class StatementLowering(ExpressionLowering):
 
         def elements(frame: Frame) -> Iterator[Any]:
             array = value(frame)
-            shape = shape_of(value_of(array))
+            shape = self.axes_of(array)
             if not shape:
                 raise TypeMismatch(
                     f"`for` got {describe_value(array)}, want an array to go through",

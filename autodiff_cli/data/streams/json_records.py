@@ -1,0 +1,221 @@
+"""JSON objects that follow one another, a line each or not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from autodiff_cli.data.numerals import is_rounded
+from autodiff_cli.data.streams.records import Bad, Records
+from autodiff_cli.data.values import quoted
+from autodiff_cli.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from autodiff_cli.data.streams.records import Binding
+
+    Array = np.ndarray[Any, Any]
+
+BYTES = 2**19
+NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+"""As JSON that adiff writes has them."""
+
+
+class JsonRecords(Records):
+    """Objects as they came: their numbers are taken out of them by name."""
+
+    has_numbers = True
+
+    def __init__(self, objects: Sequence[Any], bad: Mapping[int, Bad]) -> None:
+        super().__init__(None, len(objects), bad)
+        self._objects = objects
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return list(self._objects)
+
+    @property
+    def table(self) -> Any:
+        """Their keys as columns, in the order in which they first come."""
+        keys = dict.fromkeys(key for one in self._objects if isinstance(one, dict) for key in one)
+        return pa.table({key: _column([_get(one, key) for one in self._objects]) for key in keys})
+
+    def inputs(self, binding: Binding) -> dict[str, Array]:
+        found: dict[str, Array] = {}
+        for name, (keys, is_vector) in binding.items():
+            values = [
+                self._value(place, one, keys, is_vector) for place, one in enumerate(self._objects)
+            ]
+            first = next((value for value in values if value is not None), 0.0)
+            is_truth = all(value is True or value is False for value in values)
+            shape = np.shape(first)
+            column = np.zeros((self.count, *shape), dtype=bool if is_truth else np.float64)
+            for place, value in enumerate(values):
+                if value is None:
+                    continue
+                if np.shape(value) != shape:
+                    what = f"shape {np.shape(value)}, want {shape}, as that of the first record"
+                    self.bad.setdefault(place, Bad(f"got {what}", ",".join(keys)))
+                    continue
+                column[place] = value
+            found[name] = column
+        return found
+
+    def _value(self, place: int, one: Any, keys: Sequence[str], is_vector: bool) -> Any:
+        """A number, a boolean or an array; None where it is none, and the record is bad."""
+        if place in self.bad:
+            return None
+        values = []
+        for key in keys:
+            if key not in one:
+                hint = ", ".join(one) or "none"
+                self.bad[place] = Bad("is not there", key, f"the record's keys are: {hint}")
+                return None
+            value = self._number(place, key, one[key])
+            if value is None:
+                return None
+            values.append(value)
+        return np.array(values) if is_vector else values[0]
+
+    def _number(self, place: int, key: str, given: Any) -> Any:
+        if isinstance(given, str):
+            given = NON_FINITE.get(given, given)
+        if isinstance(given, (bool, float)):
+            return given
+        if isinstance(given, int):
+            text = str(given)
+            if is_rounded(text):
+                self.rounded.append(text)
+            try:
+                return float(given)
+            except OverflowError:
+                return float("inf") if given > 0 else float("-inf")
+        if isinstance(given, list):
+            try:
+                return np.array(given, dtype=np.float64)
+            except (TypeError, ValueError):
+                pass
+        shown = json.dumps(given)
+        self.bad[place] = Bad(f"got {quoted(shown)[1:-1]}, want a number", key)
+        return None
+
+
+def _get(one: Any, key: str) -> Any:
+    return one.get(key) if isinstance(one, dict) else None
+
+
+def _column(values: Sequence[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if v is None else _text(v) for v in values], pa.string())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@record
+class JsonBlock:
+    """Objects that have been read, and what is wrong between them."""
+
+    objects: list[Any]
+    bad: dict[int, Bad]
+
+    def read(self) -> Records:
+        return JsonRecords(self.objects, self.bad)
+
+
+class JsonReader:
+    """The objects of one stream.
+
+    Attributes:
+        names: the keys of the first, [] where there is none.
+    """
+
+    def __init__(self, stream: BinaryIO, where: str, at_once: bool = False) -> None:
+        """As they come, where they are to be answered `at_once`."""
+        self._stream = stream
+        self._at_once = at_once
+        self._rest = ""
+        self._undecoded = b""
+        self._blocks = self._all_blocks()
+        self._first = next(self._blocks, None)
+        objects = [] if self._first is None else self._first.objects
+        first: Any = next((one for one in objects if isinstance(one, dict)), {})
+        self.names = list(first)
+
+    def blocks(self) -> Iterator[JsonBlock]:
+        if self._first is not None:
+            yield self._first
+            self._first = None
+        yield from self._blocks
+
+    def _all_blocks(self) -> Iterator[JsonBlock]:
+        read = getattr(self._stream, "read1", self._stream.read) if self._at_once else None
+        ended = False
+        while not ended:
+            chunk = read(BYTES) if read else self._stream.read(BYTES)
+            ended = not chunk
+            block = JsonBlock([], {})
+            self._take(chunk, ended, block)
+            if block.objects:
+                yield block
+
+    def _take(self, chunk: bytes, ended: bool, block: JsonBlock) -> None:
+        """Decodes what is whole, and keeps the rest."""
+        content = self._undecoded + chunk
+        # A character may have been cut; where a byte is none at all, its record is bad.
+        cut = 0
+        if not ended:
+            while cut < 3 and cut < len(content) and content[-1 - cut] >= 0x80:
+                cut += 1
+        self._undecoded = content[len(content) - cut :] if cut else b""
+        text = self._rest + content[: len(content) - cut].decode(errors="surrogateescape")
+        text = text.removeprefix("\ufeff")
+        decode = _DECODER.raw_decode
+        at, end = 0, len(text)
+        while True:
+            while at < end and text[at] in " \t\r\n":
+                at += 1
+            if at == end:
+                break
+            try:
+                value, at = decode(text, at)
+            except (json.JSONDecodeError, RecursionError) as error:
+                place = getattr(error, "pos", at)
+                message = getattr(error, "msg", "nested too deep")
+                newline = text.find("\n", at)
+                whole = place < len(text.rstrip()) and not message.startswith("Unterminated")
+                if not ended and (newline < 0 or not whole):
+                    break
+                line = text[at : newline if newline >= 0 else end]
+                reason = message[:1].lower() + message[1:]
+                block.bad[len(block.objects)] = Bad(f"not JSON: {reason}: {quoted(line)}")
+                block.objects.append(None)
+                at = newline + 1 if newline >= 0 else end
+                continue
+            if not isinstance(value, dict):
+                block.bad[len(block.objects)] = Bad(
+                    f"got {quoted(json.dumps(value))[1:-1]}, want an object",
+                    help='a record is {"x": 3, "t": 0.5}',
+                )
+            elif _has_surrogates(text, at, value):
+                block.bad[len(block.objects)] = Bad("is not UTF-8", help="save it as UTF-8 text")
+            block.objects.append(value)
+        self._rest = text[at:]
+
+
+def _has_surrogates(text: str, at: int, value: dict[str, Any]) -> bool:
+    return not text.isascii() and any(
+        isinstance(one, str) and any("\udc80" <= c <= "\udcff" for c in one)
+        for pair in value.items()
+        for one in pair
+    )
+
+
+_DECODER = json.JSONDecoder()

@@ -1,0 +1,232 @@
+"""Some records of a stream: the columns as they came, and what is wrong with some of them."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autodiff_cli.data import numerals
+from autodiff_cli.data.remarks import EXACT_UP_TO
+from autodiff_cli.data.values import quoted, unknown_name
+from autodiff_cli.errors import UsageError
+from autodiff_cli.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Array = np.ndarray[Any, Any]
+
+
+@record
+class Bad:
+    """What is wrong with a record: in which column, where it is one, and why."""
+
+    reason: str
+    column: str = ""
+    help: str = ""
+    kind: str = "record"
+    status: int = 1
+
+
+class Records:
+    """Some records, in order.
+
+    Attributes:
+        table: their columns, as Arrow has them.
+        count: how many they are.
+        bad: what is wrong, by the place of the record; there its row is empty, or means nothing.
+        rounded: integers past 2^53 that became the nearest float.
+        has_numbers: `objects` holds numbers as such, and not as the text of a CSV.
+    """
+
+    has_numbers = False
+
+    def __init__(self, table: Any, count: int, bad: Mapping[int, Bad] | None = None) -> None:
+        self._table = table
+        self.count = count
+        self.bad: dict[int, Bad] = dict(bad or {})
+        self.rounded: list[str] = []
+
+    @property
+    def table(self) -> Any:
+        return self._table
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The records as JSON has them."""
+        objects: list[dict[str, Any]] = self.table.to_pylist()
+        return objects
+
+    def inputs(self, binding: Binding) -> dict[str, Array]:
+        """The numbers of each input, a row for each record; `bad` gets those that are none."""
+        return {
+            name: self._vector(columns) if is_vector else self._numbers(columns[0])
+            for name, (columns, is_vector) in binding.items()
+        }
+
+    def _vector(self, columns: Sequence[str]) -> Array:
+        return np.stack([self._numbers(column) for column in columns], axis=1)
+
+    def _numbers(self, name: str) -> Array:
+        column = self.table.column(name)
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return self._read(name, column)
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind) or _is_fixed(kind):
+            return self._lists(name, column)
+        if pa.types.is_boolean(kind):
+            self._refuse_nulls(name, column)
+            return floats(pc.cast(column.fill_null(False), pa.float64())) != 0
+        if pa.types.is_null(kind):
+            self._refuse_nulls(name, column)
+            return np.zeros(self.count)
+        if not (
+            pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+        ):
+            raise UsageError(
+                f"column {quoted(name)} has the type {kind}, want numbers",
+                help="bind another column, with --bind NAME=COLUMN",
+            )
+        if column.null_count:
+            self._refuse_nulls(name, column)
+            column = pc.fill_null(column, 0)
+        values = floats(pc.cast(column, pa.float64(), safe=False))
+        if pa.types.is_integer(kind) and kind.bit_width == 64:
+            large = np.flatnonzero(np.abs(values) >= EXACT_UP_TO).tolist()
+            exact = [(i, column[i].as_py()) for i in large]
+            self.rounded += [str(whole) for i, whole in exact if int(values[i]) != whole]
+        return values
+
+    def _refuse_nulls(self, name: str, column: Any) -> None:
+        if column.null_count:
+            for i in pc.indices_nonzero(column.is_null()).to_pylist():
+                self._refuse(i, name, "got no value, want a number")
+
+    def _refuse(self, place: int, column: str, reason: str, help: str = "") -> None:
+        self.bad.setdefault(place, Bad(reason, column, help))
+
+    def _read(self, name: str, column: Any) -> Array:
+        """Cells of text as numbers: at once where all are, else one by one."""
+        for cells in (column, pc.utf8_trim_whitespace(column)):
+            try:
+                values = floats(pc.cast(cells, pa.float64()))
+            except pa.ArrowInvalid:
+                continue
+            if not column.null_count:
+                large = np.flatnonzero(np.abs(values) >= EXACT_UP_TO).tolist()
+                texts = [column[i].as_py() for i in large]
+                self.rounded += [text for text in texts if numerals.is_rounded(text)]
+                return values
+        values = np.zeros(self.count)
+        for place, cell in enumerate(column.to_pylist()):
+            if cell is None:
+                continue  # a row that is bad as a whole
+            try:
+                values[place] = numerals.number(cell)
+            except ValueError:
+                reason, remedy = numerals.refusal(cell)
+                if cell.strip() == name:
+                    reason = "got the header once more, want a number"
+                    remedy = "name each file by itself: `adiff map … a.csv b.csv`"
+                self._refuse(place, name, reason, remedy)
+                continue
+            if numerals.is_rounded(cell):
+                self.rounded.append(cell)
+        return values
+
+    def _lists(self, name: str, column: Any) -> Array:
+        """Lists of numbers of one length as an array of two axes, or of more."""
+        lists = column.to_pylist()
+        first = next((one for one in lists if one), None)
+        shape = np.shape(first) if first is not None else (0,)
+        values = np.zeros((self.count, *shape))
+        for place, one in enumerate(lists):
+            try:
+                array = np.array(one, dtype=np.float64)
+            except (TypeError, ValueError):
+                self._refuse(place, name, "got a list that holds something else than numbers")
+                continue
+            if array.shape != shape:
+                self._refuse(
+                    place,
+                    name,
+                    f"got an array of shape {array.shape}, want {shape}, as the first has"
+                    if array.ndim
+                    else "got no value, want an array of numbers",
+                )
+                continue
+            values[place] = array
+        return values
+
+
+def _is_fixed(kind: Any) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind))
+
+
+def floats(column: Any) -> Array:
+    """The numbers of a column without nulls. Its own `to_numpy` would load pandas first."""
+    array = column.combine_chunks()
+    values = np.frombuffer(array.buffers()[1] or b"", np.float64)
+    return values[array.offset : array.offset + len(array)]
+
+
+Binding = dict[str, tuple[list[str], bool]]
+"""For each input that differs the columns that it is in, and whether they make a vector."""
+
+
+def bind(
+    names: Sequence[str],
+    where: str,
+    inputs: Sequence[str],
+    given: Mapping[str, Any],
+    asked: Mapping[str, str],
+) -> Binding:
+    """Which columns are the values of which inputs.
+
+    Args:
+        names: of the columns.
+        inputs: of the program.
+        given: inputs that are the same for all records: they go before columns of their name.
+        asked: columns by input, as --bind says: a name, several between commas, or a pattern.
+
+    Raises:
+        UsageError: a column is not there, or there twice; or none is an input.
+    """
+    binding: Binding = {}
+    for name, text in asked.items():
+        columns = [column for part in text.split(",") for column in _matching(part, names, where)]
+        binding[name] = columns, len(columns) > 1 or "*" in text or "?" in text
+    for name in inputs:
+        if name in names and name not in binding and name not in given:
+            binding[name] = [name], False
+    for columns, _ in binding.values():
+        for column in columns:
+            if list(names).count(column) > 1:
+                raise UsageError(
+                    f"{where} has {list(names).count(column)} columns {quoted(column)}, want one",
+                    help="give each column a name of its own",
+                )
+    if not binding:
+        known = ", ".join(names[:20])
+        wanted = ", ".join(name for name in inputs if name not in given) or "none"
+        raise UsageError(
+            f"{where}: no column is an input of the program",
+            help=f"its columns are: {known}; the program's inputs without a value: {wanted}; "
+            "--bind NAME=COLUMN brings them together",
+            kind="input",
+        )
+    return binding
+
+
+def _matching(part: str, names: Sequence[str], where: str) -> list[str]:
+    part = part.strip()
+    if part in names:
+        return [part]
+    found = [name for name in names if fnmatchcase(name, part)] if set(part) & set("*?[") else []
+    if not found:
+        raise unknown_name(where, "column", part, names)
+    return found

@@ -1,0 +1,150 @@
+"""Columns -> the bytes of a stream, a batch at a time."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from autodiff_cli.data.streams.formats import SEPARATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Array = np.ndarray[Any, Any]
+
+_SPECIAL = '[",\r\n\t]'
+
+
+def csv_bytes(columns: Mapping[str, Any], separator: str) -> bytes:
+    """Rows without their header: text as it stands, floats in the digits that read back."""
+    table = pa.table([_cells(column) for column in columns.values()], names=[*map(str, columns)])
+    options = {"include_header": False, "delimiter": separator}
+    out = io.BytesIO()
+    try:
+        pa.csv.write_csv(table, out, pa.csv.WriteOptions(quoting_style="none", **options))
+    except pa.ArrowInvalid:
+        # A text holds a separator, a quote or a newline.
+        rows = pc.binary_join_element_wise(
+            *[_quoted(column) for column in table.columns],
+            separator,
+            null_handling="replace",
+            null_replacement="",
+        )
+        return "".join([f"{row}\n" for row in rows.to_pylist()]).encode()
+    return out.getvalue()
+
+
+def csv_header(names: Sequence[str], separator: str) -> bytes:
+    cells = [_quoted(pa.array([name], pa.string()))[0].as_py() for name in names]
+    return (separator.join(cells) + "\n").encode()
+
+
+def _cells(column: Any) -> Any:
+    """A column in a type that a CSV can hold: lists are written as JSON."""
+    array = as_arrow(column)
+    if pa.types.is_nested(array.type):
+        return pa.array([None if one is None else json.dumps(one) for one in array.to_pylist()])
+    return array
+
+
+def _quoted(column: Any) -> Any:
+    text = column.cast(pa.string())
+    wrapped = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
+    return pc.if_else(pc.match_substring_regex(text, _SPECIAL), wrapped, text)
+
+
+def json_bytes(objects: Sequence[dict[str, Any]], columns: Mapping[str, Any]) -> bytes:
+    """A line for each record: what it had, then the new columns, arrays nested."""
+    lists = {name: _plain(column) for name, column in columns.items()}
+    lines = []
+    for place, one in enumerate(objects):
+        line = _legal(one) | {name: values[place] for name, values in lists.items()}
+        lines.append(json.dumps(line, ensure_ascii=False, default=str))
+    return "".join([f"{line}\n" for line in lines]).encode(errors="replace")
+
+
+def _plain(column: Any) -> list[Any]:
+    if not isinstance(column, np.ndarray):
+        return [_legal(value) for value in column.to_pylist()]
+    values = column.tolist()
+    if column.dtype.kind != "f" or np.isfinite(column).all():
+        return list(values)
+    return [_legal(value) for value in values]
+
+
+def _legal(value: Any) -> Any:
+    """A value in which what JSON has no number for is a string."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    if isinstance(value, dict):
+        return {key: _legal(one) for key, one in value.items()}
+    return [_legal(one) for one in value] if isinstance(value, list) else value
+
+
+def as_arrow(column: Any) -> Any:
+    """A column of numbers, or of arrays as lists, each in the next."""
+    if not isinstance(column, np.ndarray):
+        return column
+    array = numbers(np.ascontiguousarray(column).reshape(-1))
+    for size in column.shape[:0:-1]:
+        array = pa.FixedSizeListArray.from_arrays(array, size)
+    return array
+
+
+def numbers(values: Array) -> Any:
+    """An array of one axis for Arrow. `pa.array` would load pandas first, where it is installed."""
+    if values.dtype == bool:
+        packed = np.packbits(values, bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(packed)])
+    kind = {"f8": pa.float64(), "f4": pa.float32(), "i8": pa.int64()}[values.dtype.str[1:]]
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+class Sink:
+    """Where a stream is written: the header comes with its first batch.
+
+    Args:
+        names: of the columns of a CSV.
+    """
+
+    def __init__(self, stream: BinaryIO, form: str) -> None:
+        self._stream = stream
+        self._form = form
+        self._writer: Any = None
+        self.begun = False
+
+    def begin(self, names: Sequence[str]) -> None:
+        self.begun = True
+        if self._form in SEPARATORS:
+            self._stream.write(csv_header(names, SEPARATORS[self._form]))
+
+    def write(self, batch: Any) -> None:
+        """A batch of bytes, or of a table."""
+        if isinstance(batch, bytes):
+            self._stream.write(batch)
+            return
+        if self._writer is None:
+            if self._form == "arrow":
+                self._writer = pa.ipc.new_stream(self._stream, batch.schema)
+            else:
+                self._writer = pa.parquet.ParquetWriter(self._stream, batch.schema)
+        # Batches go on in the row group that was begun, until that is large.
+        for part in batch.to_batches():
+            self._writer.write_batch(part)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._stream.flush()
