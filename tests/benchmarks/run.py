@@ -24,6 +24,7 @@ BENCHMARKS = {
     "depth": "long and deep expressions: parse, run and differentiate",
     "width": "gradient over value, sum of sin(x[i]*x[i+1]) as a loop",
     "matrices": "whole matrices of derivatives: one Hessian, two Jacobians",
+    "fitting": "adiff fit: 100,000 rows within one process; a small one as a whole process",
     "first_screen": "the trace of 1,000,000 nodes: the first screen, over all of `adiff eval`",
     "parsing": "program text to resolved names",
     "prompt": "adiff repl: the first prompt, a key, the 10,000th statement",
