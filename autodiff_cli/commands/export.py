@@ -17,8 +17,8 @@ from autodiff_cli.commands.running import (
 
 EXAMPLES = (
     "adiff export -e 'x^2 * sin(x)' --to python",
-    "adiff export -e 's = 0; for i in range(len(w)) { s += w[i]^2 }; s' w='[1, 2, 3]' --to c",
-    "adiff export -e 'a = x; while a < 9 { a = a * y }; a' --wrt x --to js -o growth.mjs",
+    "adiff export -e 'dot(w, w)' w='[1, 2, 3]' --to c",
+    "adiff export -e 'input x, y; while x < 9 { x = x * y }; x' --to js",
 )
 BY_ENDING = {".py": "python", ".c": "c", ".js": "js", ".mjs": "js"}
 

@@ -170,7 +170,7 @@ def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:
     for name, held in params.items():
         given = inputs[name]
         if isinstance(held, Array):
-            numbers += given.ravel().tolist()
+            numbers += given.astype(float).ravel().tolist()
         else:
             numbers.append(given if held.type == "bool" else float(given))
     if not all(map(math.isfinite, numbers)):
@@ -213,7 +213,7 @@ def kinds_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
     kinds: dict[str, Any] = {}
     for name, value in inputs.items():
         if shape_of(value):
-            kinds[name] = value.shape if value.dtype.kind == "f" else "bool"
+            kinds[name] = "booleans" if value.dtype.kind == "b" else value.shape
         else:
             kinds[name] = "bool" if isinstance(value, bool) else "float"
     return kinds

@@ -662,6 +662,8 @@ def lower(
 
 
 def _parameter(name: str, kind: str | Shape, active: bool, params: list[Value]) -> Any:
+    if kind == "booleans":
+        raise NotCompiled(f"input `{name}` is an array of true and false")
     if isinstance(kind, str):
         value = Value("bool" if kind == "bool" and not active else "float", name, active)
         params.append(value)
