@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 
 def add_adjoint(
-    function: Function, targets: Sequence[Value], careful: bool = False
+    function: Function, targets: Sequence[Value], careful: bool = False, lean: bool = False
 ) -> list[Operand]:
     """Appends the reverse pass of a function's first result; the gradient by `targets`.
 
     Args:
         careful: an adjoint of 0 contributes nothing, whatever the partial is. Where it is not so,
             the nan that comes of it must be seen.
+        lean: what is cheap is computed again, and not kept on a tape.
     """
     body = function.body
     output = body.yields[0]
@@ -52,7 +53,7 @@ def add_adjoint(
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
     body.ops += [Note("the way back"), *reverse.region.ops]
-    _save(body)
+    _save(body, lean)
     return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
 
 
@@ -374,16 +375,37 @@ def _outside(op: Any, active: set[Value]) -> list[Value]:
 # ── the tape ──────────────────────────────────────────────────────────────────────────
 
 
-def _save(body: Region) -> None:
+CHEAP = frozenset(("add", "sub", "mul", "neg"))
+"""What costs less to compute again than to write down and read."""
+
+
+def _save(body: Region, lean: bool) -> None:
     """Has every loop save what its way back reads of it, inner loops first."""
     for op in body.ops:
         for region in regions(op):
-            _save(region)
+            _save(region, lean)
         if isinstance(op, Unwind):
             made = _made(op.loop)
             op.loop.saved = [value for value in _needs(op.body) if value in made]
+            if lean:
+                _recompute(op, made)
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
+
+
+def _recompute(op: Unwind, made: set[Value]) -> None:
+    """Has the way back compute again what is cheap to make of what else is saved."""
+    saved, again = dict.fromkeys(op.loop.saved), []
+    done: set[Value] = set()
+    for one in op.loop.body.ops:
+        if not isinstance(one, Apply) or one.out not in saved or one.primitive.name not in CHEAP:
+            continue
+        if all(arg in saved or arg in done or arg not in made for arg in _values(one.args)):
+            del saved[one.out]
+            done.add(one.out)
+            again.append(Apply(one.out, one.primitive, one.args, one.span))
+    op.loop.saved = list(saved)
+    op.body.ops[:0] = again
 
 
 def _made(loop: Loop) -> set[Value]:

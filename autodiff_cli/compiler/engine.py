@@ -96,7 +96,7 @@ def form_of(
         for name, held in lowered.targets.items()
         if not sure.isdisjoint(held.items if isinstance(held, Array) else [held])
     }
-    function.body.yields += add_adjoint(function, targets)
+    function.body.yields += add_adjoint(function, targets, lean=not raises)
     prune(function)
     return Form(lowered, shapes, depends)
 

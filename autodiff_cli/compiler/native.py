@@ -55,6 +55,10 @@ class _Run(ctypes.Structure):
         ("most", ctypes.c_longlong),
     ]
 
+    def __del__(self) -> None:
+        if self.tape:
+            _LIBC.free(ctypes.c_void_p(self.tape))
+
 
 Poll = ctypes.CFUNCTYPE(ctypes.c_int)
 
@@ -122,6 +126,8 @@ class Native:
         ]
         self.engine = f"native, by {maker.name}"
         self._run = load(self.source, maker, only_kept).value_and_gradient
+        self._spare: list[_Run] = []
+        """What runs have left behind for others: their tapes."""
 
     def run(
         self,
@@ -146,13 +152,12 @@ class Native:
             return 0
 
         asked = Poll(poll)
-        most = int(min(turns_within(limits), most_turns))
-        run = _Run(most, ctypes.cast(asked, ctypes.c_void_p).value, None, None)
+        run = self._spare.pop() if self._spare else _Run()
+        run.turns = int(min(turns_within(limits), most_turns))
+        run.poll = ctypes.cast(asked, ctypes.c_void_p).value
         run.most = int(min(limits.memory / 8, 2**40))
-        try:
-            status = self._run(given, out, ctypes.byref(run))
-        finally:
-            _free(run.tape)
+        status = self._run(given, out, ctypes.byref(run))
+        self._spare.append(run)
         if ended:
             raise ended[0]
         if status:
@@ -165,11 +170,6 @@ class Native:
 
 def _breathe() -> None:
     """A place at which Python hears of signals."""
-
-
-def _free(tape: int | None) -> None:
-    if tape:
-        _LIBC.free(ctypes.c_void_p(tape))
 
 
 _LIBC: Any = ctypes.CDLL(None) if os.name != "nt" else ctypes.cdll.msvcrt

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "process": "whole process, start to end",
     "call": "x^2 * sin(x) within one process: value and gradient",
     "scalar_loop": "a loop over scalars: value and gradient of 20,000 steps",
+    "compiled": "adjoint code: value and gradient of loops of 20,000 steps",
     "logistic": "logistic regression, 20,000 × 100: value and gradient",
     "chain": "a chain of 1,000,000 recorded nodes: peak memory over the start, sweep included",
     "depth": "long and deep expressions: parse, run and differentiate",
