@@ -102,7 +102,7 @@ class Engines:
         again = replace(settings, on_print=once.from_start())
         return self._interpreted(inputs, wrt, of, again, question, why)
 
-    def _compiled_run(
+    def _compiled_run(  # recurses: once more
         self, key: Key, inputs: Mapping[str, Any], settings: Settings, once: Once
     ) -> tuple[Evaluation | None, str]:
         """What compiled code makes of it, or None and why it does not."""

@@ -61,7 +61,7 @@ def _varied(body: Region, seeds: set[Value]) -> set[Value]:
     """What depends on the seeds."""
     found = set(seeds)
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             if isinstance(op, Apply):
                 if op.primitive.kind != "constant" and not found.isdisjoint(_values(op.args)):
@@ -94,7 +94,7 @@ def _useful(body: Region, output: Value) -> set[Value]:
     """What the output depends on."""
     found = {output}
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in reversed(region.ops):
             if isinstance(op, Apply):
                 if op.out in found:
@@ -123,7 +123,7 @@ def _useful(body: Region, output: Value) -> set[Value]:
     return found
 
 
-def _uses(region: Region) -> Counter[Value]:
+def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
     """How often values are read, by operations and as what regions yield."""
     uses = Counter(_values(region.yields))
     for op in region.ops:
@@ -141,7 +141,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
     def of(operand: Operand) -> frozenset[Value]:
         return known.get(operand, nothing) if isinstance(operand, Value) else nothing
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             if isinstance(op, Apply) and op.primitive.kind != "constant":
                 found = nothing.union(*map(of, op.args))
@@ -154,7 +154,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
             elif isinstance(op, Loop):
                 loop(op)
 
-    def loop(op: Loop) -> None:
+    def loop(op: Loop) -> None:  # recurses: the program's blocks
         body = op.body
         for param, init in zip(body.params, op.inits, strict=True):
             known[param] = of(init)
@@ -234,7 +234,7 @@ class _Reverse:
             self._doubtful.add(value)
             self.emit(Move(self.adjoint(value), 0.0))
 
-    def back(self, ops: Sequence[Any]) -> None:
+    def back(self, ops: Sequence[Any]) -> None:  # recurses: the program's blocks
         outer, self._here = self._here, {value for op in ops for value in writes(op)}
         for op in reversed(ops):
             if isinstance(op, Apply):
@@ -304,7 +304,7 @@ class _Reverse:
             if at is not False:
                 self.emit(Check(fails=at, where=g))
 
-    def _if(self, op: If) -> None:
+    def _if(self, op: If) -> None:  # recurses: the program's blocks
         taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
         if not taken:
             return
@@ -321,7 +321,7 @@ class _Reverse:
         self.region, self.known = outer, before
         self.emit(If(op.condition, ways[0], ways[1], span=op.span))
 
-    def _loop(self, op: Loop) -> None:
+    def _loop(self, op: Loop) -> None:  # recurses: the program's blocks
         carried = [k for k, param in enumerate(op.body.params) if param in self.active]
         if not any(op.outs[k] in self.known for k in carried):
             return
@@ -379,7 +379,7 @@ CHEAP = frozenset(("add", "sub", "mul", "neg"))
 """What costs less to compute again than to write down and read."""
 
 
-def _save(body: Region, lean: bool) -> None:
+def _save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
     """Has every loop save what its way back reads of it, inner loops first."""
     for op in body.ops:
         for region in regions(op):
@@ -422,7 +422,7 @@ def _made(loop: Loop) -> set[Value]:
     return made
 
 
-def _needs(region: Region) -> dict[Value, None]:
+def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
     """What operations read, but for what they have from the tapes of loops among them."""
     needed: dict[Value, None] = {}
     for op in region.ops:

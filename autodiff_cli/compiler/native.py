@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
 from autodiff_cli.compiler.form import Flag, NotCompiled, Value
+from autodiff_cli.interpreter.process import deep_recursion
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Native:
         self.prepared = prepared
         self.form = form_of(program, prepared, kinds, raises=False)
         function = self.form.lowered.function
-        self.source = CPrinter(function).module()
+        with deep_recursion():
+            self.source = CPrinter(function).module()
         self.is_whole = [
             isinstance(value, Value) and value.type == "int" for value in function.body.yields
         ]
