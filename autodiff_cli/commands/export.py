@@ -56,4 +56,5 @@ UNBOUNDED = {
     "max_depth": None,
     "max_memory": None,
     "seed": None,
+    "timeout": None,
 }

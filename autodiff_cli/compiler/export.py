@@ -91,7 +91,7 @@ def _prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Exp
     return Exported(name, function, lowered.inputs, output.name, by, gradient)
 
 
-def _keep_errors(region: Region) -> None:
+def _keep_errors(region: Region) -> None:  # recurses: the program's blocks
     """Drops what is only for the interpreter to tell, and what prints."""
     region.ops = [
         op
@@ -280,7 +280,7 @@ def _is_array(held: Any) -> bool:
     return isinstance(held, Array)
 
 
-def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:
+def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:  # recurses: an array's axes
     if not shape:
         return texts[0]
     size = len(texts) // shape[0]
