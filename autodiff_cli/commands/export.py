@@ -10,6 +10,7 @@ from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source
 from autodiff_cli.commands.running import (
     Call,
+    limit_options,
     prepared,
     program_options,
     takes_call,
@@ -32,6 +33,7 @@ BY_ENDING = {".py": "python", ".c": "c", ".js": "js", ".mjs": "js"}
     help="The language.  [by the ending of -o, else python]",
 )
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all.")
+@limit_options
 @takes_call
 def command(call: Call) -> None:
     """Write value and gradient as a function of Python, C99 or JavaScript.
@@ -40,7 +42,7 @@ def command(call: Call) -> None:
     """
     from autodiff_cli.api.exports import export
 
-    options = {**call.options, **UNBOUNDED}
+    options = {**call.options, "seed": None}
     source, words = read_source(call.words, call.expressions)
     program = prepared(source, options, lambda text: None)
     from_stdin = source.name == "<stdin>"
@@ -48,13 +50,3 @@ def command(call: Call) -> None:
     ending = os.path.splitext(options["output"] or "")[1].lower()
     language = options["language"] or BY_ENDING.get(ending, "python")
     call.deliver(export(program, inputs, language))
-
-
-UNBOUNDED = {
-    "max_steps": None,
-    "max_nodes": None,
-    "max_depth": None,
-    "max_memory": None,
-    "seed": None,
-    "timeout": None,
-}
