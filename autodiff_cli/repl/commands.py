@@ -343,7 +343,9 @@ COMMANDS = {
         "[Y] [X…]", "is the gradient right: sweeps, differences and 80 digits", _tool("check")
     ),
     "svg": Command("FILE [Y]", "draw the graph of Y", _picture("svg", ".svg")),
-    "html": Command("FILE [Y]", "a page to step through the graph of Y", _picture("html", ".html", ".htm")),
+    "html": Command(
+        "FILE [Y]", "a page to step through the graph of Y", _picture("html", ".html", ".htm")
+    ),
     "set": Command("NAME=VALUE", "change a value, and run again what depends on it", _set),
     "vars": Command("", "the names that there are", _vars),
     "functions": Command("[NAME]", "what is built in", _functions),
