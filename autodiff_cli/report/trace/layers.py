@@ -7,7 +7,6 @@ used in many places is then one wire that branches, as on a circuit diagram.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 SPACING = 100.0
 MOST_WAYPOINTS = 20_000
 """Where edges need more, those that pass columns are drawn straight."""
-MOST_IN_A_COLUMN = 12
-"""Of more, some stand in columns before: a picture as high as that is read in no window."""
 FEW = 300
 """So many vertices and waypoints are ranked for the shortest edges; that is slow for more."""
 
@@ -67,28 +64,9 @@ def _columns(count: int, edges: Sequence[Edge], first: int, last: int) -> list[i
         # Near to where it is used, where no more edges grow longer than shorter.
         if after[vertex] and len(before[vertex]) <= 1:
             columns[vertex] = min(columns[other] for other in after[vertex]) - 1
-    _lower(columns, after, range(first, count - last))
     margin = max((columns[vertex] + 1 for vertex in range(count - last)), default=0)
     columns[count - last :] = [margin] * last
     return columns
-
-
-def _lower(columns: list[int], after: Sequence[set[int]], between: range) -> None:
-    """Moves what is too much for a column to columns before, the last ones first."""
-    if max(Counter(columns[vertex] for vertex in between).values(), default=0) <= MOST_IN_A_COLUMN:
-        return
-    taken: Counter[int] = Counter()
-    margin = min(columns[vertex] for vertex in between)
-    for vertex in sorted(between, key=lambda vertex: (-columns[vertex], vertex)):
-        used = (columns[other] for other in after[vertex] if other in between)
-        column = min([columns[vertex], *(use - 1 for use in used)])
-        while taken[column] == MOST_IN_A_COLUMN:
-            column -= 1
-        columns[vertex] = column
-        taken[column] += 1
-    shift = margin - min(taken)
-    for vertex in between:
-        columns[vertex] += shift
 
 
 def _with_waypoints(columns: list[int], edges: Sequence[Edge]) -> tuple[list[Edge], list[int]]:
