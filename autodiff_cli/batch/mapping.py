@@ -15,10 +15,7 @@ from autodiff_cli.data.streams.formats import SEPARATORS
 from autodiff_cli.data.streams.records import Bad, bind
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes, numbers
 from autodiff_cli.errors import AdiffError, NonFiniteError, UsageError
-from autodiff_cli.explain.evaluation import Question
-from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.program import load
-from autodiff_cli.language.source import Source
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -26,6 +23,9 @@ if TYPE_CHECKING:
 
     from autodiff_cli.data.streams.records import Binding, Records
     from autodiff_cli.errors import Finding
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.interpreter.machine import Settings
+    from autodiff_cli.language.source import Source
 
     Array = np.ndarray[Any, Any]
 
@@ -204,8 +204,7 @@ class Mapper:
     ) -> Answer:
         if rows is None:
             given = {name: column[start:stop] for name, column in inputs.items()}
-            answer = self.evaluator.evaluate(given, stop - start)
-            return answer
+            return self.evaluator.evaluate(given, stop - start)
         given = {name: column[rows] for name, column in inputs.items()}
         part = self.evaluator.evaluate(given, len(rows))
         answer = Answer(stop - start)

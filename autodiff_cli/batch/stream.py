@@ -86,8 +86,7 @@ class Stream:
             self._names = list(names)
         elif self._names is not None and sorted(self._names) != sorted(names):
             raise UsageError(
-                f"{where} has the columns {_shown(names)}, and {self._where} "
-                f"{_shown(self._names)}",
+                f"{where} has the columns {_shown(names)}, and {self._where} {_shown(self._names)}",
                 help="files that are read one after another need the same columns",
             )
         self._where, self._before = where, 0
@@ -186,9 +185,7 @@ class Stream:
     def _flat(self, text: str, column: Any) -> dict[str, Any]:
         import numpy as np
 
-        names = [
-            text + "".join(f"[{i}]" for i in place) for place in np.ndindex(column.shape[1:])
-        ]
+        names = [text + "".join(f"[{i}]" for i in place) for place in np.ndindex(column.shape[1:])]
         return dict(zip(names, column.reshape(len(column), -1).T, strict=True))
 
     def findings(self) -> list[Finding]:
@@ -200,7 +197,7 @@ class Stream:
             finding = of_kind[0] if of_kind else Finding(what, kind=kind)
             finding.what = f"{first}: {finding.what}"
             if count > 1:
-                finding.notes = [*finding.notes, f"so it is, or alike, in {count - 1:,} more records"]
+                finding.notes.append(f"so it is, or alike, in {count - 1:,} more records")
             found.append(finding)
         count, text = self._rounded
         if count:
@@ -249,5 +246,3 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
 def _shown(names: Sequence[str]) -> str:
     more = ", …" if len(names) > 12 else ""
     return ", ".join(quoted(name)[1:-1] for name in names[:12]) + more
-
-
