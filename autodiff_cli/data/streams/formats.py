@@ -67,7 +67,12 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
                 help="pipe data into the command, or name a file after the program",
             )
         # Not `sys.stdin`, which Python closes while a thread may still be reading it.
-        with open(sys.stdin.fileno(), "rb", closefd=False) as piped:
+        try:
+            number = sys.stdin.fileno()
+        except OSError:  # a stream within Python
+            yield sys.stdin.buffer, "<stdin>"
+            return
+        with open(number, "rb", closefd=False) as piped:
             yield piped, "<stdin>"
         return
     try:
