@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 RECORDS = 16_384
 """Evaluated at once where nobody says: what is made of them fits into a processor's cache."""
 
@@ -306,9 +309,13 @@ class Mapper:
             piece.names = piece.content.column_names
 
     def _objects(self, records: Records, inputs: Mapping[str, Array]) -> list[dict[str, Any]]:
-        """The records as JSON has them: what was bound as a number is one."""
+        """The records as JSON has them: the cells of a CSV that are numbers there too, as such."""
         objects = records.objects
         if not records.has_numbers:
+            for one in objects:
+                for name, cell in one.items():
+                    if isinstance(cell, str) and _JSON_NUMBER.fullmatch(cell):
+                        one[name] = json.loads(cell)
             for name, (columns, is_vector) in self.binding.items():
                 values = inputs[name].tolist()
                 if not is_vector:

@@ -65,8 +65,9 @@ class Stream:
             BadRecordError: a record cannot be evaluated, and that is to stop.
         """
         for path in paths:
+            form_of_path = format_of(path, form, "--from")
             with opened(path) as (stream, where):
-                source = reader(stream, where, format_of(path, form, "--from"), at_once)
+                source = reader(stream, where, form_of_path, at_once)
                 self._begin(where, source.names)
                 assert self.mapper is not None
                 for piece in self._pieces(source.blocks(), at_once, workers):
