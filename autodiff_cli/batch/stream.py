@@ -101,7 +101,7 @@ class Stream:
 
             return mapped(self.plan, self._names or [], self._where, blocks, workers)
         if at_once:
-            return map(mapper.work, blocks)
+            return map(mapper.answer, blocks)
         # Reading, evaluating and writing go on side by side: most of it is outside of Python.
         read = ahead(map(mapper.read, ahead(blocks)))
         return ahead(map(mapper.finish, ahead(map(mapper.evaluate, read))))
