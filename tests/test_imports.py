@@ -36,6 +36,7 @@ its own row but itself."""
 
 OWNERS = {
     "click": ("commands/", "magic.py"),
+    "distributed": ("batch/cluster.py",),
     "fast_sugiyama": ("report/trace/layers.py",),
     "mpmath": ("engine/",),
     "numpy": (

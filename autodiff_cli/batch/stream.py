@@ -57,7 +57,14 @@ class Stream:
         self._columns: list[str] = []
         self.mapper: Mapper | None = None
 
-    def run(self, paths: Sequence[str], form: str | None, at_once: bool, workers: int) -> None:
+    def run(
+        self,
+        paths: Sequence[str],
+        form: str | None,
+        at_once: bool = False,
+        workers: int = 1,
+        cluster: str | None = None,
+    ) -> None:
         """Maps the records of all files.
 
         Raises:
@@ -70,7 +77,7 @@ class Stream:
                 source = reader(stream, where, form_of_path, at_once)
                 self._begin(where, source.names)
                 assert self.mapper is not None
-                for piece in self._pieces(source.blocks(), at_once, workers):
+                for piece in self._pieces(source.blocks(), at_once, workers, cluster):
                     self._take(piece)
                     if at_once:
                         self._sink.flush()
@@ -92,10 +99,16 @@ class Stream:
             )
         self._where, self._before = where, 0
 
-    def _pieces(self, blocks: Iterable[Any], at_once: bool, workers: int) -> Iterator[Piece]:
+    def _pieces(
+        self, blocks: Iterable[Any], at_once: bool, workers: int, cluster: str | None
+    ) -> Iterator[Piece]:
         """What the blocks come to, in their order."""
         mapper = self.mapper
         assert mapper is not None
+        if cluster is not None:
+            from autodiff_cli.batch import cluster as dask
+
+            return dask.mapped(self.plan, self._names or [], self._where, blocks, cluster)
         if workers > 1:
             from autodiff_cli.batch.workers import mapped
 

@@ -87,6 +87,7 @@ EXAMPLES = (
 )
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Records at once.  [16384]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes.")
+@click.option("--cluster", metavar="ADDRESS", help="The scheduler of a Dask cluster to run it on.")
 @click.option("--line-buffered", is_flag=True, help="Answer each JSON record at once.")
 @number_options
 @strict_option
@@ -209,7 +210,7 @@ def _run(
     at_once = options["line_buffered"]
     source_form = "jsonl" if at_once else options["source_form"]
     try:
-        stream.run(data, source_form, at_once, options["workers"])
+        stream.run(data, source_form, at_once, options["workers"], options["cluster"])
     finally:
         sink.close()
     return stream
