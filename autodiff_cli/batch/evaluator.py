@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff_cli.engine import derivatives
-from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.sweeps import forward_sweep, reverse_sweep
 from autodiff_cli.errors import AdiffError, LimitError, ShapeError
 from autodiff_cli.explain.evaluation import asked, evaluate
@@ -18,7 +18,6 @@ from autodiff_cli.interpreter.batched import (
     RecordKinks,
     TooWide,
 )
-from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.run import check_inputs, output_value
 from autodiff_cli.interpreter.values import is_boolean
 from autodiff_cli.records import record
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Evaluation, Question
+    from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.interpreter.program import Prepared, Program
 
     Array = np.ndarray[Any, Any]
@@ -225,7 +225,7 @@ class Evaluator:
                 if name in columns and not is_boolean(value):
                     value = machine.graph.cast(value)
                 if name in by:
-                    value = machine.graph.leaf(value, name) if name in columns else value
+                    value = machine.mark_column(name, value) if name in columns else value
                     frame[slot] = machine.targets[name] = (
                         value if isinstance(value, Node) else machine.mark(name, value)
                     )
@@ -421,5 +421,4 @@ def _jvp(
         if tangent.shape != node.value.shape[1:]:
             raise NotBatched("a tangent of another shape")
         seeds[node] = np.broadcast_to(tangent, node.value.shape)
-    nodes = [node for node in derivatives.below(output)]
-    return value_of(forward_sweep(nodes, seeds, kinks).get(output, _zeros(output)))
+    return value_of(forward_sweep(below(output), seeds, kinks).get(output, _zeros(output)))

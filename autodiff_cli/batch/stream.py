@@ -57,7 +57,14 @@ class Stream:
         self._columns: list[str] = []
         self.mapper: Mapper | None = None
 
-    def run(self, paths: Sequence[str], form: str | None, at_once: bool, workers: int) -> None:
+    def run(
+        self,
+        paths: Sequence[str],
+        form: str | None,
+        at_once: bool = False,
+        workers: int = 1,
+        cluster: str | None = None,
+    ) -> None:
         """Maps the records of all files.
 
         Raises:
@@ -65,11 +72,12 @@ class Stream:
             BadRecordError: a record cannot be evaluated, and that is to stop.
         """
         for path in paths:
+            form_of_path = format_of(path, form, "--from")
             with opened(path) as (stream, where):
-                source = reader(stream, where, format_of(path, form, "--from"), at_once)
+                source = reader(stream, where, form_of_path, at_once)
                 self._begin(where, source.names)
                 assert self.mapper is not None
-                for piece in self._pieces(source.blocks(), at_once, workers):
+                for piece in self._pieces(source.blocks(), at_once, workers, cluster):
                     self._take(piece)
                     if at_once:
                         self._sink.flush()
@@ -86,22 +94,27 @@ class Stream:
             self._names = list(names)
         elif self._names is not None and sorted(self._names) != sorted(names):
             raise UsageError(
-                f"{where} has the columns {_shown(names)}, and {self._where} "
-                f"{_shown(self._names)}",
+                f"{where} has the columns {_shown(names)}, and {self._where} {_shown(self._names)}",
                 help="files that are read one after another need the same columns",
             )
         self._where, self._before = where, 0
 
-    def _pieces(self, blocks: Iterable[Any], at_once: bool, workers: int) -> Iterator[Piece]:
+    def _pieces(
+        self, blocks: Iterable[Any], at_once: bool, workers: int, cluster: str | None
+    ) -> Iterator[Piece]:
         """What the blocks come to, in their order."""
         mapper = self.mapper
         assert mapper is not None
+        if cluster is not None:
+            from autodiff_cli.batch import cluster as dask
+
+            return dask.mapped(self.plan, self._names or [], self._where, blocks, cluster)
         if workers > 1:
             from autodiff_cli.batch.workers import mapped
 
             return mapped(self.plan, self._names or [], self._where, blocks, workers)
         if at_once:
-            return map(mapper.work, blocks)
+            return map(mapper.answer, blocks)
         # Reading, evaluating and writing go on side by side: most of it is outside of Python.
         read = ahead(map(mapper.read, ahead(blocks)))
         return ahead(map(mapper.finish, ahead(map(mapper.evaluate, read))))
@@ -186,9 +199,7 @@ class Stream:
     def _flat(self, text: str, column: Any) -> dict[str, Any]:
         import numpy as np
 
-        names = [
-            text + "".join(f"[{i}]" for i in place) for place in np.ndindex(column.shape[1:])
-        ]
+        names = [text + "".join(f"[{i}]" for i in place) for place in np.ndindex(column.shape[1:])]
         return dict(zip(names, column.reshape(len(column), -1).T, strict=True))
 
     def findings(self) -> list[Finding]:
@@ -200,7 +211,7 @@ class Stream:
             finding = of_kind[0] if of_kind else Finding(what, kind=kind)
             finding.what = f"{first}: {finding.what}"
             if count > 1:
-                finding.notes = [*finding.notes, f"so it is, or alike, in {count - 1:,} more records"]
+                finding.notes.append(f"so it is, or alike, in {count - 1:,} more records")
             found.append(finding)
         count, text = self._rounded
         if count:
@@ -249,5 +260,3 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
 def _shown(names: Sequence[str]) -> str:
     more = ", …" if len(names) > 12 else ""
     return ", ".join(quoted(name)[1:-1] for name in names[:12]) + more
-
-

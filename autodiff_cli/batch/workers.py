@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WAITING = 2
 """Blocks that a worker has before it."""
+LONGEST = 1.0
+"""Seconds that a worker is waited for at an early end."""
 
 
 def mapped(
@@ -35,6 +37,7 @@ def mapped(
     before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     context = multiprocessing.get_context("spawn")
     workers: list[Connection] = []
+    waiting: deque[Connection] = deque()
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
@@ -44,7 +47,6 @@ def mapped(
             process.start()
             theirs.close()
             workers.append(ours)
-        waiting: deque[Connection] = deque()
         for number, block in enumerate(blocks):
             if len(waiting) == WAITING * count:
                 yield _answer(waiting.popleft())
@@ -55,6 +57,11 @@ def mapped(
         while waiting:
             yield _answer(waiting.popleft())
     finally:
+        for worker in waiting:
+            # What nobody waits for any more is taken all the same: it is in shared memory.
+            with suppress(EOFError, ConnectionError):
+                if worker.poll(LONGEST):
+                    _receive(worker)
         # They end when nobody is there to send them anything.
         for worker in workers:
             worker.close()
@@ -107,6 +114,7 @@ def _send(to: Connection, value: Any) -> None:
     sizes = [part.nbytes for part in parts]
     memory = SharedMemory(create=True, size=sum(sizes))
     start = 0
+    assert memory.buf is not None
     for part, size in zip(parts, sizes, strict=True):
         memory.buf[start : start + size] = part
         start += size
@@ -119,6 +127,7 @@ def _receive(source: Connection) -> Any:
     memory = SharedMemory(name=name)
     memory.unlink()
     parts, start = [], 0
+    assert memory.buf is not None
     for size in sizes:
         parts.append(bytes(memory.buf[start : start + size]))
         start += size

@@ -85,10 +85,9 @@ EXAMPLES = (
     default="stop",
     help="At a bad record. emit: write it with its error.",
 )
-@click.option(
-    "--batch", type=click.IntRange(min=1), metavar="N", help="Records at once.  [16384]"
-)
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Records at once.  [16384]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes.")
+@click.option("--cluster", metavar="ADDRESS", help="The scheduler of a Dask cluster to run it on.")
 @click.option("--line-buffered", is_flag=True, help="Answer each JSON record at once.")
 @number_options
 @strict_option
@@ -100,7 +99,6 @@ def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
     """Evaluate a program for each record of DATA, or of standard input."""
     from autodiff_cli.commands.progress import progress
 
-    _require_arrow()
     source, data, given = _read_words(words, expressions)
     with (
         time_limit(options["timeout"]),
@@ -110,16 +108,6 @@ def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
         with _output(options["output"]) as file:
             stream = _run(plan, file, data, options, say)
     _tell(stream, options, say)
-
-
-def _require_arrow() -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise UsageError(
-            "`adiff map` needs pyarrow, which is not installed",
-            help="pip install 'autodiff-cli[map]'",
-        ) from None
 
 
 def _read_words(
@@ -138,9 +126,7 @@ def _read_words(
     return source, data or ["-"], given
 
 
-def _plan(
-    source: Source, given: Sequence[str], options: Mapping[str, Any], say: Any
-) -> Plan:
+def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say: Any) -> Plan:
     from autodiff_cli.batch.mapping import RECORDS, Plan
     from autodiff_cli.data.streams.formats import format_of
 
@@ -218,15 +204,13 @@ def _run(
     from autodiff_cli.data.streams.writers import Sink
 
     if plan.form in ("arrow", "parquet") and options["output"] is None and is_terminal(sys.stdout):
-        raise UsageError(
-            f"{plan.form} is not for a terminal", help="add -o FILE, or pipe it on"
-        )
+        raise UsageError(f"{plan.form} is not for a terminal", help="add -o FILE, or pipe it on")
     sink = Sink(file, plan.form)
     stream = Stream(plan, sink, say)
     at_once = options["line_buffered"]
     source_form = "jsonl" if at_once else options["source_form"]
     try:
-        stream.run(data, source_form, at_once, options["workers"])
+        stream.run(data, source_form, at_once, options["workers"], options["cluster"])
     finally:
         sink.close()
     return stream

@@ -61,13 +61,15 @@ class BatchMachine(Machine):
         parted: the records that took another path, as they parted.
     """
 
-    __slots__ = ("active", "parted", "rows")
+    __slots__ = ("active", "leaves", "parted", "rows")
 
     def __init__(self, settings: Settings, rows: Any) -> None:
         super().__init__(settings)
         self.rows = rows
         self.active = np.ones(len(rows), dtype=bool)
         self.parted: list[Any] = []
+        self.leaves: set[Node] = set()
+        """The columns that derivatives are taken by, of those that were not computed."""
 
     # ── values ────────────────────────────────────────────────────────────────────────
 
@@ -83,10 +85,20 @@ class BatchMachine(Machine):
         return self.column(np.broadcast_to(value, (len(self.rows), *value.shape)))
 
     def mark(self, name: str, value: Any) -> Node:
-        if not isinstance(value, Node):
+        if isinstance(value, Node):
+            node = super().mark(name, value)
+        else:
             value = np.asarray(self.as_float(value, name))
-            return self.graph.leaf(np.broadcast_to(value, (len(self.rows), *value.shape)), name)
-        return super().mark(name, value)
+            value = np.broadcast_to(value, (len(self.rows), *value.shape))
+            node = self.graph.leaf(value, name)
+        self.leaves.add(node)
+        return node
+
+    def mark_column(self, name: str, values: Any) -> Node:
+        """The node of an input that differs, to differentiate by."""
+        node = self.graph.leaf(values, name)
+        self.leaves.add(node)
+        return node
 
     def apply(self, primitive: Primitive, args: tuple[Any, ...], span: Span) -> Any:
         if primitive.draws:
@@ -118,8 +130,12 @@ class BatchMachine(Machine):
             raise _not_batched(f"`{primitive.title}` takes one record at a time", span)
         return rule(self, args, span)
 
-    def _record(self, primitive: Primitive, args: Sequence[Any], span: Span) -> Node:
-        out = engine.apply(self.graph, primitive, tuple(args), span)
+    def _record(self, primitive: Primitive, args: Sequence[Any], span: Span | None) -> Node:
+        operands = args[: len(args) - len(primitive.options)]
+        if any(self._depends(arg) for arg in operands):
+            out = engine.apply(self.graph, primitive, tuple(args), span)
+        else:
+            out = self.graph.cast(primitive.evaluate(*map(engine.value_of, args)))
         node = out if isinstance(out, Node) else self.column(out)
         if shape_of(node.value)[:1] != self.rows.shape:
             raise _not_batched(f"`{primitive.title}` does not keep its records apart", span)
@@ -127,6 +143,10 @@ class BatchMachine(Machine):
         if self.array_bytes > MOST_BYTES:
             raise TooWide
         return node
+
+    def _depends(self, value: Any) -> bool:
+        """Whether there may be a derivative of it."""
+        return isinstance(value, Node) and (value.primitive is not None or value in self.leaves)
 
     def _aligned(self, args: Sequence[Any]) -> list[Any]:
         """Operands whose axes are as many, so that the first stays that of the records."""
@@ -143,8 +163,7 @@ class BatchMachine(Machine):
 
     def _shaped(self, column: Node, shape: tuple[int, ...]) -> Node:
         """A column with another shape of each record; how many there are may change later."""
-        shaped: Node = engine.apply(self.graph, TABLE["reshape"], (column, (-1, *shape)), None)
-        return shaped
+        return self._record(TABLE["reshape"], (column, (-1, *shape)), None)
 
     def _axes(self, primitive: Primitive, args: tuple[Any, ...], span: Span) -> tuple[Any, ...]:
         """A reduction's static arguments, its axes counted past the records'."""
@@ -377,5 +396,5 @@ def _depth(value: Any) -> int:
     return len(shape_of(value))
 
 
-def _not_batched(what: str, span: Span) -> NotBatched:
+def _not_batched(what: str, span: Span | None) -> NotBatched:
     return NotBatched(what, span)

@@ -28,6 +28,7 @@ BENCHMARKS = {
     "fitting": "adiff fit: 100,000 rows within one process; a small one as a whole process",
     "first_screen": "the trace of 1,000,000 nodes: the first screen, over all of `adiff eval`",
     "parsing": "program text to resolved names",
+    "rows": "adiff map, 1,000,000 records: value and gradient by three inputs",
     "prompt": "adiff repl: the first prompt, a key, the 10,000th statement",
 }
 """Each is the function `rows` of the module of its name."""

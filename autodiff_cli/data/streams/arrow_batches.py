@@ -90,10 +90,10 @@ def _unreadable(where: str, what: str, error: BaseException) -> UsageError:
 
 
 def _broken(where: str, error: BaseException) -> RunError:
-    return RunError(
+    failure = RunError(
         f"{where} is damaged, or cut off: {_first_line(error)}",
         help="the records before that are written",
         kind="input",
     )
-
-
+    failure.keeps_output = True
+    return failure

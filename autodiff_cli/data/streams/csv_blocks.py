@@ -33,6 +33,11 @@ class CsvBlock:
         """The rows; cells stay text."""
         names = [str(i) for i in range(len(self.names))]
         wrong: list[Any] = []
+
+        def skip(row: Any) -> str:
+            wrong.append(row)
+            return "skip"
+
         table = pa.csv.read_csv(
             pa.BufferReader(self.content),
             pa.csv.ReadOptions(
@@ -42,7 +47,7 @@ class CsvBlock:
                 delimiter=self.separator,
                 newlines_in_values=True,
                 ignore_empty_lines=len(names) > 1,
-                invalid_row_handler=lambda row: wrong.append(row) or "skip",
+                invalid_row_handler=skip,
             ),
             pa.csv.ConvertOptions(
                 check_utf8=False,
@@ -83,7 +88,7 @@ def _valid(table: pa.Table, bad: dict[int, Bad]) -> pa.Table:
             cells = column.cast(pa.binary()).to_pylist()
             texts = [None if cell is None else cell.decode(errors="replace") for cell in cells]
             for place, (cell, text) in enumerate(zip(cells, texts, strict=True)):
-                if cell is not None and text.encode() != cell:
+                if cell is not None and text is not None and text.encode() != cell:
                     bad.setdefault(place, Bad("is not UTF-8", name, "save it as UTF-8 text"))
             table = table.set_column(position, name, pa.array(texts, pa.string()))
     return table

@@ -67,7 +67,13 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
                 help="pipe data into the command, or name a file after the program",
             )
         # Not `sys.stdin`, which Python closes while a thread may still be reading it.
-        yield open(sys.stdin.fileno(), "rb", closefd=False), "<stdin>"
+        try:
+            number = sys.stdin.fileno()
+        except OSError:  # a stream within Python
+            yield sys.stdin.buffer, "<stdin>"
+            return
+        with open(number, "rb", closefd=False) as piped:
+            yield piped, "<stdin>"
         return
     try:
         stream: Any = gzip.open(path) if path.endswith(".gz") else open(path, "rb")  # noqa: SIM115

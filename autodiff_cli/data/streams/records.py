@@ -80,7 +80,8 @@ class Records:
             return self._lists(name, column)
         if pa.types.is_boolean(kind):
             self._refuse_nulls(name, column)
-            return floats(pc.cast(column.fill_null(False), pa.float64())) != 0
+            truths: Array = floats(pc.cast(column.fill_null(False), pa.float64())) != 0
+            return truths
         if pa.types.is_null(kind):
             self._refuse_nulls(name, column)
             return np.zeros(self.count)

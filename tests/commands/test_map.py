@@ -1,0 +1,265 @@
+"""`adiff map`: what comes out of it, and what it says of records that are no good."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.commands.shell import ADIFF, adiff, environment, process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SQUARE = ("map", "-e", "y = t^2")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows(text: str) -> list[list[str]]:
+    return [line.split(",") for line in text.splitlines()]
+
+
+# ── what comes out ────────────────────────────────────────────────────────────────────
+
+OUTPUTS = [
+    (("y = t^2",), "t,n\n3,a\n1.50,b\n", "t,n,y,dy_dt\n3,a,9,6\n1.50,b,2.25,3\n"),
+    (("y = t^2", "--only-new"), "t,n\n3,a\n", "y,dy_dt\n9,6\n"),
+    (("y = t^2", "--wrt", "", "--from", "tsv"), "t\tn\n3\ta,b\n", 't,n,y\n3,"a,b",9\n'),
+    (("y = t^2", "--hessian"), "t\n3\n", "t,y,d2y_dt2\n3,9,2\n"),
+    (("y = t^2", "--jvp", "t=2"), "t\n3\n", "t,y,jvp_y\n3,9,12\n"),
+    (
+        ("y = [t, 2*t]", "--jacobian"),
+        "t\n3\n",
+        "t,y[0],y[1],dy[0]_dt,dy[1]_dt\n3,3,6,1,2\n",
+    ),
+    (
+        ("y = dot(x, x)", "--bind", "x=c*", "--hessian", "--only-new"),
+        "c1,c2\n3,4\n",
+        "y,d2y_dx[0]dx[0],d2y_dx[0]dx[1],d2y_dx[1]dx[0],d2y_dx[1]dx[1]\n25,2,0,0,2\n",
+    ),
+    (
+        ("y = dot(x, [1, 2])", "--bind", "x=b,a"),
+        "a,b\n3,4\n",
+        "a,b,y,dy_dx[0],dy_dx[1]\n3,4,10,1,2\n",
+    ),
+    (("y = t", "--bind", "t=#2"), "1,2\n3,4\n", "#1,#2,y,dy_dt\n1,2,2,1\n3,4,4,1\n"),
+    (("y = t^2",), "t,n\n", "t,n,y,dy_dt\n"),
+    (("y = w * t", "w=2", "--sum"), "t\n3\n4\n", "y,dy_dw\n14,7\n"),
+    (("y = w * t", "w=2", "--mean"), "t\n3\n4\n", "y,dy_dw\n7,3.5\n"),
+    (
+        ("y = w * t", "w=2", "--sum", "--group-by", "g"),
+        "t,g\n3,b\n4,a\n5,b\n",
+        "g,y,dy_dw\nb,16,8\na,8,4\n",
+    ),
+    (
+        ("y = dot(w, x)", "w=[1, 2]", "--bind", "x=a,b", "--sum"),
+        "a,b\n3,4\n",
+        "y,dy_dw[0],dy_dw[1]\n11,3,4\n",
+    ),
+    (("y = t^2",), '\ufefft,"a ""q"""\r\n1,"x\ny"\r\n', 't,"a ""q""",y,dy_dt\n1,"x\ny",1,2\n'),
+    (("y = t^2", "--to", "jsonl"), "t,n\n3,a\n", '{"t": 3.0, "n": "a", "y": 9.0, "dy_dt": 6.0}\n'),
+    (
+        ("y = log(t)", "--from", "jsonl", "--to", "jsonl", "-q"),
+        '{"t": 1}{"t":\n 0}',
+        '{"t": 1, "y": 0.0, "dy_dt": 1.0}\n{"t": 0, "y": "-inf", "dy_dt": "inf"}\n',
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "given", "wanted"), OUTPUTS)
+def test_what_comes_out(words: tuple[str, ...], given: str, wanted: str) -> None:
+    done = adiff("map", "-e", *words, stdin=given)
+    assert done.err == ""
+    assert done.out == wanted
+    assert done.status == 0
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "arrow", "parquet"])
+def test_each_format_is_read_and_written(form: str, folder: Path) -> None:
+    (folder / "in.csv").write_text("t,u\n3,0.1\n-1,7\n")
+    assert adiff(*SQUARE, "in.csv", "-o", f"one.{form}").status == 0
+    done = adiff("map", "-e", "z = y + u", f"one.{form}", "--only-new")
+    assert done.out == "z,dz_dy,dz_du\n9.1,1,1\n8,1,1\n"
+
+
+def test_lists_are_vectors_and_nested_where_a_format_has_them(folder: Path) -> None:
+    pq.write_table(pa.table({"x": [[1.0, 2.0], [3.0, 4.0]]}), folder / "in.parquet")
+    assert (
+        adiff("map", "-e", "y = x^2", "in.parquet", "--jacobian", "-o", "out.parquet").status == 0
+    )
+    found = pq.read_table(folder / "out.parquet").to_pydict()
+    assert found["y"] == [[1, 4], [9, 16]]
+    assert found["dy_dx"] == [[[2, 0], [0, 4]], [[6, 0], [0, 8]]]
+
+
+def test_files_follow_one_another_and_may_be_packed(folder: Path) -> None:
+    (folder / "a.csv").write_text("t\n1\n")
+    with gzip.open(folder / "b.csv.gz", "wt") as file:
+        file.write("t\n2\n")
+    assert adiff(*SQUARE, "a.csv", "b.csv.gz", "--only-new").out == "y,dy_dt\n1,2\n4,4\n"
+
+
+# ── how it is computed ────────────────────────────────────────────────────────────────
+
+MANY = "t,w\n" + "".join(f"{i / 7},{i % 5}\n" for i in range(3000))
+PATHS = "y = if t > 100 { sin(t) * a } else { n = 0; while n < w { n += 1 }; exp(-n) * a * t }"
+
+
+def test_totals_do_not_depend_on_batches_or_workers() -> None:
+    totals = set()
+    for words in ((), ("--batch", "7"), ("--batch", "1000", "--workers", "2")):
+        done = process("map", "-e", PATHS, "a=0.3", "--sum", *words, stdin=MANY)
+        assert done.err == ""
+        totals.add(tuple(f"{float(cell):.15g}" for cell in rows(done.out)[1]))
+    assert len(totals) == 1
+
+
+def test_order_and_numbers_are_those_of_one_by_one() -> None:
+    whole = adiff("map", "-e", PATHS, "a=0.3", stdin=MANY)
+    assert whole.err == ""
+    assert adiff("map", "-e", PATHS, "a=0.3", "--batch", "1", stdin=MANY).out == whole.out
+
+
+def test_verbose_says_how() -> None:
+    assert "at a time as arrays" in adiff(*SQUARE, "-v", stdin="t\n1\n").err
+    alone = adiff("map", "-e", "y = grad(t^3, t)", "-v", stdin="t\n" + "1\n" * 20).err
+    assert "20 records, one by one: `grad`, line 1" in alone
+
+
+# ── bad records ───────────────────────────────────────────────────────────────────────
+
+BAD = "t,n\n0.5,a\n x ,b\n2,c\n,d\n3\n4,e,f\n1D1,g\n"
+
+
+def test_a_bad_record_stops_after_those_before_it() -> None:
+    done = adiff(*SQUARE, stdin=BAD)
+    assert done.status == 1
+    assert done.out == "t,n,y,dy_dt\n0.5,a,0.25,1\n"
+    assert 'error: <stdin>, record 2, column "t": got "x", want a number' in done.err
+
+
+def test_bad_records_are_skipped_and_counted() -> None:
+    done = adiff(*SQUARE, "--on-error", "skip", stdin=BAD)
+    assert done.status == 0
+    assert done.out == "t,n,y,dy_dt\n0.5,a,0.25,1\n2,c,4,4\n1D1,g,100,20\n"
+    assert "record 5: has 1 cell, want 2\n" in done.err
+    assert done.err.endswith("4 of 7 records skipped\n")
+
+
+def test_bad_records_are_written_with_their_error() -> None:
+    done = adiff(*SQUARE, "--on-error", "emit", "--to", "jsonl", stdin=BAD)
+    assert [one["y"] for one in done.objects] == [0.25, None, 4, None, None, None, 100]
+    assert [one["error"] for one in done.objects[:2]] == [None, 't: got "x", want a number']
+
+
+WRONG = [
+    (("y = t^2",), "t,t\n1,2\n", 2, '<stdin> has 2 columns "t", want one'),
+    (("y = t^2",), "u,v\n1,2\n", 2, "no column is an input of the program"),
+    (("y = t^2 + s",), "t\n1\n", 2, "input `s` has no value"),
+    (("y = t^2",), "1,2\n3,4\n", 2, "its columns are: #1, #2"),
+    (("y = t^2",), "t,y\n1,2\n", 2, "the data have a column `y`"),
+    (("y = t^2",), "t\n1\nt\n", 1, 'record 2, column "t": got the header once more'),
+    (("y = t^2",), b"t,n\n1,a\n2,\xff\n", 1, 'record 2, column "n": is not UTF-8'),
+    (("y = t^2",), "", 2, "has no numbers"),
+    (("assert t < 2; y = t",), "t\n1\n2\n", 1, "record 2: the assertion does not hold"),
+    (("y = log(t)", "--strict"), "t\n1\n0\n", 4, "record 2: a value or a derivative is nan or inf"),
+    (("y = t", "--bind", "t=a"), "ab\n1\n", 2, 'has no column "a"'),
+    (("y = t", "--bind", "t"), "t\n1\n", 2, "want NAME=COLUMNS"),
+    (("y = t", "--sum", "--wrt", "t"), "t\n1\n", 2, "--wrt t: is a column"),
+    (("y = t", "--group-by", "t"), "t\n1\n", 2, "--group-by: of what?"),
+    (("y = t", "--from", "jsonl"), '{"t": 1}\n{"u": 1}\n', 1, 'record 2, column "t": is not there'),
+    (("y = t", "--from", "jsonl"), '{"t": 1}\n{"t": \n', 1, "record 2: not JSON"),
+    (("y = t", "--from", "jsonl"), '{"t": 1}\n[3]', 1, "record 2: got [3], want an object"),
+    (("y = t", "--from", "parquet"), "PAR1", 2, "not a Parquet file, or cut off"),
+    (("y = t", "--from", "arrow"), "ARROW", 2, "not an Arrow stream, or cut off"),
+    (("y = t", "data.xls"), "", 2, "got the ending '.xls'"),
+    (("y = t", "none.csv"), "", 2, "none.csv: no such file"),
+]
+
+
+@pytest.mark.parametrize(("words", "given", "status", "said"), WRONG)
+def test_what_is_wrong_is_said(
+    words: tuple[str, ...], given: str | bytes, status: int, said: str
+) -> None:
+    done = adiff("map", "-e", *words, stdin=given)
+    assert said in done.err
+    assert done.status == status
+
+
+def test_a_stream_that_is_cut_off_is_written_up_to_there(folder: Path) -> None:
+    with pa.OSFile(str(folder / "in.arrow"), "wb") as file:
+        table = pa.table({"t": [float(i) for i in range(4000)]})
+        with pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=1000)
+    content = (folder / "in.arrow").read_bytes()
+    (folder / "cut.arrow").write_bytes(content[: len(content) // 2])
+    done = adiff(*SQUARE, "cut.arrow", "-o", "out.csv")
+    assert "cut.arrow is damaged, or cut off" in done.err
+    assert done.status == 1
+    assert (folder / "out.csv").read_text().count("\n") == 1 + 1000
+
+
+def test_kinks_nans_and_rounded_integers_are_told_once() -> None:
+    done = adiff("map", "-e", "y = abs(t)", stdin="t\n1\n0\nnan\n0\n9007199254740993\n")
+    assert done.status == 0
+    assert done.err.count("warning") == 3
+    assert "<stdin>, record 2: `abs` is at a kink here" in done.err
+    assert "in 1 more records" in done.err
+    assert "<stdin>, record 3: the value of `y` is nan" in done.err
+    assert "the integer 9007199254740993 is rounded to 9007199254740992.0" in done.err
+
+
+# ── streams ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_pipe_ends_it_quietly(workers: str, folder: Path) -> None:
+    (folder / "in.csv").write_text("t\n" + "0.123456789\n" * 400_000)
+    words = (*SQUARE, "in.csv", "--workers", workers)
+    done = process(*words, shell='"$@" | head -3', cwd=folder)
+    assert done.out.count("\n") == 3
+    assert done.err == ""
+
+
+def test_a_full_disk_is_told() -> None:
+    many = "t\n" + "0.5\n" * 10_000
+    done = process(*SQUARE, stdin=many, shell='"$@" > /dev/full')
+    assert done.status == 2
+    assert "no space left on device" in done.err
+
+
+def test_each_line_is_answered_at_once() -> None:
+    with subprocess.Popen(
+        [*ADIFF, *SQUARE, "--line-buffered", "--on-error", "emit"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        text=True,
+    ) as oracle:
+        assert oracle.stdin is not None
+        assert oracle.stdout is not None
+
+        def ask(line: str) -> dict[str, Any]:
+            assert oracle.stdin is not None
+            assert oracle.stdout is not None
+            oracle.stdin.write(line)
+            oracle.stdin.flush()
+            answer: dict[str, Any] = json.loads(oracle.stdout.readline())
+            return answer
+
+        assert ask('{"t": 3}\n') == {"t": 3, "y": 9.0, "dy_dt": 6.0, "error": None}
+        assert ask('{"t": 4}')["y"] == 16  # no newline is needed
+        assert "is not there" in ask('{"u": 4}\n')["error"]
+        assert ask('{"t": 5}\n')["y"] == 25
+        oracle.stdin.close()
