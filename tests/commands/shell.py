@@ -59,7 +59,7 @@ class Done:
         return json.loads(line)
 
 
-RESULTS = ("result", "check", "trace", "why", "fit", "minimum", "root", "propagation")
+RESULTS = ("result", "check", "time", "trace", "why", "fit", "minimum", "root", "propagation")
 """The schemas of what is printed."""
 
 
