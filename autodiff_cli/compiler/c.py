@@ -51,7 +51,8 @@ long register restrict return short signed sizeof static struct switch typedef u
 volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
-throw finally await of eval arguments Math Number Infinity NaN value gradient
+throw finally await of eval arguments isfinite finite whole shaped array line size_t status left
+Math Number Infinity NaN value gradient
 value_and_gradient grow turned poll most tape
 """
 _LIBRARY = """
@@ -504,7 +505,7 @@ class CPrinter(Printer):
             elif primitive.body is not None:
                 self._define(name, primitive)
             else:
-                raise NotCompiled(f"`{primitive.name}` has no body in C")
+                raise NotCompiled(f"C has no `{primitive.title}`", self.span)
         return name
 
     def _define(self, name: str, primitive: Primitive) -> None:

@@ -34,6 +34,7 @@ from autodiff_cli.compiler.printing import (
     phi_order,
     unset_at_first,
 )
+from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,18 @@ if TYPE_CHECKING:
 
 TOO_LARGE = 2**63
 SIGNS = INFIX | {"floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT)}
-RESERVED = {*dir(builtins), *dir(math), "math", "Flag", "Long", "budget", "say", "push"}
+RESERVED = {
+    *dir(builtins),
+    *dir(math),
+    *TABLE,
+    "math",
+    "finite",
+    "Flag",
+    "Long",
+    "budget",
+    "say",
+    "push",
+}
 
 
 class PythonPrinter(Printer):
@@ -78,7 +90,11 @@ class PythonPrinter(Printer):
         else:
             self.add(f"{name} = {self.expression(op)[0]}")
         if isinstance(op, Apply) and op.out.type == "int" and op.span is not None:
-            self.add(f"if not {-TOO_LARGE} <= {name} < {TOO_LARGE}: raise Flag")
+            self.add(f"if not {-TOO_LARGE} <= {name} < {TOO_LARGE}: {self.too_large(name)}")
+
+    def too_large(self, name: str) -> str:
+        """What is done where an integer leaves 64 bits."""
+        return "raise Flag"
 
     def check(self, op: Check) -> None:
         where = self.text_of(op.where, AND) if isinstance(op.where, Value) else ""

@@ -284,15 +284,26 @@ def _case(name: str, case: Case) -> list[Row]:
     told = []
     if "python" in subjects:
         ns = statistics.median(quick["python"]) * per
-        row = against(
-            f"{name}: Python source", quick["python"], "C by hand", quick.get("C by hand", [1.0])
-        ) if "C by hand" in quick else Row(what=f"{name}: Python source", measured="")
+        row = (
+            against(
+                f"{name}: Python source",
+                quick["python"],
+                "C by hand",
+                quick.get("C by hand", [1.0]),
+            )
+            if "C by hand" in quick
+            else Row(what=f"{name}: Python source", measured="")
+        )
         row.measured = f"{ns:.3g} ns an operation"
         row.target, row.met = f"≤ {PYTHON_NS:g} ns", ns <= PYTHON_NS
         told.append(row)
         row = against(
-            f"{name}: Python source", seconds["python"], "interpreter", seconds["graph"],
-            1 / case.faster, f"({case.faster:g} times faster)",
+            f"{name}: Python source",
+            seconds["python"],
+            "interpreter",
+            seconds["graph"],
+            1 / case.faster,
+            f"({case.faster:g} times faster)",
         )
         told.append(row)
         start = perf_counter()
@@ -484,7 +495,9 @@ def _processes() -> list[Row]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         environment = {**_environment(folder), "XDG_CACHE_HOME": os.path.join(folder, "cache")}
-        commands: dict[str, Sequence[str]] = {"import numpy": [sys.executable, "-c", "import numpy"]}
+        commands: dict[str, Sequence[str]] = {
+            "import numpy": [sys.executable, "-c", "import numpy"]
+        }
         for name, targets in most.items():
             case = CASES[name]
             text = case.program.replace("range(2000)", f"range({TURNS})")
@@ -493,7 +506,14 @@ def _processes() -> list[Row]:
             given = [f"{key}={value}" for key, value in case.inputs.items()]
             for engine in targets:
                 commands[f"{name}, {engine}"] = [
-                    sys.executable, script, "eval", path, *given, "--engine", engine, "--json",
+                    sys.executable,
+                    script,
+                    "eval",
+                    path,
+                    *given,
+                    "--engine",
+                    engine,
+                    "--json",
                 ]
 
         def runner(command: Sequence[str]) -> Callable[[], None]:
