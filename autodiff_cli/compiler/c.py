@@ -134,6 +134,23 @@ static double floordiv_of(double a, double b)
 }
 """What Python computes by itself, and not by C's library."""
 
+INTEGERS = {
+    "mod": """
+static long long whole_mod(long long a, long long b)
+{
+    long long rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+""",
+    "floordiv": """
+static long long whole_floordiv(long long a, long long b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+""",
+}
+"""The same of integers, rounded down as Python does."""
+
 ONE = (*sorted(LIBRARY - {"pow", "atan2"}), "fabs", "floor", "ceil", "rint", "trunc")
 TWO = ("pow", "atan2", "fmod", "copysign")
 PROTOTYPES = "".join(
@@ -480,7 +497,10 @@ class CPrinter(Printer):
         return f"{called}({', '.join(self.as_double(arg) for arg in args)})", ATOM
 
     def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
-        raise NotCompiled(f"`{name}` of integers")
+        if name not in INTEGERS:
+            raise NotCompiled(f"`{name}` of integers")
+        self.helpers[f"whole_{name}"] = INTEGERS[name]
+        return f"whole_{name}({', '.join(self.text_of(arg) for arg in args)})", ATOM
 
     def converted(self, op: Move) -> tuple[str, int]:  # recurses: the program's blocks
         source = _type(op.source)

@@ -140,9 +140,9 @@ def c_file(exported: Exported) -> str:
         items = held.items if is_array(held) else [held]
         lines.append(f"    in[{_range(place, len(items))}] is {name}")
         for item in items:
-            printer.declare(item)
-            test = " != 0.0" if item.type == "bool" else ""
-            printer.add(f"{printer.names[item]} = in[{place}]{test};")
+            if printer.inlining.is_read(item):
+                test = " != 0.0" if item.type == "bool" else ""
+                printer.add(f"{printer.declare(item)} = in[{place}]{test};")
             place += 1
     printer.ops(exported.function.body)
     count = len(exported.gradient)
@@ -179,7 +179,10 @@ def c_file(exported: Exported) -> str:
     if printer.pushes:
         printer.add("struct tape tape = {NULL, NULL, NULL};")
         printer.add("int status = 0;")
-    for unused, name in ((not place, "in"), (not count, "gradient")):
+    for unused, name in (
+        (not any("in[" in line for line, _ in body), "in"),
+        (not count, "gradient"),
+    ):
         if unused:
             printer.add(f"(void){name};")
     printer.depth = 0

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 LONGEST_LINE = 88
 """Characters of a line of the program that a comment repeats."""
 
+IEEE = "What else is not finite goes on as IEEE 754 says."
+
 
 @record
 class Exported:
@@ -74,16 +76,17 @@ class Exported:
         what = f"{self.output} and its gradient, from {plain(self.program)}"
         return f"{what}; written by adiff {__version__}."
 
-    def remarks(self, raised: str) -> list[str]:
+    def remarks(self, raised: str, goes_on: str = IEEE) -> list[str]:
         """What there is to know of the function, line by line.
 
         Args:
             raised: what it does where it goes no further.
+            goes_on: what becomes of numbers that are not finite.
         """
         lines = [
             f"{raised} where an assertion fails, a name has",
-            "no value, or a choice would hide a nan. What else is not finite goes on as IEEE 754",
-            "says, and shows in the results. Nothing ends a loop but the program.",
+            f"no value, or a choice would hide a nan. {goes_on}",
+            "Nothing ends a loop but the program.",
         ]
         if self.prints:
             lines.append("What the program prints is left out.")

@@ -11,6 +11,7 @@ from autodiff_cli.compiler.c_file import CFile
 from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
 from autodiff_cli.compiler.form import Check, NotCompiled, Note, Value
 from autodiff_cli.compiler.printing import ATOM, COMPARED, INFIX, SIGN
+from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,6 +152,9 @@ class ScriptFile(CFile):
         if kind == "bool":
             return f"Number({self.text_of(op.source)})", ATOM
         return self.operand(op.source)
+
+    def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
+        return f"{self.called(TABLE[name])}({', '.join(map(self.text_of, args))})", ATOM
 
     def called(self, primitive: Primitive) -> str:
         scalar: Any = primitive.scalar

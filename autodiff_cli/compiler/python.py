@@ -74,12 +74,16 @@ class PythonPrinter(Printer):
         )
         self.add(f"def {name}({params}):")
         self.depth += 1
-        for value in unset_at_first(self.function):
-            self.add(f"{self.names[value]} = {'()' if value.type == 'tape' else '0.0'}")
+        self.set_at_first()
         self.ops(self.function.body)
         results = ", ".join(self.text_of(result) for result in self.function.body.yields)
         self.add(f"return {results},")
         return self.text()
+
+    def set_at_first(self) -> None:
+        """Gives a value to what a turn of a loop may save without having set it."""
+        for value in unset_at_first(self.function):
+            self.add(f"{self.names[value]} = {'()' if value.type == 'tape' else '0.0'}")
 
     # ── operations ────────────────────────────────────────────────────────────────────
 

@@ -151,6 +151,7 @@ def python_file(exported: Exported) -> str:
                 else f"(x for row in {shown[name]} for x in row)"
             )
             printer.add(f"{items}, = {flat}")
+    printer.set_at_first()
     printer.ops(exported.function.body)
     results, rest = [], list(exported.gradient)
     for shape in exported.by.values():
@@ -166,7 +167,8 @@ def python_file(exported: Exported) -> str:
     head += f"    {exported.output}, ({', '.join(gradient)}{',' * (len(gradient) == 1)}) = "
     head += f"value_and_gradient({', '.join(exported.inputs)})\n\n"
     raised = "It raises a ValueError or an ArithmeticError"
-    head += "\n".join(exported.remarks(raised)) + '\n"""\n\n'
+    goes_on = "So do Python's own operations, as at 1.0 / 0.0."
+    head += "\n".join(exported.remarks(raised, goes_on)) + '\n"""\n\n'
     if "math" in printer.used:
         head += "import math\n"
     if imported:
