@@ -82,7 +82,7 @@ class CFile(CPrinter):
             self.declare(value)
             self.add(f"*tape.top++ = {self.as_double(value)};")
 
-    def unwind(self, op: Unwind) -> None:
+    def unwind(self, op: Unwind) -> None:  # recurses: the program's blocks
         loop = op.loop
         left = self.names.fresh("left")
         self.declare_as("long long", left)
@@ -179,12 +179,10 @@ def c_file(exported: Exported) -> str:
     if printer.pushes:
         printer.add("struct tape tape = {NULL, NULL, NULL};")
         printer.add("int status = 0;")
-    for unused, name in (
-        (not any("in[" in line for line, _ in body), "in"),
-        (not count, "gradient"),
-    ):
-        if unused:
-            printer.add(f"(void){name};")
+    if not any("in[" in line for line, _ in body):
+        printer.add("(void)in;")
+    if not count:
+        printer.add("(void)gradient;")
     printer.depth = 0
     printer.lines += [(f"    {line}" if line else line, span) for line, span in body]
     if printer.pushes:

@@ -26,4 +26,4 @@ def export(program: Program, prepared: Prepared, kinds: Mapping[str, Any], langu
     """
     lowered = lower(program, prepared, kinds, as_numpy=False)
     name = program.resolved.tree.span.source.name
-    return WRITERS[language](prepare(lowered, prepared, name))
+    return WRITERS[language](prepare(lowered, prepared, name, lean=language != "python"))

@@ -96,8 +96,12 @@ class Exported:
         return lines
 
 
-def prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
-    """The form with its adjoint, and with what a file checks."""
+def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Exported:
+    """The form with its adjoint, and with what a file checks.
+
+    Args:
+        lean: what costs less to compute again than to keep is not kept for the way back.
+    """
     function = lowered.function
     function.body.yields = function.body.yields[:1]
     prints = any(isinstance(op, Print) for op in everything(function.body))
@@ -111,7 +115,7 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
         by[target] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
     kinks = _kinks(function.body)
-    gradient = add_adjoint(function, targets, careful=True)
+    gradient = add_adjoint(function, targets, careful=True, lean=lean)
     function.body.yields += gradient
     _keep_errors(function.body)
     prune(function)
@@ -119,7 +123,7 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
     return Exported(name, function, lowered.inputs, output.name, by, gradient, kinks, prints)
 
 
-def _keep_errors(region: Region) -> None:
+def _keep_errors(region: Region) -> None:  # recurses: the program's blocks
     """Drops what is only for the interpreter to tell, and what prints."""
     region.ops = [
         op
@@ -132,7 +136,7 @@ def _keep_errors(region: Region) -> None:
             _keep_errors(inner)
 
 
-def _add_checks(region: Region) -> None:
+def _add_checks(region: Region) -> None:  # recurses: the program's blocks
     """Inserts checks of operands for which a primitive's body is another function than it is.
 
     So nothing that is not finite goes unseen that the interpreter would have given.
