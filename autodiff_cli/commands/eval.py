@@ -38,6 +38,7 @@ EXAMPLES = (
     "adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z",
     "adiff eval -e '[x * y, x / y]' x=2 y=3 --jacobian",
     "echo 'sum(exp(x))' | adiff eval - x='[1, 2]'",
+    "adiff eval -e 'input x; for i in range(2000) { x += sin(x) / 10 }; x' x=1 --time 5",
 )
 
 
@@ -50,17 +51,54 @@ EXAMPLES = (
 @strict_option
 @limit_options
 @engine_option
+@click.option(
+    "--time",
+    "runs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Not the result, but how long it takes by each engine, in N runs.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @click.option("-i", "--interactive", is_flag=True, help="Stay at a prompt, as `adiff repl`.")
 @quiet_option
 @takes_call
 def command(call: Call) -> None:
     """Run a program; print its value and its gradient."""
-    if call.options["interactive"]:
+    if call.options["runs"]:
+        _time(call)
+    elif call.options["interactive"]:
         from autodiff_cli.commands.repl import after
 
         call.context.exit(after(partial(_evaluate, call), call))
-    _evaluate(call)
+    else:
+        _evaluate(call)
+
+
+def _time(call: Call) -> None:
+    from autodiff_cli.api.timing import timed
+    from autodiff_cli.report import timing
+
+    options = call.options
+    formats = ("table", "plain", "json")
+    form = call.form(formats)
+    if form not in formats:
+        raise UsageError(
+            f"got --time and --format {form}", help=f"times come as {', '.join(formats)}"
+        )
+    with call.opened("timing") as job:
+        if job.question.kind != "gradient" or job.question.cotangent is not None:
+            raise UsageError(
+                "got --time beside another question than for a gradient",
+                help="--time compares the value with the gradient, and takes nothing else",
+            )
+        times = timed(job.program, job.inputs, options["engine"], options["runs"])
+    digits = options["digits"]
+    if form == "table":
+        call.deliver(timing.as_table(times, call.color, digits))
+    elif form == "json":
+        call.deliver(timing.as_json(times, options["runs"], digits))
+    else:
+        call.deliver(timing.as_plain(times, digits))
 
 
 def _evaluate(call: Call) -> None:

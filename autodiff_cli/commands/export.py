@@ -15,6 +15,7 @@ from autodiff_cli.commands.running import (
     program_options,
     takes_call,
 )
+from autodiff_cli.errors import UsageError
 
 EXAMPLES = (
     "adiff export -e 'x^2 * sin(x)' --to python",
@@ -43,10 +44,20 @@ def command(call: Call) -> None:
     from autodiff_cli.api.exports import export
 
     options = {**call.options, "seed": None}
+    language = _language(options["language"], options["output"])
     source, words = read_source(call.words, call.expressions)
     program = prepared(source, options, lambda text: None)
     from_stdin = source.name == "<stdin>"
     inputs = read_inputs(words, options["inputs_file"], from_stdin, program.settings)
-    ending = os.path.splitext(options["output"] or "")[1].lower()
-    language = options["language"] or BY_ENDING.get(ending, "python")
     call.deliver(export(program, inputs, language))
+
+
+def _language(asked: str | None, output: str | None) -> str:
+    """The language that is asked for, by name or by the ending of the file."""
+    ending = os.path.splitext(output or "")[1].lower()
+    if asked is None and output is not None and ending not in BY_ENDING:
+        raise UsageError(
+            f"-o {output}: its ending says no language",
+            help=f"say --to python, c or js, or end it in {', '.join(BY_ENDING)}",
+        )
+    return asked or BY_ENDING.get(ending, "python")

@@ -51,7 +51,8 @@ long register restrict return short signed sizeof static struct switch typedef u
 volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
-throw finally await of eval arguments Math Number Infinity NaN value gradient
+throw finally await of eval arguments isfinite finite whole shaped array line size_t status left
+Math Number Infinity NaN value gradient
 value_and_gradient grow turned poll most tape
 """
 _LIBRARY = """
@@ -132,6 +133,23 @@ static double floordiv_of(double a, double b)
 """,
 }
 """What Python computes by itself, and not by C's library."""
+
+INTEGERS = {
+    "mod": """
+static long long whole_mod(long long a, long long b)
+{
+    long long rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+""",
+    "floordiv": """
+static long long whole_floordiv(long long a, long long b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+""",
+}
+"""The same of integers, rounded down as Python does."""
 
 ONE = (*sorted(LIBRARY - {"pow", "atan2"}), "fabs", "floor", "ceil", "rint", "trunc")
 TWO = ("pow", "atan2", "fmod", "copysign")
@@ -479,7 +497,10 @@ class CPrinter(Printer):
         return f"{called}({', '.join(self.as_double(arg) for arg in args)})", ATOM
 
     def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
-        raise NotCompiled(f"`{name}` of integers")
+        if name not in INTEGERS:
+            raise NotCompiled(f"`{name}` of integers")
+        self.helpers[f"whole_{name}"] = INTEGERS[name]
+        return f"whole_{name}({', '.join(self.text_of(arg) for arg in args)})", ATOM
 
     def converted(self, op: Move) -> tuple[str, int]:  # recurses: the program's blocks
         source = _type(op.source)
@@ -504,7 +525,7 @@ class CPrinter(Printer):
             elif primitive.body is not None:
                 self._define(name, primitive)
             else:
-                raise NotCompiled(f"`{primitive.name}` has no body in C")
+                raise NotCompiled(f"C has no `{primitive.title}`", self.span)
         return name
 
     def _define(self, name: str, primitive: Primitive) -> None:

@@ -53,7 +53,7 @@ class _Checks:
         for op in reversed(region.ops):
             if isinstance(op, Apply) and op.out.type == "float":
                 if self._may_make(op.primitive) and op.out not in seen:
-                    kept.append(Check(finite=op.out))
+                    kept.append(Check(finite=op.out, span=op.span))
                     seen.add(op.out)
                 if op.out in seen:
                     for position, arg in enumerate(op.args):

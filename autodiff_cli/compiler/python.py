@@ -34,6 +34,7 @@ from autodiff_cli.compiler.printing import (
     phi_order,
     unset_at_first,
 )
+from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,18 @@ if TYPE_CHECKING:
 
 TOO_LARGE = 2**63
 SIGNS = INFIX | {"floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT)}
-RESERVED = {*dir(builtins), *dir(math), "math", "Flag", "Long", "budget", "say", "push"}
+RESERVED = {
+    *dir(builtins),
+    *dir(math),
+    *TABLE,
+    "math",
+    "finite",
+    "Flag",
+    "Long",
+    "budget",
+    "say",
+    "push",
+}
 
 
 class PythonPrinter(Printer):
@@ -62,12 +74,16 @@ class PythonPrinter(Printer):
         )
         self.add(f"def {name}({params}):")
         self.depth += 1
-        for value in unset_at_first(self.function):
-            self.add(f"{self.names[value]} = {'()' if value.type == 'tape' else '0.0'}")
+        self.set_at_first()
         self.ops(self.function.body)
         results = ", ".join(self.text_of(result) for result in self.function.body.yields)
         self.add(f"return {results},")
         return self.text()
+
+    def set_at_first(self) -> None:
+        """Gives a value to what a turn of a loop may save without having set it."""
+        for value in unset_at_first(self.function):
+            self.add(f"{self.names[value]} = {'()' if value.type == 'tape' else '0.0'}")
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
@@ -78,7 +94,11 @@ class PythonPrinter(Printer):
         else:
             self.add(f"{name} = {self.expression(op)[0]}")
         if isinstance(op, Apply) and op.out.type == "int" and op.span is not None:
-            self.add(f"if not {-TOO_LARGE} <= {name} < {TOO_LARGE}: raise Flag")
+            self.add(f"if not {-TOO_LARGE} <= {name} < {TOO_LARGE}: {self.too_large(name)}")
+
+    def too_large(self, name: str) -> str:
+        """What is done where an integer leaves 64 bits."""
+        return "raise Flag"
 
     def check(self, op: Check) -> None:
         where = self.text_of(op.where, AND) if isinstance(op.where, Value) else ""

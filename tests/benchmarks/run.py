@@ -19,13 +19,12 @@ BENCHMARKS = {
     "process": "whole process, start to end",
     "call": "x^2 * sin(x) within one process: value and gradient",
     "scalar_loop": "a loop over scalars: value and gradient of 20,000 steps",
-    "compiled": "adjoint code: value and gradient of loops of 20,000 steps",
+    "compiled": "compiled programs: Python source and machine code",
     "logistic": "logistic regression, 20,000 × 100: value and gradient",
     "chain": "a chain of 1,000,000 recorded nodes: peak memory over the start, sweep included",
     "depth": "long and deep expressions: parse, run and differentiate",
     "width": "gradient over value, sum of sin(x[i]*x[i+1]) as a loop",
     "matrices": "whole matrices of derivatives: one Hessian, two Jacobians",
-    "fitting": "adiff fit: 100,000 rows within one process; a small one as a whole process",
     "first_screen": "the trace of 1,000,000 nodes: the first screen, over all of `adiff eval`",
     "parsing": "program text to resolved names",
     "rows": "adiff map, 1,000,000 records: value and gradient by three inputs",
@@ -63,7 +62,7 @@ def main() -> None:
 
 def _setting() -> str:
     packages = []
-    for package in ("autodiff-cli", "numpy", "torch", "jax", "autograd"):
+    for package in ("autodiff-cli", "numpy", "torch", "jax", "autograd", "numba", "casadi"):
         try:
             packages.append(f"{package} {version(package)}")
         except PackageNotFoundError:

@@ -17,8 +17,11 @@ import pytest
 import autodiff_cli
 from autodiff_cli.api.exports import export
 from autodiff_cli.api.program import Program
-from autodiff_cli.errors import RunError, UsageError
+from autodiff_cli.errors import AdiffError, RunError, UsageError
+from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
+from tests.commands.shell import adiff
+from tests.compiler.programs import program as random_program
 
 EXAMPLES = Path(autodiff_cli.__file__).parent / "examples"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O2")
@@ -45,14 +48,28 @@ PROGRAMS = {
     ),
     "choices": ("max(x, 1) * where(x > 2, log(x - 2), x^1.5) + sigmoid(x) % 0.3", {"x": 0.9}, None),
     "zero adjoint": ("where(x > 0, sqrt(x), 0) + x^2 + y / (1 + x^2)", {"x": 0.0, "y": 2.0}, None),
+    "a choice of three": (
+        "input x, y; relu(x) + min(x, y, 3) * clamp(y, -1, 1) + sign(y) * abs(x - y) + erf(x)",
+        {"x": 0.4, "y": -0.3},
+        None,
+    ),
+    "inputs as arrays": (
+        "input w, m, n = 3; s = 0; for i in range(n) { s += m[1, 0] * w[2]^i }; s * w[0]",
+        {"w": [0.5, 1.0, 1.5], "m": [[1.0, 2.0], [3.0, 4.0]], "n": 3.0},
+        None,
+    ),
+    "integers": (
+        "k = 1; for i in range(1, 7) { k = k * i // 2 + i % 3 }; x * k + round(x * 7) + floor(x)",
+        {"x": 1.21},
+        None,
+    ),
+    "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
     "reserved words": (
         "int = double * 2; int^2 + lambda * top",
         {"double": 1.5, "lambda": 3.0, "top": 2.0},
         None,
     ),
 }
-NOT_IN_SCRIPT = {"black_scholes"}
-"""JavaScript has no erfc."""
 
 
 def prepared(name):
@@ -113,7 +130,7 @@ def test_c_compiles_without_a_word(name, compiler, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in NOT_IN_SCRIPT])
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_javascript_is_a_module(name, tmp_path):
     f, values, want = prepared(name)
     (tmp_path / "exported.mjs").write_text(export(f, values, "js"), "utf-8")
@@ -121,7 +138,7 @@ def test_javascript_is_a_module(name, tmp_path):
     call = (
         'import { value_and_gradient } from "./exported.mjs";\n'
         f"const {{ value, gradient }} = value_and_gradient(...{args});\n"
-        "console.log(JSON.stringify([value, ...Object.values(gradient).flat()]));"
+        "console.log(JSON.stringify([value, ...Object.values(gradient).flat(Infinity)]));"
     )
     (tmp_path / "main.mjs").write_text(call, "utf-8")
     done = subprocess.run(
@@ -131,9 +148,11 @@ def test_javascript_is_a_module(name, tmp_path):
 
 
 def test_what_a_language_lacks_is_said():
-    f, values, _ = prepared("black_scholes")
-    with pytest.raises(RunError, match="JavaScript has no `erfc`"):
-        export(f, values, "js")
+    f = Program(Source("p.ad", "y = 2 * x\ndigamma(y)"))
+    for language, name in (("python", "Python"), ("c", "C"), ("js", "JavaScript")):
+        with pytest.raises(RunError, match=f"{name} has no `(polygamma|digamma)`") as raised:
+            export(f, {}, language)
+        assert raised.value.where is not None
 
 
 def test_what_cannot_be_exported_is_said():
@@ -151,3 +170,114 @@ def test_an_assertion_fails_there_too(tmp_path):
     assert space["value_and_gradient"](3.0) == (9.0, (6.0,))
     with pytest.raises(ValueError, match="line 1: the assertion does not hold"):
         space["value_and_gradient"](-3.0)
+
+
+def random_programs():
+    return [(seed, random_program(seed)) for seed in range(40)]
+
+
+def numbers_of(found):
+    """The value and the derivatives of an evaluation, or of what an export gives."""
+    return [found.value, *np.concatenate([np.ravel(g) for g in found.gradient.values()])]
+
+
+def test_random_programs_compute_the_same(tmp_path):
+    """In Python in this process, in C as one library, in JavaScript as one module each."""
+    inputs = {"x": 0.7, "y": -0.4, "w": [0.3, 1.1, -0.6]}
+    flat = (ctypes.c_double * 5)(0.7, -0.4, 0.3, 1.1, -0.6)
+    scripts, wanted, compared = [], [], 0
+    for seed, text in random_programs():
+        few = Settings(limits=Limits(steps=2_000, nodes=20_000))
+        f = Program(Source(f"{seed}.ad", text), engine="graph", settings=few)
+        try:
+            (found,) = f.evaluate(f.values(inputs))
+        except AdiffError:
+            continue
+        want = numbers_of(found)
+        if found.findings or not np.all(np.isfinite(want)):
+            continue
+        space: dict = {}
+        exec(export(f, f.values(inputs), "python"), space)
+        try:
+            value, gradient = space["value_and_gradient"](*inputs.values())
+        except (ArithmeticError, ValueError):
+            continue  # as its head says: something on the way is not finite
+        got = [value, *np.concatenate([np.ravel(g) for g in gradient])]
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12, err_msg=text)
+        (tmp_path / f"p{seed}.c").write_text(export(f, f.values(inputs), "c"), "utf-8")
+        (tmp_path / f"p{seed}.mjs").write_text(export(f, f.values(inputs), "js"), "utf-8")
+        scripts.append(seed)
+        wanted.append(want)
+        compared += 1
+    assert compared > 8
+    if shutil.which("cc"):
+        _compare_in_c(tmp_path, scripts, wanted, flat)
+    if shutil.which("node"):
+        calls = "".join(
+            f'import {{ value_and_gradient as f{n} }} from "./p{n}.mjs";\n' for n in scripts
+        )
+        args = json.dumps(list(inputs.values()))[1:-1]
+        calls += "".join(
+            f"{{ const {{ value, gradient }} = f{n}({args});\n"
+            "console.log(JSON.stringify([value, ...Object.values(gradient).flat(Infinity)])); }\n"
+            for n in scripts
+        )
+        (tmp_path / "main.mjs").write_text(calls, "utf-8")
+        done = subprocess.run(
+            ["node", "main.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        for line, want in zip(done.stdout.splitlines(), wanted, strict=True):
+            np.testing.assert_allclose(json.loads(line), want, rtol=1e-9, atol=1e-12)
+
+
+def _compare_in_c(folder, seeds, wanted, flat):
+    objects = []
+    for n in seeds:
+        name = f"-Dvalue_and_gradient=f{n}"
+        command = ["cc", *STRICT[:-1], "-O0", "-fPIC", name, "-c", f"p{n}.c"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), (folder / f"p{n}.c").read_text("utf-8")
+        objects.append(f"p{n}.o")
+    subprocess.run(["cc", "-shared", "-o", "all.so", *objects, "-lm"], cwd=folder, check=True)
+    library = ctypes.CDLL(str(folder / "all.so"))
+    for n, want in zip(seeds, wanted, strict=True):
+        value, gradient = ctypes.c_double(), (ctypes.c_double * 5)()
+        assert getattr(library, f"f{n}")(flat, ctypes.byref(value), gradient) == 0
+        np.testing.assert_allclose([value.value, *gradient], want, rtol=1e-9, atol=1e-12)
+
+
+def test_a_nan_is_not_lost_in_a_choice(tmp_path):
+    """max and relu are comparisons in what is exported, and a comparison takes nan for false."""
+    f = Program(Source("p.ad", "input x, y\nmax(x, y)"))
+    space: dict = {}
+    exec(export(f, {}, "python"), space)
+    with pytest.raises(ValueError, match="line 2: a number is nan"):
+        space["value_and_gradient"](1.0, float("nan"))
+    assert space["value_and_gradient"](1.0, float("inf")) == (float("inf"), (0.0, 1.0))
+
+
+@pytest.mark.parametrize("word", ["where there is no derivative", "abs", "line 2", "0 at 0"])
+def test_the_head_tells_of_kinks(word):
+    f = Program(Source("p.ad", "y = 2 * x\nabs(y)"))
+    for language in ("python", "c", "js"):
+        assert word in export(f, {}, language).lower()
+
+
+def test_hostile_text_ends_no_comment(tmp_path):
+    text = 'x^2  # */ int; \\ """ ??/ \u2028 \N{RIGHT-TO-LEFT OVERRIDE} /* '
+    f = Program(Source('a*/b"""c.ad', text))
+    assert export(f, {}, "python").count('"""') == 4
+    compile(export(f, {}, "python"), "p.py", "exec")
+    (tmp_path / "p.c").write_text(export(f, {}, "c"), "utf-8")
+    if shutil.which("cc"):
+        subprocess.run(["cc", *STRICT, "-c", "p.c"], cwd=tmp_path, check=True)
+
+
+def test_the_ending_says_the_language(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for ending, begins in (("py", '"""'), ("c", "/*"), ("js", "//"), ("mjs", "//")):
+        assert adiff("export", "-e", "x^2", "-o", f"p.{ending}").status == 0
+        assert (tmp_path / f"p.{ending}").read_text("utf-8").startswith(begins)
+    refused = adiff("export", "-e", "x^2", "-o", "p.rs")
+    assert refused.status == 2
+    assert ".mjs" in refused.err

@@ -1,0 +1,200 @@
+"""A file of C99 with a program's value and gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autodiff_cli.compiler.c import TYPES, CPrinter
+from autodiff_cli.compiler.exported import is_array, line_of, plain, remark
+from autodiff_cli.compiler.form import Check, Loop, Note, Unwind, Value, everything
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from autodiff_cli.compiler.exported import Exported
+    from autodiff_cli.compiler.form import Function, Move
+    from autodiff_cli.engine.primitive import Primitive
+    from autodiff_cli.language.source import Span
+
+
+class CFile(CPrinter):
+    """Writes the function for readers, without what only a run of adiff needs."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function, keep_named=True)
+        self.line = 0
+        loops = [op for op in everything(function.body) if isinstance(op, Loop)]
+        self.pushes = any(loop.saved for loop in loops)
+        self.at: Span | None = None
+
+    def remark(self, op: Any) -> None:
+        text = remark(self, op)
+        if text:
+            self.add(f"/* {text} */")
+
+    def note(self, op: Note) -> None:
+        self.line = 0
+        self.add("")
+        self.add(f"/* {op.text} */")
+
+    def called(self, primitive: Primitive) -> str:
+        # Readers have no use for how Python computes it.
+        return "hypot" if primitive.name == "hypot" else super().called(primitive)
+
+    def check(self, op: Check) -> None:
+        self.at = op.span
+        if isinstance(op.finite, Value):
+            self.flag_if(f"!isfinite({self.text_of(op.finite)})")
+        else:
+            if op.error:
+                self.add(f"/* {plain(op.error)} */")
+            super().check(op)
+        self.at = None
+
+    def flag_if(self, condition: str) -> None:
+        line = line_of(self.at or self.span)
+        if self.pushes:
+            self.add(f"if ({condition}) {{")
+            self.add(f"    status = {line};")
+            self.add("    goto end;")
+            self.add("}")
+        else:
+            self.add(f"if ({condition})")
+            self.add(f"    return {line};")
+
+    def converting(self, op: Move) -> None:
+        # An integer becomes the double that is nearest, as everywhere.
+        if op.out.type == "int":
+            super().converting(op)
+
+    def count_turn(self) -> None:
+        pass
+
+    def push(self, saved: Sequence[Value]) -> None:
+        if not saved:
+            return
+        self.add(f"if (tape.end - tape.top < {len(saved)} && !grow(&tape)) {{")
+        self.add("    status = -1;")
+        self.add("    goto end;")
+        self.add("}")
+        for value in saved:
+            self.declare(value)
+            self.add(f"*tape.top++ = {self.as_double(value)};")
+
+    def unwind(self, op: Unwind) -> None:  # recurses: the program's blocks
+        loop = op.loop
+        left = self.names.fresh("left")
+        self.declare_as("long long", left)
+        count = self.declare(loop.tape or loop.trips)
+        self.add(f"for ({left} = {count}; {left} > 0; {left}--) {{")
+        self.depth += 1
+        for value in reversed(loop.saved):
+            self.pop(value)
+        self.ops(op.body)
+        self.depth -= 1
+        self.add("}")
+
+    def pop(self, value: Value) -> None:
+        cast = "" if value.type == "float" else f"({TYPES[value.type]})"
+        self.add(f"{self.declare(value)} = {cast}*--tape.top;")
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        **CPrinter.writers,
+        Check: check,
+        Note: note,
+        Unwind: unwind,
+    }
+
+
+TAPE = """
+struct tape {
+    double *start, *top, *end;
+};
+
+/* Makes room on the tape; gives 0 where there is no memory. */
+static int grow(struct tape *tape)
+{
+    size_t used = (size_t)(tape->top - tape->start), size = used < 2048 ? 4096 : 2 * used;
+    double *start = realloc(tape->start, size * sizeof *start);
+    if (!start)
+        return 0;
+    tape->start = start;
+    tape->top = start + used;
+    tape->end = start + size;
+    return 1;
+}
+"""
+
+
+def c_file(exported: Exported) -> str:
+    """The file's text.
+
+    Raises:
+        NotCompiled: a function that C has not, and that nothing stands for.
+    """
+    printer = CFile(exported.function)
+    place = 0
+    lines = []
+    for name, held in exported.inputs.items():
+        items = held.items if is_array(held) else [held]
+        lines.append(f"    in[{_range(place, len(items))}] is {name}")
+        for item in items:
+            if printer.inlining.is_read(item):
+                test = " != 0.0" if item.type == "bool" else ""
+                printer.add(f"{printer.declare(item)} = in[{place}]{test};")
+            place += 1
+    printer.ops(exported.function.body)
+    count = len(exported.gradient)
+    printer.add("")
+    printer.add(f"*value = {printer.as_double(exported.value)};")
+    for at, one in enumerate(exported.gradient):
+        printer.add(f"gradient[{at}] = {printer.as_double(one)};")
+    body, printer.lines = printer.lines, []
+    start = 0
+    for name, shape in exported.by.items():
+        size = math.prod(shape)
+        lines.append(f"    gradient[{_range(start, size)}] is d{exported.output}/d{name}")
+        start += size
+    call = [
+        f"    double in[{place or 1}], value, gradient[{count or 1}];",
+        "    int status = value_and_gradient(in, &value, gradient);",
+    ]
+    remarks = exported.remarks("The status is 0; it is -1 where there is no memory, and the line")
+    head = [exported.title, "", *call, "", *lines, "", *remarks]
+    text = "\n".join([f"/* {head[0]}", *(f"   {line}".rstrip() for line in head[1:]), "*/"])
+    text += "\n#include <math.h>\n" + "#include <stdlib.h>\n" * printer.pushes
+    prototype = (
+        f"int value_and_gradient(const double in[{place or 1}], double *value, "
+        f"double gradient[{count or 1}])"
+    )
+    printer.add(prototype + ";")
+    printer.add("")
+    printer.add(prototype)
+    printer.add("{")
+    printer.depth = 1
+    for kind, names in printer.declared.items():
+        for first in range(0, len(names), 8):
+            printer.add(f"{kind} {', '.join(f'{n} = 0' for n in names[first : first + 8])};")
+    if printer.pushes:
+        printer.add("struct tape tape = {NULL, NULL, NULL};")
+        printer.add("int status = 0;")
+    if not any("in[" in line for line, _ in body):
+        printer.add("(void)in;")
+    if not count:
+        printer.add("(void)gradient;")
+    printer.depth = 0
+    printer.lines += [(f"    {line}" if line else line, span) for line, span in body]
+    if printer.pushes:
+        printer.add("end:")
+    printer.depth = 1
+    if printer.pushes:
+        printer.add("free(tape.start);")
+    printer.add("return status;" if printer.pushes else "return 0;")
+    printer.depth = 0
+    printer.add("}")
+    return text + TAPE * printer.pushes + "".join(printer.helpers.values()) + "\n" + printer.text()
+
+
+def _range(start: int, size: int) -> str:
+    return f"{start}..{start + size - 1}" if size > 1 else f"{start}"

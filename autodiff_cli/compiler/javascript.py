@@ -1,0 +1,240 @@
+"""A module of JavaScript with a program's value and gradient."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from autodiff_cli.compiler.c import LIBRARY
+from autodiff_cli.compiler.c_file import CFile
+from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
+from autodiff_cli.compiler.form import Check, NotCompiled, Note, Value
+from autodiff_cli.compiler.printing import ATOM, COMPARED, INFIX, SIGN
+from autodiff_cli.engine.primitives import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from autodiff_cli.compiler.exported import Exported
+    from autodiff_cli.compiler.form import Apply, Move, Operand
+    from autodiff_cli.engine.primitive import Primitive
+
+SCRIPTS = {
+    "mod": """
+function mod_of(a, b) {
+    const rest = a % b;
+    return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+}
+""",
+    "floordiv": """
+function floordiv_of(a, b) {
+    return Math.round((a - mod_of(a, b)) / b);
+}
+""",
+}
+"""What JavaScript has otherwise, or not."""
+
+
+RINT = """
+/* The nearest integer, the even one of two. */
+function rint(x) {
+    const below = Math.floor(x), rest = x - below;
+    return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
+}
+"""
+ERF = """
+/* By its series, whose terms are all above 0: to 1e-14 of its size. */
+function erf(x) {
+    if (Math.abs(x) > 6) return Math.sign(x);
+    let term = x, sum = 0;
+    for (let n = 0; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+        sum += term;
+        term *= (2 * x * x) / (2 * n + 3);
+    }
+    return 1.1283791670955126 * Math.exp(-x * x) * sum;
+}
+"""
+ERFC = """
+/* From 0.5 on by its continued fraction: to 1e-12 of its size. */
+function erfc(x) {
+    if (!(x > 0.5)) return 1 - erf(x);
+    if (x > 27.3) return 0;
+    let rest = x;
+    for (let n = Math.ceil(20 + 180 / (x * x)); n > 0; n--) rest = x + n / 2 / rest;
+    const high = Math.round(x * 65536) / 65536;
+    const power = Math.exp(-high * high) * Math.exp(-(x - high) * (x + high));
+    return (0.5641895835477563 * power) / rest;
+}
+"""
+EXP2 = """
+function exp2(x) {
+    return Math.pow(2, x);
+}
+"""
+LACKING = {"erf": {"erf": ERF}, "erfc": {"erf": ERF, "erfc": ERFC}, "exp2": {"exp2": EXP2}}
+"""What JavaScript's `Math` lacks: what its place is taken by, and what that needs."""
+FINITE = """
+function finite(number, line) {
+    if (!Number.isFinite(number)) throw new RangeError(`line ${line}: ${number} is not finite`);
+}
+"""
+SHAPED = """
+function shaped(array, [size, ...rest]) {
+    if (array.length !== size) throw new RangeError(`got ${array.length} elements, want ${size}`);
+    if (rest.length) array.forEach((part) => shaped(part, rest));
+}
+"""
+WHOLE = """
+function whole(number, line) {
+    if (!(Math.abs(number) <= Number.MAX_SAFE_INTEGER))
+        throw new RangeError(`line ${line}: ${number} is too large for an integer`);
+}
+"""
+
+
+class ScriptFile(CFile):
+    """Writes a module of JavaScript, whose expressions are those of C."""
+
+    def check(self, op: Check) -> None:
+        error = json.dumps(error_of(op), ensure_ascii=False)
+        if isinstance(op.finite, Value):
+            self.helpers["finite"] = FINITE
+            self.add(f"finite({self.text_of(op.finite)}, {line_of(op.span)});")
+        elif isinstance(op.holds, Value):
+            self.add(f"if (!{self.text_of(op.holds, SIGN + 1)}) throw new RangeError({error});")
+        else:
+            self.add(f"throw new RangeError({error});")
+
+    def whole(self, op: Apply) -> None:
+        """Throws where an integer has left those that a number holds."""
+        self.helpers["whole"] = WHOLE
+        self.add(f"whole({self.expression(op)[0]}, {line_of(self.span)});")
+
+    def converting(self, op: Move) -> None:
+        if op.out.type == "int":
+            self.helpers["whole"] = WHOLE
+            self.add(f"whole({self.text_of(op.source)}, {line_of(self.span)});")
+
+    def remark(self, op: Any) -> None:
+        text = remark(self, op)
+        if text:
+            self.add(f"// {text}")
+
+    def note(self, op: Note) -> None:
+        self.line = 0
+        self.add("")
+        self.add(f"// {op.text}")
+
+    def push(self, saved: Sequence[Value]) -> None:
+        if saved:
+            for value in saved:
+                self.declare(value)
+            self.add(f"tape.push({', '.join(self.names[value] for value in saved)});")
+
+    def pop(self, value: Value) -> None:
+        self.add(f"{self.declare(value)} = tape.pop();")
+
+    def literal(self, number: Any) -> tuple[str, int]:
+        if isinstance(number, float) and not math.isfinite(number):
+            if math.isnan(number):
+                return "NaN", ATOM
+            return ("Infinity", ATOM) if number > 0 else ("-Infinity", SIGN)
+        return super().literal(number)
+
+    def as_double(self, operand: Operand) -> str:
+        return self.text_of(operand) if isinstance(operand, Value) else self.literal(operand)[0]
+
+    def converted(self, op: Any) -> tuple[str, int]:
+        kind = op.source.type if isinstance(op.source, Value) else type(op.source).__name__
+        if op.out.type == "bool":
+            return f"{self.text_of(op.source, COMPARED + 1)} != 0", INFIX["not_equal"][1]
+        if kind == "bool":
+            return f"Number({self.text_of(op.source)})", ATOM
+        return self.operand(op.source)
+
+    def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
+        return f"{self.called(TABLE[name])}({', '.join(map(self.text_of, args))})", ATOM
+
+    def called(self, primitive: Primitive) -> str:
+        scalar: Any = primitive.scalar
+        name = getattr(scalar, "__name__", "")
+        if primitive.name == "hypot":
+            return f"Math.{name}"
+        if getattr(scalar, "__module__", "") == "math" and name in LIBRARY:
+            if name not in LACKING:
+                return f"Math.{name}"
+            for needed, text in LACKING[name].items():
+                self.helpers[needed] = text
+            return name
+        if primitive.c == "rint":
+            self.helpers["rint"] = RINT
+            return "rint"
+        if primitive.c in ("fabs", "floor", "ceil", "trunc"):
+            return f"Math.{primitive.c.replace('fabs', 'abs')}"
+        name = f"{primitive.name}_of"
+        if primitive.name in SCRIPTS:
+            for needed in ("mod", primitive.name):
+                self.helpers[f"{needed}_of"] = SCRIPTS[needed]
+        elif primitive.body is None:
+            raise NotCompiled(f"JavaScript has no `{primitive.title}`", self.span)
+        if name not in self.helpers:
+            function = body_of(primitive, "JavaScript", self.span)
+            inner = ScriptFile(function)
+            inner.helpers = self.helpers
+            inner.depth = 1
+            for param in function.params:
+                inner.known.add(inner.names[param])
+            inner.ops(function.body)
+            inner.add(f"return {inner.as_double(function.body.yields[0])};")
+            given = ", ".join(inner.names[param] for param in function.params)
+            declared = "".join(f"    let {', '.join(n)};\n" for n in inner.declared.values())
+            self.helpers[name] = f"\nfunction {name}({given}) {{\n{declared}{inner.text()}}}\n"
+        return name
+
+    writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        **CFile.writers,
+        Check: check,
+        Note: note,
+    }
+
+
+def javascript_file(exported: Exported) -> str:
+    printer = ScriptFile(exported.function)
+    names = printer.names
+    params = []
+    for name, held in exported.inputs.items():
+        if is_array(held):
+            params.append(names.fresh(name))
+            items = ", ".join(printer.declare(item) for item in held.items)
+            printer.helpers["shaped"] = SHAPED
+            printer.add(f"shaped({params[-1]}, {list(held.shape)});")
+            printer.add(f"[{items}] = {params[-1]}{'.flat(Infinity)' * (len(held.shape) > 1)};")
+        else:
+            params.append(names[held])
+            printer.known.add(names[held])
+    printer.ops(exported.function.body)
+    rest, results = list(exported.gradient), []
+    for name, shape in exported.by.items():
+        size = math.prod(shape)
+        derivatives = nested([printer.as_double(one) for one in rest[:size]], shape)
+        results.append(f"{json.dumps(name, ensure_ascii=False)}: {derivatives}")
+        del rest[:size]
+    value = printer.as_double(exported.value)
+    printer.add("")
+    printer.add(f"return {{ value: {value}, gradient: {{ {', '.join(results)} }} }};")
+    calls = [
+        '    import { value_and_gradient } from "./THIS_FILE.mjs";',
+        f"    const {{ value, gradient }} = value_and_gradient({', '.join(params)});",
+    ]
+    remarks = exported.remarks("It throws a RangeError")
+    lines_of_head = [exported.title, "", *calls, "", *remarks]
+    head = "".join(f"{f'// {line}'.rstrip()}\n" for line in lines_of_head)
+    text = f"\nexport function value_and_gradient({', '.join(params)}) {{\n"
+    declared = [name for names in printer.declared.values() for name in names]
+    for first in range(0, len(declared), 8):
+        text += f"    let {', '.join(f'{n} = 0' for n in declared[first : first + 8])};\n"
+    if printer.pushes:
+        text += "    const tape = [];\n"
+    lines = "".join(f"    {line}\n" if line else "\n" for line, _ in printer.lines)
+    return f"{head}{''.join(printer.helpers.values())}{text}{lines}}}\n"
