@@ -95,5 +95,3 @@ def _broken(where: str, error: BaseException) -> RunError:
         help="the records before that are written",
         kind="input",
     )
-
-
