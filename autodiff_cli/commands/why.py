@@ -45,7 +45,7 @@ def command(call: Call) -> None:
     if form == "json":
         from autodiff_cli.report.why import as_json
 
-        call.deliver(as_json(found, digits))
+        call.deliver(as_json(found, digits, job.remarks))
     else:
         from autodiff_cli.report.why_text import as_text
 

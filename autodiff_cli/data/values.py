@@ -42,10 +42,20 @@ def kept_names(
         noun = noun if len(others) == 1 else f"{noun}s"
         remark(
             f"{where}: the program has no input for its {noun} {_shown(others)}",
-            help="they are ignored" if len(others) > 1 else "it is ignored",
+            help=_ignored(others, where),
             kind="unused-input",
         )
     return [name for name in names if name in wanted]
+
+
+def _ignored(others: Sequence[str], where: str) -> str:
+    unbindable = [name for name in others if not name.isidentifier()]
+    ignored = "they are ignored" if len(others) > 1 else "it is ignored"
+    if not unbindable:
+        return ignored
+    return (
+        f"{ignored}; 'NAME=@{where}:{_shown(unbindable[:1])}' gives one that is no name here a name"
+    )
 
 
 def _shown(names: Sequence[str]) -> str:

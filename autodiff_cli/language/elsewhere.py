@@ -33,7 +33,8 @@ log1m_inv_logit: write `logsigmoid(-x)`
 multiply_log lmultiply: xlogy
 xlog1py: write `xlogy(x, 1 + y)`
 entr: write `-xlogy(x, x)`
-rel_entr kl_div: write `xlogy(x, x / y)`
+rel_entr: write `xlogy(x, x / y)`
+kl_div: write `xlogy(x, x / y) - x + y`
 exprel: write `expm1(x) / x`
 powm1: write `expm1(y * log(x))`
 cuberoot: cbrt
@@ -46,7 +47,8 @@ add: write `x + y`
 subtract sub: write `x - y`
 multiply mul: write `x * y`
 divide true_divide div: write `x / y`
-mod fmod remainder: a remainder is `x % y`
+mod remainder: a remainder is `x % y`
+fmod: write `x - y * trunc(x / y)`
 floor_divide floordiv: the whole quotient is `x // y`
 divmod: the whole quotient is `x // y`, the remainder `x % y`
 negative neg: write `-x`
@@ -60,7 +62,8 @@ rint around: round
 fix: trunc
 frac: write `x - trunc(x)`
 ptp: write `max(x) - min(x)`
-sgn signum signbit: sign
+sgn signum: sign
+signbit: write `x < 0`
 clip fclip: clamp
 lerp: write `a + (b - a) * t`
 heaviside step int_step: write `where(x > 0, 1, 0)`
@@ -160,7 +163,8 @@ softmin: write `softmax(-x)`
 Softmax: softmax
 mse_loss mse: write `mean((x - y)^2)`
 l1_loss mae: write `mean(abs(x - y))`
-cross_entropy nll_loss: write `-log_softmax(x)[label]`
+cross_entropy: write `-log_softmax(x)[label]`
+nll_loss: write `-x[label]`, of logarithms of probabilities
 binary_cross_entropy: write `-mean(xlogy(y, p) + xlogy(1 - y, 1 - p))`
 binary_cross_entropy_with_logits: write `mean(softplus(x) - y * x)`
 huber_loss smooth_l1_loss huber: write `where(abs(r) < 1, r^2 / 2, abs(r) - 0.5)`
@@ -171,8 +175,10 @@ linear: write `x @ w.T + b`
 # sums, means and order
 average nanmean: mean
 nansum: write `sum(where(x == x, x, 0))`
-sd stdev stddev nanstd: std
-variance nanvar: var
+sd stdev: write `std(x, ddof=1)`
+stddev nanstd: std
+variance: write `var(x, ddof=1)`
+nanvar: var
 nanmedian: median
 percentile: write `quantile(x, p / 100)`
 std_mean var_mean: write `mean(x)` and `std(x)`
@@ -191,7 +197,7 @@ sort_asc msort: sort
 sort_desc: write `flip(sort(x))`
 sort_indices_asc: argsort
 corrcoef: write `mean((x - mean(x)) * (y - mean(y))) / (std(x) * std(y))`
-cov: write `mean((x - mean(x)) * (y - mean(y)))`
+cov: write `sum((x - mean(x)) * (y - mean(y))) / (len(x) - 1)`
 
 # linear algebra
 mm bmm matrix_multiply multi_dot: write `a @ b`
@@ -235,7 +241,8 @@ rep_vector: write `full(n, x)`
 rep_matrix: write `full([m, n], x)`
 rep_array: write `full(n, x)`
 linspaced_vector: linspace
-logspace geomspace: write `10^linspace(a, b, n)`
+logspace: write `10^linspace(a, b, n)`
+geomspace: write `a * (b / a)^linspace(0, 1, n)`
 concatenate cat hstack column_stack append_row append_col append_array: concat
 vstack row_stack dstack: stack
 ravel to_vector to_array_1d to_row_vector: flatten

@@ -324,7 +324,10 @@ def _unknown_attribute(node: syntax.Attribute, built_in: Collection[str]) -> Pro
     elif node.name in METHODS:
         remedy = METHODS[node.name].replace("$", base.span.words)
     elif node.name in built_in:
-        is_module = isinstance(base, syntax.Name) and base.name in MODULES
+        root = base
+        while isinstance(root, syntax.Attribute):
+            root = root.base
+        is_module = isinstance(root, syntax.Name) and root.name in MODULES
         argument = "…" if is_module else base.span.words
         remedy = f"`{node.name}` is a function: write `{node.name}({argument})`"
     return ProgramError(f"unknown attribute `.{node.name}`", node.span, help=remedy, kind="name")

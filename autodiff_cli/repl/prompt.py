@@ -24,7 +24,7 @@ from prompt_toolkit.styles import Style
 from autodiff_cli.repl import shown
 from autodiff_cli.repl.commands import Quit
 from autodiff_cli.repl.completion import Completions
-from autodiff_cli.repl.entry import CONTINUED, PROMPT
+from autodiff_cli.repl.entry import CONTINUED, PROMPT, units
 from autodiff_cli.repl.highlighting import STYLES, Highlighting
 from autodiff_cli.repl.history import SharedHistory, history_path
 from autodiff_cli.repl.keys import key_bindings
@@ -57,7 +57,7 @@ def interact(loop: Loop) -> None:
     loop.note(BANNER)
     with suppress(Quit):
         if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
-            loop.run_lines(_plain_lines())
+            _serve_plainly(loop)
             return
         loop.state.keys = _preferred_keys()
         _serve(loop)
@@ -67,15 +67,27 @@ def _leave(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _plain_lines() -> Iterator[str]:
-    while True:
-        try:
-            yield input(PROMPT)
-        except KeyboardInterrupt:
-            print()
-        except EOFError:
-            print()
-            return
+def _serve_plainly(loop: Loop) -> None:
+    """Line by line, on a terminal that can do no more; what goes on is asked for as such."""
+    begun = False
+
+    def lines() -> Iterator[str]:
+        nonlocal begun
+        while True:
+            try:
+                line = input(CONTINUED if begun else PROMPT)
+            except KeyboardInterrupt:
+                print()
+            except EOFError:
+                print()
+                return
+            else:
+                begun = begun or bool(line.strip())
+                yield line
+
+    for unit in units(lines()):
+        begun = False
+        loop.take(unit)
 
 
 def _serve(loop: Loop) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autodiff_cli.engine.graph import Node
+    from autodiff_cli.errors import Finding
     from autodiff_cli.explain.paths import Flow
     from autodiff_cli.explain.reasons import Explanation
 
@@ -91,9 +92,14 @@ def short(text: str) -> str:
 # ── JSON ──────────────────────────────────────────────────────────────────────────────
 
 
-def as_json(explanations: Sequence[Explanation], digits: int | None = None) -> str:
-    """One object a line, as `schemas/why.json` describes it."""
-    return json_lines(_data(each, digits) for each in explanations)
+def as_json(
+    explanations: Sequence[Explanation],
+    digits: int | None = None,
+    remarks: Sequence[Finding] = (),
+) -> str:
+    """One object a line, as `schemas/why.json` describes it; `remarks` are of the inputs."""
+    warnings = [as_data(remark) for remark in remarks]
+    return json_lines({**_data(each, digits), "warnings": warnings} for each in explanations)
 
 
 def _data(explanation: Explanation, digits: int | None) -> dict[str, Any]:

@@ -61,3 +61,13 @@ def test_a_name_that_is_close_is_asked_about() -> None:
     with pytest.raises(UsageError) as raised:
         CliRunner().invoke(command, ["tanhh"], catch_exceptions=False)
     assert raised.value.help == "did you mean `tanh`?"
+
+
+@pytest.mark.parametrize("width", [1, 10, 25])
+def test_a_terminal_may_be_narrow(width: int) -> None:
+    for words in ([], ["tanh"], ["^"]):
+        done = CliRunner().invoke(
+            command, words, catch_exceptions=False, env={"COLUMNS": str(width)}
+        )
+        assert done.exit_code == 0
+        assert done.output

@@ -360,3 +360,20 @@ def test_long_value_is_cut_in_the_message() -> None:
     done = adiff("eval", "p.ad", "x=" + "foo+" * 10_000 + "1", "--json")
     assert done.status == 2
     assert len(json.dumps(done.error)) < 1000
+
+
+def test_a_column_that_is_no_name_is_bound_as_the_remark_says(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("my col,b\n1,2\n3,4\n")
+    done = adiff("eval", "-e", "sum(b)", "--inputs", str(path))
+    assert f"'NAME=@{path}:my col'" in done.err
+    assert adiff("eval", "-e", "sum(x)", f"x=@{path}:my col").out.startswith("result\t4.0")
+
+
+@pytest.mark.parametrize("command", ["eval", "trace", "why", "check"])
+def test_remarks_on_inputs_are_in_the_json_of_every_command(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    done = adiff(command, "-e", "sum((t - y)^2)", f"t=@{path}", f"y=@{path}", "--json")
+    for each in done.objects:
+        assert "whole-table" in [warning["kind"] for warning in each["warnings"]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from autodiff_cli.repl.commands import COMMANDS
+from autodiff_cli.repl.entry import CONTINUED
 from tests.commands.shell import adiff
 from tests.documents import ROOT, agrees, blocks
 from tests.repl.terminal import (
@@ -455,6 +456,7 @@ def test_a_dumb_terminal(tmp_path: Path) -> None:
     with Terminal(tmp_path, env={"TERM": "dumb"}) as t:
         t.type(f"x = 3{ENTER}fn f(t) {{{ENTER}t * x{ENTER}}}{ENTER}f(2){ENTER}")
         t.wait_for("x = 3.0", "_ = 6.0")
+        assert t.sent.count(CONTINUED.encode()) >= 2
         t.type(f"{FOREVER}{ENTER}")
         t.wait_for(FOREVER)
         t.type(CTRL_C)

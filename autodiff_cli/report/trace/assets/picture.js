@@ -250,6 +250,7 @@ function begin() {
   fit();
   const widest = space()[0] / plan(-1).width;
   if (scale < LEGIBLE && scale < widest) resize(Math.min(LEGIBLE, widest));
+  isFitted = true;
 }
 
 /** Makes the whole as large as there is room for. */
@@ -260,7 +261,7 @@ export function fit() {
 
 /** The window has another size. */
 export function refit() {
-  if (isFitted) fit();
+  if (isFitted) begin();
 }
 
 /** Whether what is opened can be read with the whole in the window. */
