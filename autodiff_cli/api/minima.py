@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autodiff_cli.engine.graph import value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.errors import ShapeError, UsageError
 from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.run import run

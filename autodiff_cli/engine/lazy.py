@@ -1,4 +1,8 @@
-"""NumPy and SciPy on first use: a scalar program never pays for their import."""
+"""NumPy and SciPy on first use: a scalar program never pays for their import.
+
+All of SciPy that is used stands here: what loads it otherwise meets the limit on memory, which
+the buffers that its linear algebra reserves, and does not fill, are beyond.
+"""
 
 from __future__ import annotations
 
@@ -86,16 +90,20 @@ class quiet_numpy:  # noqa: N801
 _WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)
 """Who wants NumPy to be quiet as soon as it is there."""
 
-__all__ = ["LazyModule", "np", "optimize", "quiet_numpy", "special"]
+__all__ = ["LazyModule", "integrate", "np", "optimize", "quiet_numpy", "sparse_linalg", "special"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
 
+    integrate: Any
     optimize: Any
+    sparse_linalg: Any
     special: Any
 else:
     np = LazyModule("numpy")
+    integrate = LazyModule("scipy.integrate")
     optimize = LazyModule("scipy.optimize")
+    sparse_linalg = LazyModule("scipy.sparse.linalg")
     special = LazyModule("scipy.special")

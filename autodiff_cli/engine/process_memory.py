@@ -6,6 +6,7 @@ libraries that are mapped, as one on addresses would.
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -59,11 +60,16 @@ def loading_libraries() -> Iterator[None]:
 
 
 def _warm_up() -> None:
-    """Lets linear algebra have its buffer, without which it would end the process."""
+    """Lets linear algebra have its buffers, without which it would end the process.
+
+    SciPy has a linear algebra of its own.
+    """
     import numpy as np
 
     pair = np.ones((2, 2))
     pair @ pair
+    if hasattr(sys.modules.get("scipy.linalg.blas"), "dgemm"):
+        sys.modules["scipy.linalg.blas"].dgemm(1.0, pair, pair)
 
 
 def _refuse_beyond(most: float | None) -> None:

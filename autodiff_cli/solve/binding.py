@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autodiff_cli.engine.graph import value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.errors import AdiffError, RunError, UsageError, did_you_mean
 from autodiff_cli.interpreter.machine import Machine, Settings
 from autodiff_cli.interpreter.program import load

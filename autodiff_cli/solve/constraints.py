@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autodiff_cli.engine.graph import value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.errors import UsageError, did_you_mean
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.interpreter.run import run

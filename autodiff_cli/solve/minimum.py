@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from autodiff_cli.engine.lazy import optimize
+from autodiff_cli.engine.lazy import np, optimize, sparse_linalg
 from autodiff_cli.errors import Finding
 from autodiff_cli.records import record
 from autodiff_cli.solve.search import quiet
@@ -425,14 +423,15 @@ def _null_space(rows: Any) -> Any:
 
 def _extremes(model: Model, at: Vector) -> Vector:
     """The least and the largest eigenvalue, by products with vectors."""
-    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
-
-    operator = LinearOperator(
+    operator = sparse_linalg.LinearOperator(
         (at.size, at.size), lambda v: model.product(at, np.ravel(v)), dtype=np.float64
     )
     try:
-        ends = [eigsh(operator, 1, which=w, return_eigenvectors=False)[0] for w in ("SA", "LA")]
-    except ArpackError:
+        ends = [
+            sparse_linalg.eigsh(operator, 1, which=w, return_eigenvectors=False)[0]
+            for w in ("SA", "LA")
+        ]
+    except sparse_linalg.ArpackError:
         return np.array([np.nan, np.nan])
     return np.array(ends)
 

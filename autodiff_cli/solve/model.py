@@ -5,10 +5,9 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autodiff_cli.engine import derivatives
 from autodiff_cli.engine.graph import Node, below, value_of
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitives.reductions import sum_
 from autodiff_cli.errors import RunError, ShapeError
 from autodiff_cli.interpreter.machine import Machine, Settings

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:

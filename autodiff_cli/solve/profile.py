@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.solve.search import best_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.derivatives import jacobian, recorded_gradient
 from autodiff_cli.engine.graph import Node, value_of
-from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.lazy import np, special
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.sweeps import ones_of
@@ -321,12 +321,10 @@ def _effective(slopes: Any, uncertain: Uncertain, total: float) -> float:
 
 def _student(confidence: float, dof: float) -> float:
     """The factor of an interval; degrees of freedom are cut to whole ones, as the Guide does."""
-    from scipy.special import ndtri, stdtrit
-
     above = 0.5 + confidence / 2
     if not math.isfinite(dof):
-        return float(ndtri(above))
-    return float(stdtrit(max(math.floor(dof + 1e-9), 1), above))
+        return float(special.ndtri(above))
+    return float(special.stdtrit(max(math.floor(dof + 1e-9), 1), above))
 
 
 def _not_enough(name: str, first: float, fuller: float, shift: float) -> Finding:

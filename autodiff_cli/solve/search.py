@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from autodiff_cli.engine.lazy import optimize
+from autodiff_cli.engine.lazy import np, optimize
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from autodiff_cli.engine.lazy import special
+from autodiff_cli.engine.lazy import np, special
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from autodiff_cli.report.numbers import json_value, number_text, summary_text, value_text
+from autodiff_cli.report import numbers
+from autodiff_cli.report.numbers import (
+    json_text,
+    json_value,
+    number_text,
+    summary_text,
+    value_text,
+)
 
 NUMBERS = {
     "an integer": (3, None, "3"),
@@ -102,3 +109,26 @@ def test_summary(name: str) -> None:
 def test_summary_keeps_to_the_width(width: int) -> None:
     lines = summary_text(np.linspace(0, 1, 90), None, width).splitlines()
     assert max(map(len, lines)) <= width
+
+
+CUBE = np.arange(24.0).reshape(2, 3, 4) / 7
+LONG = {
+    "a cube": CUBE,
+    "a cube with nan": np.where(CUBE == 0, np.nan, CUBE),
+    "a cube of float32": CUBE.astype(np.float32),
+    "a vector": CUBE.ravel(),
+    "whole numbers": np.arange(7),
+}
+
+
+@pytest.mark.parametrize("digits", [None, 3])
+@pytest.mark.parametrize("at_once", [1, 3, 5])
+@pytest.mark.parametrize("name", LONG)
+def test_what_is_written_in_parts_is_the_same_text(monkeypatch, name, at_once, digits):
+    def texts():
+        found = {"value": json_value(LONG[name], digits), "after": "é\x7f"}
+        return value_text(LONG[name], digits), json_text(found)
+
+    whole = texts()
+    monkeypatch.setattr(numbers, "AT_ONCE", at_once)
+    assert texts() == whole

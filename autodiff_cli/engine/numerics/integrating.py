@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.lazy import integrate, np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +27,7 @@ def integral(f: Callable[[float], Any], low: float, high: float) -> tuple[Any, f
 
     Returns the integral, an estimate of its error, and whether that is good enough.
     """
-    from scipy.integrate import quad_vec
-
-    found, error = quad_vec(
+    found, error = integrate.quad_vec(
         f, low, high, epsabs=1e-300, epsrel=RELATIVE, norm="max", limit=INTERVALS
     )
     size = float(np.abs(found).max(initial=0.0))
@@ -57,11 +55,9 @@ def solution(
     Raises:
         Stuck: the steps become too small: y grows beyond bounds.
     """
-    from scipy.integrate import solve_ivp
-
     if len(times) == 1:
         return start[None]
-    found = solve_ivp(
+    found = integrate.solve_ivp(
         f,
         (times[0], times[-1]),
         start,

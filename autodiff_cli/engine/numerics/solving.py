@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.lazy import np, optimize
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -139,7 +139,6 @@ class _Outside(Exception):  # noqa: N818
 
 def _hybrid(equations: Equations, start: Vector) -> Vector | None:
     """Powell's method, MINPACK's, which goes round what stops Newton's."""
-    from scipy.optimize import root
 
     def finite(x: Vector) -> tuple[Vector, Any]:
         residual, jacobian = equations(x)
@@ -148,7 +147,7 @@ def _hybrid(equations: Equations, start: Vector) -> Vector | None:
         return residual, jacobian
 
     try:
-        x = root(finite, start, jac=True, method="hybr", options={"xtol": 1e-12}).x
+        x = optimize.root(finite, start, jac=True, method="hybr", options={"xtol": 1e-12}).x
     except _Outside:
         return None
     return x if np.isfinite(x).all() else None
@@ -170,12 +169,11 @@ def _by_bracket(equations: Equations, start: Vector) -> Vector | None:
 
 def root_between(equations: Equations, low: float, high: float) -> Vector:
     """A root between two points with values of opposite signs."""
-    from scipy.optimize import brentq
 
     def value(x: float) -> float:
         return float(equations(np.array([x]))[0][0])
 
-    x = brentq(value, low, high, xtol=5e-324, rtol=1e-15, maxiter=BISECTIONS)
+    x = optimize.brentq(value, low, high, xtol=5e-324, rtol=1e-15, maxiter=BISECTIONS)
     return np.array([x])
 
 
@@ -213,8 +211,6 @@ def find_minimum(
     Args:
         slopes: the gradient and the Hessian.
     """
-    from scipy.optimize import minimize
-
     counted = _Counted(slopes, close)
     known: dict[bytes, tuple[Vector, Any]] = {}
 
@@ -229,7 +225,7 @@ def find_minimum(
         found = value(x)
         return found if np.isfinite(found) else np.inf
 
-    x = minimize(
+    x = optimize.minimize(
         finite,
         start,
         jac=lambda x: at(x)[0],

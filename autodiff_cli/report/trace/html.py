@@ -7,7 +7,6 @@ How large boxes are, and so where they come to stand, is for the script.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from bisect import bisect_right
@@ -17,7 +16,8 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.controls import escaped, tamed
+from autodiff_cli.controls import tamed
+from autodiff_cli.report.numbers import json_text
 from autodiff_cli.report.trace.json import as_data
 from autodiff_cli.report.trace.layers import layers
 from autodiff_cli.report.trace.structure import deepest
@@ -71,8 +71,7 @@ def _deeper(view: View) -> View:
 
 def _json(data: Any) -> str:
     """JSON in which no text can end the element that it stands in."""
-    written = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return escaped(written).replace("<", "\\u003c")
+    return json_text(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _hash(content: str) -> str:

@@ -18,7 +18,9 @@ Piece = tuple[str, str]
 """The name of a style, and a text without line breaks."""
 
 STYLES = {"heading": "\x1b[1m", "source": "\x1b[34m", "name": "\x1b[36m"}
-STYLES |= {"adjoint": "\x1b[32m", "dim": "\x1b[2m"}
+STYLES |= {"adjoint": "\x1b[32m", "dim": "\x1b[2m", "italic": "\x1b[3m"}
+NARROW = re.compile("[ -~∂…×▸▾◂]*")
+"""What has a column for each character, at a glance."""
 WORD = re.compile(r" *[^ ]+")
 PART = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|.[\u0300-\u036f]*")
 """Of a word that is wider than a line: a number, or a character with its bar."""
@@ -26,7 +28,7 @@ PART = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|.[\u0300-\u036f]*")
 
 def columns(text: str) -> int:
     """How many columns a terminal gives a text."""
-    return len(text) if text.isascii() else cell_len(text)
+    return len(text) if NARROW.fullmatch(text) else cell_len(text)
 
 
 def folded(pieces: Iterable[Piece], width: int, hanging: int = 0) -> Iterator[list[Piece]]:
@@ -82,10 +84,14 @@ def painted(line: Iterable[Piece], color: bool) -> str:
     """A line as the terminal shows it, without spaces at its end."""
     pieces = list(line)
     if not color:
-        return "".join(text for _, text in pieces).rstrip()
-    runs = ((style, "".join(text for _, text in run)) for style, run in groupby(pieces, _style))
+        return "".join([text for _, text in pieces]).rstrip()
+    if len(pieces) > 1:
+        pieces = [(style, "".join([t for _, t in run])) for style, run in groupby(pieces, _style)]
     return "".join(
-        f"{STYLES[style]}{text}{RESET}" if style and text.strip() else text for style, text in runs
+        [
+            f"{STYLES[style]}{text}{RESET}" if style and text.strip() else text
+            for style, text in pieces
+        ]
     ).rstrip()
 
 
