@@ -153,3 +153,14 @@ def test_the_picture_is_what_the_command_draws() -> None:
     program = "y = x^2 * sin(x)"
     assert f"adiff trace -e '{program}' x=3\n" in text
     assert adiff("trace", "-e", program, "x=3", "--format", "svg").out == picture
+
+
+def test_the_fit_s_picture_is_what_the_command_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = ROOT / "tests/report/fits/readme.svg"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"({picture.relative_to(ROOT)})" in text
+    words = ("fit", "-e", "y = a / (1 + exp(b - c*t))", "pasture.csv", "a=70", "b=2", "c=0.1")
+    assert f"{words[2]}' {' '.join(words[3:])} --plot" in text
+    monkeypatch.chdir(ROOT / "autodiff_cli/examples")
+    drawn = adiff(*words, "--format", "svg").out
+    assert agrees(drawn, picture.read_text(encoding="utf-8"))

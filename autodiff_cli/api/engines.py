@@ -70,6 +70,7 @@ class Engines:
         self._program = program
         self._engine = engine
         self._compiled: dict[tuple[str, Key], Code | str] = {}
+        self._makers: list[Compiler | None] = []
         self._nodes = 0
         self._turns = 0
 
@@ -101,7 +102,7 @@ class Engines:
         again = replace(settings, on_print=once.from_start())
         return self._interpreted(inputs, wrt, of, again, question, why)
 
-    def _compiled_run(
+    def _compiled_run(  # recurses: once more
         self, key: Key, inputs: Mapping[str, Any], settings: Settings, once: Once
     ) -> tuple[Evaluation | None, str]:
         """What compiled code makes of it, or None and why it does not."""
@@ -190,9 +191,12 @@ class Engines:
         return self._compiled[kind, key]
 
     def _maker(self) -> Compiler | None:
-        from autodiff_cli.compiler.native import compiler
+        """The C compiler, which is looked for once."""
+        if not self._makers:
+            from autodiff_cli.compiler import native
 
-        return compiler()
+            self._makers.append(native.compiler())
+        return self._makers[0]
 
     def _key(
         self, inputs: Mapping[str, Any], wrt: Sequence[str] | None, of: Sequence[str] | None

@@ -20,7 +20,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from autodiff_cli.check.subject import Subject, Swept
 
@@ -35,6 +35,8 @@ UNSURE = 1e-2
 """A referee whose error, relative to the gradient, is larger cannot tell right from wrong."""
 NEAR = 1e-4
 """A kink so near, relative to the point's size, is worth a word though the derivative holds."""
+NEARER = 32
+"""How many times nearer a jump is looked at again."""
 MOST_COMPONENTS = 200
 """Of a larger array so many components are checked, and a direction through all of it."""
 PRECISE_OPERATIONS = 100_000
@@ -193,7 +195,10 @@ def _examine(
     forward = subject.forward(output, name, direction)
     if not math.isnan(forward):  # a path that is dead backwards may be inf - inf forwards
         referees["forward"] = compare(gradient, forward, noise)
-    if math.isfinite(found.central.value):
+    # Steps that leap over whole periods have slopes, and no two the same: they tell of nothing.
+    sloped = math.isfinite(found.central.value)
+    leaps = sloped and not (found.settled or found.tapers)
+    if sloped and not leaps:
         slope = found.central
         referees["differences"] = compare(
             gradient, slope.value / scale, slope.error / scale + noise
@@ -211,6 +216,8 @@ def _examine(
     if not (settled and found.smooth):
         findings = edges(found.finest)
         at_edge = at_edge or ((swept.at_kink or bool(findings)) and not found.tapers)
+    if sloped and not found.settled and (ends := _jump(moved, start, found.finest)):
+        at_edge, findings = True, findings or [_steps(output, name, ends)]
     if found.smooth and not findings and 0 < found.before <= NEAR * max(abs(start), 1.0):
         findings = edges(found.before)
     component = Component(name, index, gradient, "non-finite", referees)
@@ -221,6 +228,8 @@ def _examine(
     if component.verdict == "ok" and noise > max(UNSURE * size, found.negligible / scale):
         component.verdict = "unsure"
         findings.append(_rounded_away(component, output, noise, best))
+    elif component.verdict == "unsure" and leaps and best is None:
+        findings.append(_nothing_to_compare(component, output))
     if component.verdict == "kink":
         left, right = found.sides
         component.slopes = (left / scale, right / scale)
@@ -246,6 +255,34 @@ def _rounded_away(
         f"rounding leaves nothing of {what}: it may be off by {noise:.1g}{truth}",
         help="write what cancels in another form, as expm1(x) for exp(x) - 1",
         kind="rounding",
+    )
+
+
+def _jump(moved: Callable[[float], float], at: float, step: float) -> tuple[float, float] | None:
+    """The values on both sides, where they stay apart however near to a point they are taken."""
+    left, right = moved(at - step), moved(at + step)
+    nearer = moved(at + step / NEARER) - moved(at - step / NEARER)
+    gap = right - left
+    if math.isfinite(gap) and gap and abs(nearer - gap) <= UNSURE * abs(gap):
+        return left, right
+    return None
+
+
+def _steps(output: str, name: str, ends: tuple[float, float]) -> Finding:
+    left, right = ends
+    return Finding(
+        f"`{output}` steps from {left!r} to {right!r} here: it has no derivative by `{name}`",
+        help="a check beside this point tells more: move it a little",
+        kind="kink",
+    )
+
+
+def _nothing_to_compare(component: Component, output: str) -> Finding:
+    return Finding(
+        f"d{output}/d{component.name} cannot be judged: the function has another slope for every "
+        "step that floats can take here",
+        help="a point nearer to 0 has floats nearer to it",
+        kind="unjudged",
     )
 
 

@@ -10,6 +10,7 @@ from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import FILE, read_inputs, read_source
 from autodiff_cli.commands.running import (
     Call,
+    limit_options,
     prepared,
     program_options,
     takes_call,
@@ -17,8 +18,8 @@ from autodiff_cli.commands.running import (
 
 EXAMPLES = (
     "adiff export -e 'x^2 * sin(x)' --to python",
-    "adiff export -e 's = 0; for i in range(len(w)) { s += w[i]^2 }; s' w='[1, 2, 3]' --to c",
-    "adiff export -e 'a = x; while a < 9 { a = a * y }; a' --wrt x --to js -o growth.mjs",
+    "adiff export -e 'dot(w, w)' w='[1, 2, 3]' --to c",
+    "adiff export -e 'input x, y; while x < 9 { x = x * y }; x' --to js",
 )
 BY_ENDING = {".py": "python", ".c": "c", ".js": "js", ".mjs": "js"}
 
@@ -32,6 +33,7 @@ BY_ENDING = {".py": "python", ".c": "c", ".js": "js", ".mjs": "js"}
     help="The language.  [by the ending of -o, else python]",
 )
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, whole or not at all.")
+@limit_options
 @takes_call
 def command(call: Call) -> None:
     """Write value and gradient as a function of Python, C99 or JavaScript.
@@ -40,7 +42,7 @@ def command(call: Call) -> None:
     """
     from autodiff_cli.api.exports import export
 
-    options = {**call.options, **UNBOUNDED}
+    options = {**call.options, "seed": None}
     source, words = read_source(call.words, call.expressions)
     program = prepared(source, options, lambda text: None)
     from_stdin = source.name == "<stdin>"
@@ -48,12 +50,3 @@ def command(call: Call) -> None:
     ending = os.path.splitext(options["output"] or "")[1].lower()
     language = options["language"] or BY_ENDING.get(ending, "python")
     call.deliver(export(program, inputs, language))
-
-
-UNBOUNDED = {
-    "max_steps": None,
-    "max_nodes": None,
-    "max_depth": None,
-    "max_memory": None,
-    "seed": None,
-}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +20,7 @@ from autodiff_cli.commands.running import (
     source_options,
     takes_call,
 )
+from autodiff_cli.commands.screen import is_terminal
 from autodiff_cli.commands.solving import bound_options, read_bounds, split_starts
 from autodiff_cli.commands.warnings import show_findings
 
@@ -42,8 +45,8 @@ METHODS = (
     "trust-constr",
 )
 """Those of `solve.minimum`, which only a search loads."""
-SECONDS_BETWEEN = 0.2
-"""Before a line of progress is written over the last."""
+SECONDS_BETWEEN = 1.0
+"""From one line of progress to the next."""
 
 EXAMPLES = (
     "adiff minimize -e '(1 - x)^2 + 100*(y - x^2)^2' x=-1.2 y=1",
@@ -114,29 +117,26 @@ def _found(call: Call) -> Minimum:
             method=options["method"],
             iterations=options["max_iterations"],
             settings=settings,
-            tell=_telling(call),
+            tell=_telling(call, say),
         )
     found.findings = [*remarks, *found.findings]
     return found
 
 
-def _telling(call: Call) -> Callable[[int, float], None]:
-    """Writes how far the search is, a line now and then, on a terminal only."""
-    import sys
-    from time import monotonic
-
-    from autodiff_cli.commands.screen import is_terminal, show_text
-
+def _telling(call: Call, say: Callable[[str], None]) -> Callable[[int, float], None]:
+    """Says how far the search is, a line now and then, on a terminal only."""
     if call.options["quiet"] or not is_terminal(sys.stderr):
         return lambda iteration, value: None
-    last = monotonic()
+    last: float | None = None
 
     def tell(iteration: int, value: float) -> None:
         nonlocal last
         now = monotonic()
+        if last is None:
+            last = now
         if now - last > SECONDS_BETWEEN:
             last = now
-            show_text(f"step {iteration}: {value:.10g}\n")
+            say(f"step {iteration}: {value:.10g}")
 
     return tell
 

@@ -32,7 +32,7 @@ FORMATS = ("table", "plain", "json", "csv")
 
 EXAMPLES = (
     "adiff propagate -e 'm * c^2' m=1.20±0.05 c=3.00",
-    "adiff propagate -e 'V / I' V='4.9990(32)' I='0.019661 +/- 0.05%' --correlation V,I=-0.36",
+    "adiff propagate -e V/I V='4.999(3)' I='0.0197 +/- 1%' --correlation V,I=-0.4",
     "adiff propagate -e 'x^2' x=0.1±0.5 --order 2 --samples 10000 --seed 1",
 )
 PAIR = re.compile(r"\s*([^\W\d]\w*)\s*,\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)

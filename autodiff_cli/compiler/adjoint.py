@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 
 def add_adjoint(
-    function: Function, targets: Sequence[Value], careful: bool = False
+    function: Function, targets: Sequence[Value], careful: bool = False, lean: bool = False
 ) -> list[Operand]:
     """Appends the reverse pass of a function's first result; the gradient by `targets`.
 
     Args:
         careful: an adjoint of 0 contributes nothing, whatever the partial is. Where it is not so,
             the nan that comes of it must be seen.
+        lean: what is cheap is computed again, and not kept on a tape.
     """
     body = function.body
     output = body.yields[0]
@@ -52,7 +53,7 @@ def add_adjoint(
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
     body.ops += [Note("the way back"), *reverse.region.ops]
-    _save(body)
+    _save(body, lean)
     return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
 
 
@@ -60,7 +61,7 @@ def _varied(body: Region, seeds: set[Value]) -> set[Value]:
     """What depends on the seeds."""
     found = set(seeds)
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             if isinstance(op, Apply):
                 if op.primitive.kind != "constant" and not found.isdisjoint(_values(op.args)):
@@ -93,7 +94,7 @@ def _useful(body: Region, output: Value) -> set[Value]:
     """What the output depends on."""
     found = {output}
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in reversed(region.ops):
             if isinstance(op, Apply):
                 if op.out in found:
@@ -122,7 +123,7 @@ def _useful(body: Region, output: Value) -> set[Value]:
     return found
 
 
-def _uses(region: Region) -> Counter[Value]:
+def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
     """How often values are read, by operations and as what regions yield."""
     uses = Counter(_values(region.yields))
     for op in region.ops:
@@ -140,7 +141,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
     def of(operand: Operand) -> frozenset[Value]:
         return known.get(operand, nothing) if isinstance(operand, Value) else nothing
 
-    def follow(region: Region) -> None:
+    def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             if isinstance(op, Apply) and op.primitive.kind != "constant":
                 found = nothing.union(*map(of, op.args))
@@ -153,7 +154,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
             elif isinstance(op, Loop):
                 loop(op)
 
-    def loop(op: Loop) -> None:
+    def loop(op: Loop) -> None:  # recurses: the program's blocks
         body = op.body
         for param, init in zip(body.params, op.inits, strict=True):
             known[param] = of(init)
@@ -233,7 +234,7 @@ class _Reverse:
             self._doubtful.add(value)
             self.emit(Move(self.adjoint(value), 0.0))
 
-    def back(self, ops: Sequence[Any]) -> None:
+    def back(self, ops: Sequence[Any]) -> None:  # recurses: the program's blocks
         outer, self._here = self._here, {value for op in ops for value in writes(op)}
         for op in reversed(ops):
             if isinstance(op, Apply):
@@ -303,7 +304,7 @@ class _Reverse:
             if at is not False:
                 self.emit(Check(fails=at, where=g))
 
-    def _if(self, op: If) -> None:
+    def _if(self, op: If) -> None:  # recurses: the program's blocks
         taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
         if not taken:
             return
@@ -320,7 +321,7 @@ class _Reverse:
         self.region, self.known = outer, before
         self.emit(If(op.condition, ways[0], ways[1], span=op.span))
 
-    def _loop(self, op: Loop) -> None:
+    def _loop(self, op: Loop) -> None:  # recurses: the program's blocks
         carried = [k for k, param in enumerate(op.body.params) if param in self.active]
         if not any(op.outs[k] in self.known for k in carried):
             return
@@ -374,16 +375,37 @@ def _outside(op: Any, active: set[Value]) -> list[Value]:
 # ── the tape ──────────────────────────────────────────────────────────────────────────
 
 
-def _save(body: Region) -> None:
+CHEAP = frozenset(("add", "sub", "mul", "neg"))
+"""What costs less to compute again than to write down and read."""
+
+
+def _save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
     """Has every loop save what its way back reads of it, inner loops first."""
     for op in body.ops:
         for region in regions(op):
-            _save(region)
+            _save(region, lean)
         if isinstance(op, Unwind):
             made = _made(op.loop)
             op.loop.saved = [value for value in _needs(op.body) if value in made]
+            if lean:
+                _recompute(op, made)
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
+
+
+def _recompute(op: Unwind, made: set[Value]) -> None:
+    """Has the way back compute again what is cheap to make of what else is saved."""
+    saved, again = dict.fromkeys(op.loop.saved), []
+    done: set[Value] = set()
+    for one in op.loop.body.ops:
+        if not isinstance(one, Apply) or one.out not in saved or one.primitive.name not in CHEAP:
+            continue
+        if all(arg in saved or arg in done or arg not in made for arg in _values(one.args)):
+            del saved[one.out]
+            done.add(one.out)
+            again.append(Apply(one.out, one.primitive, one.args, one.span))
+    op.loop.saved = list(saved)
+    op.body.ops[:0] = again
 
 
 def _made(loop: Loop) -> set[Value]:
@@ -400,7 +422,7 @@ def _made(loop: Loop) -> set[Value]:
     return made
 
 
-def _needs(region: Region) -> dict[Value, None]:
+def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
     """What operations read, but for what they have from the tapes of loops among them."""
     needed: dict[Value, None] = {}
     for op in region.ops:

@@ -75,7 +75,7 @@ class ArrayForm(ExpressionForm):
         self.emit(Apply(value, TABLE["identity"], (item,)))
         return value
 
-    def element(self, held: Any, node: syntax.Index) -> Any:
+    def element(self, held: Any, node: syntax.Index) -> Any:  # recurses: the program's blocks
         """The part of an array that subscripts mean."""
         if not isinstance(held, Array):
             raise NotCompiled("an element of what is no small array", node.span)
@@ -88,7 +88,9 @@ class ArrayForm(ExpressionForm):
             held = Array(held.shape[1:], items, held.active)
         return self.item(held, self.place(node.subscripts[-1], held, node.span))
 
-    def _slice(self, held: Array, part: syntax.Slice, span: Span) -> Array:
+    def _slice(  # recurses: the program's blocks
+        self, held: Array, part: syntax.Slice, span: Span
+    ) -> Array:
         ends: list[Any] = []
         for end in (part.start, part.stop, part.step):
             at = None if end is None else self.settled(self.expression(end))
@@ -103,7 +105,7 @@ class ArrayForm(ExpressionForm):
         self.record(held.active)
         return Array((len(places), *held.shape[1:]), items, held.active)
 
-    def place(self, part: Any, array: Array, span: Span) -> int:
+    def place(self, part: Any, array: Array, span: Span) -> int:  # recurses: the program's blocks
         """Which part of an array a subscript means."""
         at = None if isinstance(part, syntax.Slice) else self.settled(self.expression(part))
         if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
@@ -114,7 +116,9 @@ class ArrayForm(ExpressionForm):
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
-    def of_arrays(self, primitive: Primitive, args: list[Any], span: Span) -> Any:
+    def of_arrays(  # recurses: the program's blocks
+        self, primitive: Primitive, args: list[Any], span: Span
+    ) -> Any:
         name = primitive.name
         if name == "len":
             if not isinstance(args[0], Array):
@@ -155,7 +159,9 @@ class ArrayForm(ExpressionForm):
         self.emit(Apply(value, TABLE["identity"], (made,)))
         return value
 
-    def _elementwise(self, primitive: Primitive, args: list[Any], span: Span) -> Array:
+    def _elementwise(  # recurses: the program's blocks
+        self, primitive: Primitive, args: list[Any], span: Span
+    ) -> Array:
         shapes = {arg.shape for arg in args if isinstance(arg, Array)}
         if len(shapes) != 1 or (self.as_numpy and primitive.name not in EXACT):
             raise NotCompiled(f"`{primitive.title}` of arrays", span)
@@ -183,7 +189,7 @@ class ArrayForm(ExpressionForm):
             raise NotCompiled("a sum of what are no floats", span)
         return [self.firm(item) for item in items]
 
-    def _total(self, items: Sequence[Any], span: Span) -> Any:
+    def _total(self, items: Sequence[Any], span: Span) -> Any:  # recurses: the program's blocks
         if not items or (self.as_numpy and len(items) > MOST_TERMS):
             raise NotCompiled(f"a sum of {len(items)} numbers", span)
         total = items[0]

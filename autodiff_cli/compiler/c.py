@@ -317,7 +317,7 @@ class CPrinter(Printer):
     def print(self, op: Print) -> None:
         raise NotCompiled("it prints")
 
-    def branches(self, op: If) -> None:
+    def branches(self, op: If) -> None:  # recurses: the program's blocks
         def way(region: Region) -> Callable[[], None]:
             def write() -> None:
                 self.ops(region)
@@ -354,7 +354,7 @@ class CPrinter(Printer):
         for name, (_, source) in zip(names, pairs, strict=True):
             self.add(f"{name} = {self.text_of(source)};")
 
-    def loop(self, op: Loop) -> None:
+    def loop(self, op: Loop) -> None:  # recurses: the program's blocks
         self.move(op.body.params, op.inits)
         trips = self.declare(op.trips)
         if op.head is None:
@@ -415,7 +415,7 @@ class CPrinter(Printer):
             self.add(f"top[{place}] = {self.as_double(value)};")
         self.add(f"top += {size};")
 
-    def unwind(self, op: Unwind) -> None:
+    def unwind(self, op: Unwind) -> None:  # recurses: the program's blocks
         loop = op.loop
         left = self.names.fresh("left")
         self.declare_as("long long", left)
@@ -442,14 +442,14 @@ class CPrinter(Printer):
             return repr(number), SIGN if math.copysign(1, number) < 0 else ATOM
         return str(int(number)), SIGN if number < 0 else ATOM
 
-    def as_double(self, operand: Operand) -> str:
+    def as_double(self, operand: Operand) -> str:  # recurses: the program's blocks
         if not isinstance(operand, Value):
             return self.literal(float(operand))[0]
         if operand.type == "float":
             return self.text_of(operand)
         return f"(double){self.text_of(operand, SIGN)}"
 
-    def expression(self, op: Any) -> tuple[str, int]:
+    def expression(self, op: Any) -> tuple[str, int]:  # recurses: the program's blocks
         """The text of an operation, and how tightly it binds."""
         if isinstance(op, Move):
             return self.converted(op)
@@ -481,7 +481,7 @@ class CPrinter(Printer):
     def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
         raise NotCompiled(f"`{name}` of integers")
 
-    def converted(self, op: Move) -> tuple[str, int]:
+    def converted(self, op: Move) -> tuple[str, int]:  # recurses: the program's blocks
         source = _type(op.source)
         if op.out.type == source:
             return self.operand(op.source)

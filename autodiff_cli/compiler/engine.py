@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.adjoint import add_adjoint, certain
 from autodiff_cli.compiler.finite import add_checks
-from autodiff_cli.compiler.form import Flag, Long
+from autodiff_cli.compiler.form import Flag, Long, NotCompiled
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
 from autodiff_cli.compiler.statements import lower
@@ -18,7 +18,7 @@ from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
 from autodiff_cli.interpreter.printing import printed
-from autodiff_cli.interpreter.process import no_garbage_collection
+from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ def form_of(
     Raises:
         NotCompiled: the form cannot hold it.
     """
+    with deep_recursion():
+        return _form_of(program, prepared, kinds, raises)
+
+
+def _form_of(program: Program, prepared: Prepared, kinds: Mapping[str, Any], raises: bool) -> Form:
     lowered = lower(program, prepared, kinds)
     function = lowered.function
     shapes: dict[str, tuple[int, ...]] = {}
@@ -96,7 +101,7 @@ def form_of(
         for name, held in lowered.targets.items()
         if not sure.isdisjoint(held.items if isinstance(held, Array) else [held])
     }
-    function.body.yields += add_adjoint(function, targets)
+    function.body.yields += add_adjoint(function, targets, lean=not raises)
     prune(function)
     return Form(lowered, shapes, depends)
 
@@ -110,10 +115,15 @@ class Compiled:
     def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
         self.prepared = prepared
         self.form = form_of(program, prepared, kinds)
-        self._printer = printer = PythonPrinter(self.form.lowered.function)
-        self.source = printer.printed("value_and_gradient")
+        with deep_recursion():
+            self._printer = printer = PythonPrinter(self.form.lowered.function)
+            self.source = printer.printed("value_and_gradient")
         namespace: dict[str, Any] = {"Flag": Flag, "Long": Long, **printer.used}
-        exec(compile(self.source, NAME, "exec"), namespace)
+        try:
+            exec(compile(self.source, NAME, "exec"), namespace)
+        except SyntaxError:
+            # Python has a limit to how deep loops and branches may be nested.
+            raise NotCompiled("its blocks are nested too deep") from None
         self._run: Callable[..., tuple[Any, ...]] = namespace["value_and_gradient"]
 
     def run(
@@ -170,7 +180,7 @@ def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:
     for name, held in params.items():
         given = inputs[name]
         if isinstance(held, Array):
-            numbers += given.ravel().tolist()
+            numbers += given.astype(float).ravel().tolist()
         else:
             numbers.append(given if held.type == "bool" else float(given))
     if not all(map(math.isfinite, numbers)):
@@ -213,7 +223,7 @@ def kinds_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
     kinds: dict[str, Any] = {}
     for name, value in inputs.items():
         if shape_of(value):
-            kinds[name] = value.shape if value.dtype.kind == "f" else "bool"
+            kinds[name] = "booleans" if value.dtype.kind == "b" else value.shape
         else:
             kinds[name] = "bool" if isinstance(value, bool) else "float"
     return kinds

@@ -67,11 +67,12 @@ def export(program: Program, prepared: Prepared, kinds: Mapping[str, Any], langu
         NotCompiled: the form cannot hold the program, or the language has no such function.
     """
     lowered = lower(program, prepared, kinds, as_numpy=False)
-    exported = _prepare(lowered, prepared, program.resolved.tree.span.source.name)
+    name = program.resolved.tree.span.source.name
+    exported = _prepare(lowered, prepared, name, lean=language != "python")
     return {"python": _python, "c": _c, "js": _javascript}[language](exported)
 
 
-def _prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
+def _prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Exported:
     function = lowered.function
     function.body.yields = function.body.yields[:1]
     _keep_errors(function.body)
@@ -82,7 +83,7 @@ def _prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
         held = lowered.targets[target]
         by[target] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
-    gradient = add_adjoint(function, targets, careful=True)
+    gradient = add_adjoint(function, targets, careful=True, lean=lean)
     function.body.yields += gradient
     _keep_errors(function.body)
     prune(function)
@@ -90,7 +91,7 @@ def _prepare(lowered: Lowered, prepared: Prepared, name: str) -> Exported:
     return Exported(name, function, lowered.inputs, output.name, by, gradient)
 
 
-def _keep_errors(region: Region) -> None:
+def _keep_errors(region: Region) -> None:  # recurses: the program's blocks
     """Drops what is only for the interpreter to tell, and what prints."""
     region.ops = [
         op
@@ -279,7 +280,7 @@ def _is_array(held: Any) -> bool:
     return isinstance(held, Array)
 
 
-def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:
+def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:  # recurses: an array's axes
     if not shape:
         return texts[0]
     size = len(texts) // shape[0]

@@ -42,7 +42,9 @@ class _Checks:
         self.raises = raises
         self._known: dict[Any, bool] = {}
 
-    def follow(self, region: Region, seen: set[Value], insert: bool) -> None:
+    def follow(  # recurses: the program's blocks
+        self, region: Region, seen: set[Value], insert: bool
+    ) -> None:
         """Adds to `seen` the values that cannot be odd without its being seen.
 
         It begins with those whose oddness is seen after the region.
@@ -74,7 +76,9 @@ class _Checks:
         if insert:
             region.ops = kept[::-1]
 
-    def _follow_loop(self, op: Loop, seen: set[Value], insert: bool) -> None:
+    def _follow_loop(  # recurses: the program's blocks
+        self, op: Loop, seen: set[Value], insert: bool
+    ) -> None:
         body = op.body
         passing = {k for k, out in enumerate(op.outs) if out in seen}
         while True:

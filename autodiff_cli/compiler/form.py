@@ -29,6 +29,10 @@ class NotCompiled(AdiffError):  # noqa: N818
     kind = "not-compiled"
 
 
+class TooLong(NotCompiled):
+    """It would take too much time to find out."""
+
+
 class Flag(Exception):  # noqa: N818
     """Compiled code has met what the interpreter is to tell."""
 
@@ -225,7 +229,7 @@ def defined_by(op: Any) -> list[Value]:
     return op.loop.saved if isinstance(op, Unwind) else []
 
 
-def everything(region: Region) -> Iterator[Any]:
+def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks
     """All operations in a region, an operation before those of its regions."""
     for op in region.ops:
         yield op

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.form import Apply, Check, If, Move, NotCompiled, Region, Value
+from autodiff_cli.compiler.form import Apply, Check, If, Move, NotCompiled, Region, TooLong, Value
 from autodiff_cli.compiler.variables import (
     Array,
     BuiltInValue,
@@ -93,12 +93,18 @@ class ExpressionForm:
     # ── operations ────────────────────────────────────────────────────────────────────
 
     def emit(self, op: Any) -> None:
-        self._size += 1
-        if self._size > MOST_OPERATIONS:
-            raise NotCompiled(f"it has more than {MOST_OPERATIONS:,} operations")
+        self.spend(1)
         self.region.ops.append(op)
 
-    def apply(self, primitive: Primitive, args: Sequence[Any], span: Span) -> Any:
+    def spend(self, work: int) -> None:
+        """Counts the work of lowering, which what is lowered again takes again."""
+        self._size += work
+        if self._size > MOST_OPERATIONS:
+            raise TooLong(f"it has more than {MOST_OPERATIONS:,} operations")
+
+    def apply(  # recurses: the program's blocks
+        self, primitive: Primitive, args: Sequence[Any], span: Span
+    ) -> Any:
         """A primitive of what a program can hold."""
         args = [self.settled(arg) for arg in args]
         if any(isinstance(arg, Array) for arg in args) or primitive.name in WHOLE_ARRAYS:
@@ -311,7 +317,7 @@ class ExpressionForm:
 
     # ── expressions ───────────────────────────────────────────────────────────────────
 
-    def expression(self, node: Any) -> Any:
+    def expression(self, node: Any) -> Any:  # recurses: the program's blocks
         return self._methods[type(node)](self, node)
 
     def number(self, node: syntax.Number) -> Any:
@@ -349,7 +355,7 @@ class ExpressionForm:
             return held.value
         return held
 
-    def unary(self, node: syntax.Unary) -> Any:
+    def unary(self, node: syntax.Unary) -> Any:  # recurses: the program's blocks
         operand = self.expression(node.operand)
         if node.operator == "+":
             return operand
@@ -359,12 +365,12 @@ class ExpressionForm:
             return self.apply(TABLE["neg"], (operand,), node.span)
         return self.negated(self.truth(operand, node.span))
 
-    def binary(self, node: syntax.Binary) -> Any:
+    def binary(self, node: syntax.Binary) -> Any:  # recurses: the program's blocks
         left = self.expression(node.left)
         right = self.expression(node.right)
         return self.apply(OPERATORS[node.operator], (left, right), node.span)
 
-    def comparison(self, node: syntax.Comparison) -> Any:
+    def comparison(self, node: syntax.Comparison) -> Any:  # recurses: the program's blocks
         left = self.expression(node.operands[0])
         if len(node.operators) == 1:
             right = self.expression(node.operands[1])
@@ -375,14 +381,16 @@ class ExpressionForm:
             return self.apply(OPERATORS[node.operators[0]], (left, right), node.span)
         return self._chain(node, left, 0)
 
-    def _chain(self, node: syntax.Comparison, left: Any, at: int) -> Any:
+    def _chain(  # recurses: the program's blocks
+        self, node: syntax.Comparison, left: Any, at: int
+    ) -> Any:
         right = self.expression(node.operands[at + 1])
         holds = self.apply(OPERATORS[node.operators[at]], (left, right), node.span)
         if at + 1 == len(node.operators):
             return holds
         return self._where_true("and", holds, lambda: self._chain(node, right, at + 1))
 
-    def logical(self, node: syntax.Logical) -> Any:
+    def logical(self, node: syntax.Logical) -> Any:  # recurses: the program's blocks
         left = self.truth(self.expression(node.left), node.left.span)
         return self._where_true(
             node.operator,
@@ -419,13 +427,13 @@ class ExpressionForm:
 
     # ── calls ─────────────────────────────────────────────────────────────────────────
 
-    def call(self, node: syntax.Call) -> Any:
+    def call(self, node: syntax.Call) -> Any:  # recurses: the program's blocks
         held = self.call_or_nothing(node)
         if held is NOTHING or (isinstance(held, Guarded) and held.bit is False):
             raise NotCompiled("a call that gives no value", node.span)
         return self.settled(held)
 
-    def call_or_nothing(self, node: syntax.Call) -> Any:
+    def call_or_nothing(self, node: syntax.Call) -> Any:  # recurses: the program's blocks
         function = node.function
         if isinstance(function, syntax.Name) and isinstance(
             self.resolved.bindings[function], BuiltIn
@@ -435,7 +443,9 @@ class ExpressionForm:
         args = [self.expression(argument.value) for argument in node.arguments]
         return self.called(called, args, node.span)
 
-    def called(self, function: Any, args: list[Any], span: Span) -> Any:
+    def called(  # recurses: the program's blocks
+        self, function: Any, args: list[Any], span: Span
+    ) -> Any:
         """A call of a function value."""
         if isinstance(function, Closure):
             return self.inlined(function, args, span)
@@ -445,7 +455,9 @@ class ExpressionForm:
                 return self.apply(primitive, args, span)
         raise NotCompiled("a call of what is not known beforehand", span)
 
-    def inlined(self, closure: Closure, args: list[Any], span: Span) -> Any:
+    def inlined(  # recurses: the program's blocks
+        self, closure: Closure, args: list[Any], span: Span
+    ) -> Any:
         function = closure.function
         scope = self.resolved.scopes[function]
         if closure.own_rule:
@@ -467,7 +479,7 @@ class ExpressionForm:
         self.frame = outer
         return held
 
-    def _built_in_call(self, node: syntax.Call, name: str) -> Any:
+    def _built_in_call(self, node: syntax.Call, name: str) -> Any:  # recurses: the program's blocks
         span = node.span
         primitive, arguments = arrange(name, node.arguments, span)
         if name in DIFFERENTIATED or name == "backward":
@@ -482,7 +494,9 @@ class ExpressionForm:
             return total
         return self.apply(primitive, held, span)
 
-    def _machine_call(self, name: str, held: list[Any], span: Span) -> Any:
+    def _machine_call(  # recurses: the program's blocks
+        self, name: str, held: list[Any], span: Span
+    ) -> Any:
         if name == "detach":
             return self._detached(held[0])
         if name == "fold":
@@ -505,7 +519,7 @@ class ExpressionForm:
     def sum_over(self, count: Any, function: Any, span: Span) -> Any:
         raise NotImplementedError
 
-    def _detached(self, held: Any) -> Any:
+    def _detached(self, held: Any) -> Any:  # recurses: the program's blocks
         if isinstance(held, Array):
             return Array(held.shape, [self._detached(item) for item in held.items], False)
         if not isinstance(held, Value) or held.active is False:
@@ -528,10 +542,10 @@ class ExpressionForm:
     def element(self, held: Any, node: syntax.Index) -> Any:
         raise NotImplementedError
 
-    def array(self, node: syntax.ArrayLiteral) -> Any:
+    def array(self, node: syntax.ArrayLiteral) -> Any:  # recurses: the program's blocks
         return self.stacked([self.expression(item) for item in node.items], node.span)
 
-    def index(self, node: syntax.Index) -> Any:
+    def index(self, node: syntax.Index) -> Any:  # recurses: the program's blocks
         return self.element(self.expression(node.base), node)
 
     def attribute(self, node: syntax.Attribute) -> Any:
@@ -539,7 +553,7 @@ class ExpressionForm:
 
     # ── choice and functions ──────────────────────────────────────────────────────────
 
-    def choice(self, node: syntax.If) -> Any:
+    def choice(self, node: syntax.If) -> Any:  # recurses: the program's blocks
         """`if` as an expression."""
         condition = self.truth(self.expression(node.condition), node.condition.span)
 
@@ -562,7 +576,7 @@ class ExpressionForm:
     def function(self, node: syntax.Function) -> Any:
         return Closure(node, self.frame)
 
-    def together(self, nodes: Sequence[Any]) -> Any:
+    def together(self, nodes: Sequence[Any]) -> Any:  # recurses: the program's blocks
         """One value, or several."""
         if len(nodes) == 1:
             return self.expression(nodes[0])

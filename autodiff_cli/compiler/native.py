@@ -8,16 +8,19 @@ import math
 import os
 import platform
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
 from autodiff_cli.compiler.form import Flag, NotCompiled, Value
+from autodiff_cli.interpreter.process import deep_recursion
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ FLAGS = (
     "-fno-builtin-log",
 )
 """No contraction of multiply and add, and no call of the library as another one."""
+DIGEST = 32
+"""Bytes of a SHA-256."""
 SLOWEST = 30.0
 """Seconds that a compiler may take."""
 
@@ -50,6 +55,10 @@ class _Run(ctypes.Structure):
         ("end", ctypes.c_void_p),
         ("most", ctypes.c_longlong),
     ]
+
+    def __del__(self) -> None:
+        if self.tape:
+            _LIBC.free(ctypes.c_void_p(self.tape))
 
 
 Poll = ctypes.CFUNCTYPE(ctypes.c_int)
@@ -112,12 +121,15 @@ class Native:
         self.prepared = prepared
         self.form = form_of(program, prepared, kinds, raises=False)
         function = self.form.lowered.function
-        self.source = CPrinter(function).module()
+        with deep_recursion():
+            self.source = CPrinter(function).module()
         self.is_whole = [
             isinstance(value, Value) and value.type == "int" for value in function.body.yields
         ]
         self.engine = f"native, by {maker.name}"
         self._run = load(self.source, maker, only_kept).value_and_gradient
+        self._spare: list[_Run] = []
+        """What runs have left behind for others: their tapes."""
 
     def run(
         self,
@@ -142,13 +154,12 @@ class Native:
             return 0
 
         asked = Poll(poll)
-        most = int(min(turns_within(limits), most_turns))
-        run = _Run(most, ctypes.cast(asked, ctypes.c_void_p).value, None, None)
+        run = self._spare.pop() if self._spare else _Run()
+        run.turns = int(min(turns_within(limits), most_turns))
+        run.poll = ctypes.cast(asked, ctypes.c_void_p).value
         run.most = int(min(limits.memory / 8, 2**40))
-        try:
-            status = self._run(given, out, ctypes.byref(run))
-        finally:
-            _free(run.tape)
+        status = self._run(given, out, ctypes.byref(run))
+        self._spare.append(run)
         if ended:
             raise ended[0]
         if status:
@@ -161,11 +172,6 @@ class Native:
 
 def _breathe() -> None:
     """A place at which Python hears of signals."""
-
-
-def _free(tape: int | None) -> None:
-    if tape:
-        _LIBC.free(ctypes.c_void_p(tape))
 
 
 _LIBC: Any = ctypes.CDLL(None) if os.name != "nt" else ctypes.cdll.msvcrt
@@ -190,24 +196,18 @@ def load(source: str, maker: Compiler, only_kept: bool = False) -> Any:
         "\0".join((source, *maker.command, maker.key, platform.machine(), sys.platform)).encode()
     ).hexdigest()
     folder = cache_folder()
-    if folder is not None:
-        path = folder / f"{key}.so"
-        if _is_ours(path):
-            library = _opened(path)
-            if library is not None:
-                return library
+    data = None if folder is None else _kept(folder / f"{key}.so")
+    library = None if data is None else _opened(data)
+    if library is not None:
+        return library
     if only_kept:
         raise NotKept("it has not run for long enough to call the C compiler")
-    if folder is not None:
-        _make(source, maker, path)
-        library = _opened(path)
-    else:
-        with tempfile.TemporaryDirectory() as private:
-            path = Path(private) / f"{key}.so"
-            _make(source, maker, path)
-            library = _opened(path)
+    data = _make(source, maker)
+    library = _opened(data)
     if library is None:
         raise NotCompiled("what the C compiler made cannot be loaded")
+    if folder is not None:
+        _keep(data, folder / f"{key}.so")
     return library
 
 
@@ -227,54 +227,105 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file is there that nobody else can have written, and that is whole."""
+def _kept(path: Path) -> bytes | None:
+    """A shared object that was kept; None unless it is whole, and nobody else can have written it.
+
+    At its end stands the digest of what is before.
+    """
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):
-            return False
+            return None
         if os.name != "nt" and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-            return False
+            return None
         data = path.read_bytes()
     except OSError:
-        return False
-    mark = data[-32:]
-    return hashlib.sha256(data[:-32]).digest() == mark
+        return None
+    data, digest = data[:-DIGEST], data[-DIGEST:]
+    return data if hashlib.sha256(data).digest() == digest else None
 
 
-def _opened(path: Path) -> Any:
+def _keep(data: bytes, path: Path) -> None:
+    """Writes a shared object for the next time, whole or not at all."""
+    with suppress(OSError):
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data + hashlib.sha256(data).digest())
+            os.chmod(name, 0o700)
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+
+
+def _opened(data: bytes) -> Any:
+    """A shared object's library; None where it is none.
+
+    It is loaded from a file that nothing else can reach, so that what happens to the cache
+    cannot touch a process that runs.
+    """
+    if hasattr(os, "memfd_create"):
+        # It stays open: a library is known by its name, and another one must not get it.
+        file = os.memfd_create("adiff")
+        os.write(file, data)
+        return _library(f"/proc/self/fd/{file}")
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "code.so")
+    Path(path).write_bytes(data)
+    library = _library(path)
+    if os.name != "nt":
+        shutil.rmtree(folder, ignore_errors=True)
+    return library
+
+
+def _library(path: str) -> Any:
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(path)
         library.value_and_gradient.restype = ctypes.c_int
     except (OSError, AttributeError):
         return None
     return library
 
 
-def _make(source: str, maker: Compiler, path: Path) -> None:
-    """Compiles a source to a file, which is there whole or not at all.
-
-    At its end stands the digest of what is before, so that a damaged one is told.
-    """
+def _make(source: str, maker: Compiler) -> bytes:
+    """What a compiler makes of a source."""
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent) as private:
+        with tempfile.TemporaryDirectory() as private:
             text, made = Path(private) / "code.c", Path(private) / "code.so"
             text.write_text(source, encoding="utf-8")
-            done = subprocess.run(
-                [*maker.command, "-o", str(made), str(text), *(["-lm"] * (not maker.is_quick))],
-                capture_output=True,
-                timeout=SLOWEST,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-            if done.returncode or not made.exists():
-                said = done.stderr.decode(errors="replace").strip().splitlines()
-                raise NotCompiled(f"the C compiler failed{': ' + said[0] if said else ''}")
-            data = made.read_bytes()
-            made.write_bytes(data + hashlib.sha256(data).digest())
-            os.chmod(made, 0o700)
-            os.replace(made, path)
+            command = [*maker.command, "-o", str(made), str(text)]
+            said = Path(private) / "said"
+            status = _ran([*command, *([] if maker.is_quick else ["-lm"])], said)
+            if status or not made.exists():
+                lines = said.read_text("utf-8", errors="replace").strip().splitlines()
+                raise NotCompiled(f"the C compiler failed{': ' + lines[0] if lines else ''}")
+            return made.read_bytes()
     except subprocess.TimeoutExpired:
         raise NotCompiled(f"the C compiler took more than {SLOWEST:g} seconds") from None
     except OSError as error:
         raise NotCompiled(f"the C compiler cannot be run: {error.strerror}") from None
+
+
+def _ran(command: list[str], said: Path) -> int:
+    """The exit status of a command, what it says in a file; it is not left behind.
+
+    Raises:
+        TimeoutExpired: it hangs.
+    """
+    with (
+        said.open("wb") as file,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            start_new_session=True,
+        ) as running,
+    ):
+        try:
+            return running.wait(SLOWEST)
+        except BaseException:
+            if hasattr(os, "killpg"):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.kill()
+            raise

@@ -90,7 +90,7 @@ class Inlining:
         """Whether anything uses a value."""
         return self._uses[value] > 0
 
-    def _count(self, region: Region) -> None:
+    def _count(self, region: Region) -> None:  # recurses: the program's blocks
         self._made.update(region.params)
         for op in region.ops:
             self._uses.update(_values(reads(op)))
@@ -107,7 +107,7 @@ class Inlining:
                 self._count(inner)
                 self._uses.update(_values(inner.yields))
 
-    def _choose(self, region: Region) -> None:
+    def _choose(self, region: Region) -> None:  # recurses: the program's blocks
         """An operation moves to its use only over what writes nothing that it reads."""
         ready: dict[Value, tuple[Any, set[Value]]] = {}
         for op in region.ops:
@@ -136,7 +136,7 @@ class Inlining:
             return False
         return True
 
-    def _read_by(self, op: Any) -> set[Value]:
+    def _read_by(self, op: Any) -> set[Value]:  # recurses: the program's blocks
         """The variables that an expression reads, and that are written more than once."""
         found: set[Value] = set()
         for value in _values(reads(op)):
@@ -218,7 +218,7 @@ class Printer(Lines):
         self.inlining = Inlining(function, keep_named)
         self.used: dict[str, Any] = {}
 
-    def ops(self, region: Region) -> None:
+    def ops(self, region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             self.span = getattr(op, "span", None) or self.span
             self.remark(op)
@@ -253,18 +253,22 @@ class Printer(Lines):
         del self.lines[start:]
         return lines
 
-    def text_of(self, operand: Operand, at_least: int = CHOICE) -> str:
+    def text_of(  # recurses: the program's blocks
+        self, operand: Operand, at_least: int = CHOICE
+    ) -> str:
         """An operand's text, in parentheses where it binds too loosely."""
         text, binds = self.operand(operand)
         return text if binds >= at_least else f"({text})"
 
-    def operand(self, operand: Operand) -> tuple[str, int]:
+    def operand(self, operand: Operand) -> tuple[str, int]:  # recurses: the program's blocks
         if not isinstance(operand, Value):
             return self.literal(operand)
         op = self.inlining.into.get(operand)
         return (self.names[operand], ATOM) if op is None else self.expression(op)
 
-    def infix(self, sign: str, binds: int, a: Operand, b: Operand) -> tuple[str, int]:
+    def infix(  # recurses: the program's blocks
+        self, sign: str, binds: int, a: Operand, b: Operand
+    ) -> tuple[str, int]:
         left = binds + 1 if binds == COMPARED else binds
         return f"{self.text_of(a, left)} {sign} {self.text_of(b, binds + 1)}", binds
 
@@ -274,7 +278,7 @@ class Printer(Lines):
         used = [(out, param) for out, param in pairs if self.inlining.is_read(out)]
         return [out for out, _ in used], [param for _, param in used]
 
-    def reads_of(self, operand: Operand) -> set[Value]:
+    def reads_of(self, operand: Operand) -> set[Value]:  # recurses: the program's blocks
         """The variables in an operand's text."""
         if not isinstance(operand, Value):
             return set()

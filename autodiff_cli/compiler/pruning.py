@@ -50,7 +50,7 @@ class _Live:
         for op in self._roots:
             self._keep(op)
 
-    def _index(self, region: Region, around: Any) -> None:
+    def _index(self, region: Region, around: Any) -> None:  # recurses: the program's blocks
         for op in region.ops:
             self._around[op] = around
             if isinstance(op, (Apply, Move)):
@@ -94,7 +94,7 @@ class _Live:
                     elif value is op.tape:
                         self.need(op.saved)
 
-    def _keep(self, op: Any) -> None:
+    def _keep(self, op: Any) -> None:  # recurses: the program's blocks
         if op in self.kept:
             return
         self.kept.add(op)
@@ -119,7 +119,7 @@ class _Live:
             self._keep(around)
 
 
-def _drop(region: Region, live: _Live) -> None:
+def _drop(region: Region, live: _Live) -> None:  # recurses: the program's blocks
     region.ops = [op for op in region.ops if op in live.kept]
     for op in region.ops:
         if isinstance(op, If):

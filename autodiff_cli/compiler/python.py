@@ -99,7 +99,7 @@ class PythonPrinter(Printer):
         parts = [repr(p) if isinstance(p, str) else self.text_of(p) for p in op.parts]
         self.add(f"say({', '.join(parts)})")
 
-    def branches(self, op: If) -> None:
+    def branches(self, op: If) -> None:  # recurses: the program's blocks
         def way(region: Region) -> Callable[[], None]:
             def write() -> None:
                 self.ops(region)
@@ -130,7 +130,7 @@ class PythonPrinter(Printer):
         left = ", ".join(self.names[target] for target, _ in pairs)
         self.add(f"{left} = {', '.join(self.text_of(source) for _, source in pairs)}")
 
-    def loop(self, op: Loop) -> None:
+    def loop(self, op: Loop) -> None:  # recurses: the program's blocks
         self.move(op.body.params, op.inits)
         if op.tape is not None:
             self.add(f"{self.names[op.tape]} = []")
@@ -167,7 +167,7 @@ class PythonPrinter(Printer):
             return stop if op.start == 0 else f"{start}, {stop}"
         return f"{start}, {stop}, {step}"
 
-    def begin(self, op: Loop, trips: str) -> None:
+    def begin(self, op: Loop, trips: str) -> None:  # recurses: the program's blocks
         """The head of a loop, and what comes before it, and before every turn."""
         if op.head is None:
             assert op.index is not None
@@ -211,7 +211,7 @@ class PythonPrinter(Printer):
         else:
             self.add(f"{trips} += 1")
 
-    def unwind(self, op: Unwind) -> None:
+    def unwind(self, op: Unwind) -> None:  # recurses: the program's blocks
         loop = op.loop
         if loop.tape is None:
             self.add(f"for _ in range({self.names[loop.trips]}):")
@@ -234,7 +234,7 @@ class PythonPrinter(Printer):
             return (f"-{name}", SIGN) if number < 0 else (name, ATOM)
         return repr(number), SIGN if math.copysign(1, number) < 0 else ATOM
 
-    def expression(self, op: Any) -> tuple[str, int]:
+    def expression(self, op: Any) -> tuple[str, int]:  # recurses: the program's blocks
         """The text of an operation, and how tightly it binds."""
         if isinstance(op, Move):
             return self.converted(op)
@@ -273,7 +273,7 @@ class PythonPrinter(Printer):
                     return (op.source, b) if one is a else (a, op.source)
         return a, b
 
-    def converted(self, op: Move) -> tuple[str, int]:
+    def converted(self, op: Move) -> tuple[str, int]:  # recurses: the program's blocks
         source = op.source.type if isinstance(op.source, Value) else op.out.type
         if op.out.type == source:
             return self.operand(op.source)

@@ -83,7 +83,7 @@ def kink(primitive: Primitive, position: int | None, args: Sequence[Operand]) ->
     return False if rule is None else simplified(rule(*symbols(args)))
 
 
-def simplified(tree: Any) -> Any:
+def simplified(tree: Any) -> Any:  # recurses: the program's blocks
     """A tree without what constant operands decide; no digit of it changes by that."""
     if not isinstance(tree, Code):
         return tree
@@ -112,7 +112,9 @@ def simplified(tree: Any) -> Any:
     return Code(tree.name, primitive, tuple(args))
 
 
-def emitted(tree: Any, emit: Callable[[Any], None], done: dict[Any, Operand]) -> Operand:
+def emitted(  # recurses: the program's blocks
+    tree: Any, emit: Callable[[Any], None], done: dict[Any, Operand]
+) -> Operand:
     """The operations of a tree, and the operand that they leave."""
     if not isinstance(tree, Code):
         return tree
@@ -127,7 +129,7 @@ def emitted(tree: Any, emit: Callable[[Any], None], done: dict[Any, Operand]) ->
     return done[key]
 
 
-def is_safe(tree: Any) -> bool:
+def is_safe(tree: Any) -> bool:  # recurses: the program's blocks
     """Whether an expression is finite where its operands are, unless it overflows."""
     if not isinstance(tree, Code) or tree.primitive is None:
         return True

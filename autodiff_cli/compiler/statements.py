@@ -15,6 +15,7 @@ from autodiff_cli.compiler.form import (
     NotCompiled,
     Print,
     Region,
+    TooLong,
     Value,
 )
 from autodiff_cli.compiler.lowering import Count
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
 Shape = tuple[int, ...]
-Kinds = "Mapping[str, str | Shape]"
-"""Of each input that is given: "float", "bool", or the shape of an array of floats."""
+
+
+ATTEMPT = 40
+"""Operations that cost as much as what is around the body of a loop that is lowered."""
 
 
 class StatementForm(ArrayForm):
@@ -74,7 +77,9 @@ class StatementForm(ArrayForm):
 
     # ── blocks ────────────────────────────────────────────────────────────────────────
 
-    def statements(self, nodes: Sequence[Any], tail: bool) -> None:
+    def statements(  # recurses: the program's blocks
+        self, nodes: Sequence[Any], tail: bool
+    ) -> None:
         """Lowers the statements of a block; where it is a `tail`, the last one's value too.
 
         Where one may have left the block, the rest stands in a branch of its own.
@@ -100,12 +105,14 @@ class StatementForm(ArrayForm):
     def _keep(self, held: Any) -> None:
         self.frame.variables["result"] = held
 
-    def _tail_value(self, node: Any) -> Any:
+    def _tail_value(self, node: Any) -> Any:  # recurses: the program's blocks
         return (
             self.call_or_nothing(node) if isinstance(node, syntax.Call) else self.expression(node)
         )
 
-    def _if(self, node: syntax.If, rest: Sequence[Any], tail: bool, is_tail: bool) -> bool:
+    def _if(  # recurses: the program's blocks
+        self, node: syntax.If, rest: Sequence[Any], tail: bool, is_tail: bool
+    ) -> bool:
         """Lowers an `if`; the rest of the block with it, where one way always leaves the block."""
         condition = self.truth(self.expression(node.condition), node.condition.span)
         blocks = [node.then, node.otherwise]
@@ -127,10 +134,10 @@ class StatementForm(ArrayForm):
 
     # ── statements ────────────────────────────────────────────────────────────────────
 
-    def evaluate(self, node: syntax.Evaluate) -> None:
+    def evaluate(self, node: syntax.Evaluate) -> None:  # recurses: the program's blocks
         self._tail_value(node.value)
 
-    def assign(self, node: syntax.Assign) -> None:
+    def assign(self, node: syntax.Assign) -> None:  # recurses: the program's blocks
         if node.operator:
             (target,) = node.targets
             old = self._old(target)
@@ -148,12 +155,14 @@ class StatementForm(ArrayForm):
         for target, part in zip(node.targets, parts, strict=True):
             self.store(target, part)
 
-    def _old(self, target: syntax.Name | syntax.Index) -> Any:
+    def _old(self, target: syntax.Name | syntax.Index) -> Any:  # recurses: the program's blocks
         name = assigned_name(target)
         held = self.variable(name, 0, self.frame.scope.slots[name.name])
         return self.element(held, target) if isinstance(target, syntax.Index) else held
 
-    def store(self, target: syntax.Name | syntax.Index, held: Any) -> None:
+    def store(  # recurses: the program's blocks
+        self, target: syntax.Name | syntax.Index, held: Any
+    ) -> None:
         name = assigned_name(target)
         slot = self.frame.scope.slots[name.name]
         if isinstance(target, syntax.Index):
@@ -164,7 +173,9 @@ class StatementForm(ArrayForm):
             held = self.marked(name.name, held, target.span)
         self.frame.variables[slot] = held
 
-    def _with_element(self, target: syntax.Index, held: Any) -> Any:
+    def _with_element(  # recurses: the program's blocks
+        self, target: syntax.Index, held: Any
+    ) -> Any:
         name = assigned_name(target)
         array = self.variable(name, 0, self.frame.scope.slots[name.name])
         held = self.settled(held)
@@ -208,7 +219,7 @@ class StatementForm(ArrayForm):
         self.emit(Apply(value, TABLE["identity"], (operand,)) if active else Move(value, operand))
         return value
 
-    def input(self, node: syntax.Input) -> None:
+    def input(self, node: syntax.Input) -> None:  # recurses: the program's blocks
         for item in node.items:
             slot = self.frame.scope.slots[item.name.name]
             if slot in self.frame.variables:
@@ -227,17 +238,17 @@ class StatementForm(ArrayForm):
         if isinstance(node, syntax.Break):
             self.frame.variables["broke"] = True
 
-    def return_(self, node: syntax.Return) -> None:
+    def return_(self, node: syntax.Return) -> None:  # recurses: the program's blocks
         if node.values:
             self._keep(self.together(node.values))
         self.frame.variables.update(left=True, broke=True, returned=True)
 
-    def assertion(self, node: syntax.Assert) -> None:
+    def assertion(self, node: syntax.Assert) -> None:  # recurses: the program's blocks
         holds = self.truth(self.expression(node.condition), node.condition.span)
         if holds is not True:
             self.emit(Check(holds=holds, error="the assertion does not hold", span=node.span))
 
-    def print(self, node: syntax.Print) -> None:
+    def print(self, node: syntax.Print) -> None:  # recurses: the program's blocks
         parts = [
             value.text if isinstance(value, syntax.String) else self.expression(value)
             for value in node.values
@@ -254,7 +265,7 @@ class StatementForm(ArrayForm):
 
     # ── loops ─────────────────────────────────────────────────────────────────────────
 
-    def while_loop(self, node: syntax.While) -> None:
+    def while_loop(self, node: syntax.While) -> None:  # recurses: the program's blocks
         def condition() -> Operand:
             return self.truth(self.expression(node.condition), node.condition.span)
 
@@ -277,7 +288,7 @@ class StatementForm(ArrayForm):
             loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
             self._loop(loop, slots | {"broke": ""}, [_Lowered(turn)], lambda: True, ticks=False)
 
-    def for_loop(self, node: syntax.For) -> None:
+    def for_loop(self, node: syntax.For) -> None:  # recurses: the program's blocks
         bounds = self._bounds(node.iterable)
         if bounds is None:
             array = self.expression(node.iterable)
@@ -292,8 +303,8 @@ class StatementForm(ArrayForm):
         before = self._state()
         try:
             self._loop(loop, slots, node.body.statements, None, node.target)
-        except NotCompiled:
-            if turns is None or turns > MOST_ELEMENTS:
+        except NotCompiled as error:
+            if isinstance(error, TooLong) or turns is None or turns > MOST_ELEMENTS:
                 raise
             self._restore(before)
             self._unrolled(list(range(start, stop, step)), node)
@@ -315,7 +326,9 @@ class StatementForm(ArrayForm):
         self.frame.variables = dict(variables)
         self.counts, self.calling = dict(counts), list(calling)
 
-    def _bounds(self, node: Any) -> tuple[Operand, Operand, Operand] | None:
+    def _bounds(  # recurses: the program's blocks
+        self, node: Any
+    ) -> tuple[Operand, Operand, Operand] | None:
         """The bounds of a `range` that is counted through; None where it is none."""
         if not (
             isinstance(node, syntax.Call)
@@ -364,7 +377,7 @@ class StatementForm(ArrayForm):
             slots["broke"] = ""
         return slots
 
-    def _loop(
+    def _loop(  # recurses: the program's blocks
         self,
         loop: Loop,
         slots: dict[int | str, str],
@@ -379,6 +392,7 @@ class StatementForm(ArrayForm):
         counts, outer = dict(self.counts), self.region
         self.nesting += 1
         while True:
+            self.spend(ATTEMPT)
             params: list[Value] = []
             loop.body, loop.head = Region(), None if condition is None else Region()
             bases = {name: Value("int", name) for name in counts}
@@ -491,14 +505,16 @@ class StatementForm(ArrayForm):
         total = self.total(self.counts[name], self.region)
         self.counts[name] = Count(by if total == 0 else self.plain("add", total, by))
 
-    def _unrolled(self, items: list[Any], node: syntax.For) -> None:
+    def _unrolled(  # recurses: the program's blocks
+        self, items: list[Any], node: syntax.For
+    ) -> None:
         """The turns of a loop one after the other."""
         if len(items) > MOST_ELEMENTS:
             raise NotCompiled(f"a loop over {len(items)} elements", node.span)
         slot = self.frame.scope.slots[node.target.name]
         outer = self.frame.variables["broke"]
 
-        def turn(at: int) -> None:
+        def turn(at: int) -> None:  # recurses: the program's blocks
             if at == len(items):
                 return
             self.tick()
@@ -517,7 +533,9 @@ class StatementForm(ArrayForm):
         self.frame.variables["left"] = returned
         self.frame.variables["broke"] = outer if returned is False else returned
 
-    def sum_over(self, count: Any, function: Any, span: Span) -> Any:
+    def sum_over(  # recurses: the program's blocks
+        self, count: Any, function: Any, span: Span
+    ) -> Any:
         stop = self._whole_number(self.settled(count), span)
         index = Value("int")
         loop = Loop([], Region(), [], Value("int"), None, index, 0, stop, 1, span=span)
@@ -571,7 +589,7 @@ def _nothing() -> None:
     pass
 
 
-def _leaves(block: syntax.Block | None) -> bool:
+def _leaves(block: syntax.Block | None) -> bool:  # recurses: the program's blocks
     """Whether a block always ends by leaving the one around it."""
     if block is None or not block.statements:
         return False
@@ -581,7 +599,7 @@ def _leaves(block: syntax.Block | None) -> bool:
     return isinstance(last, (syntax.Break, syntax.Continue, syntax.Return))
 
 
-def _narrowed(held: Any, end: Any) -> Any:
+def _narrowed(held: Any, end: Any) -> Any:  # recurses: the program's blocks
     """What a variable holds after a loop that did go round, by what a turn leaves in it."""
     if isinstance(held, Guarded) and not isinstance(end, Sometimes):
         return _narrowed(held.value, end)
@@ -662,6 +680,8 @@ def lower(
 
 
 def _parameter(name: str, kind: str | Shape, active: bool, params: list[Value]) -> Any:
+    if kind == "booleans":
+        raise NotCompiled(f"input `{name}` is an array of true and false")
     if isinstance(kind, str):
         value = Value("bool" if kind == "bool" and not active else "float", name, active)
         params.append(value)

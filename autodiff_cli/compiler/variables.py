@@ -144,7 +144,7 @@ class Same:
 Description = Any
 
 
-def described(held: Any) -> Description:
+def described(held: Any) -> Description:  # recurses: the program's blocks
     if is_number(held):
         mixed = held.mixed if isinstance(held, Value) else False
         return Number(type_of(held), _known(mixed), _known(activity(held)))
@@ -161,7 +161,7 @@ def _known(active: Any) -> bool | None:
     return active if isinstance(active, bool) else None
 
 
-def joined(one: Description, other: Description) -> Description:
+def joined(one: Description, other: Description) -> Description:  # recurses: the program's blocks
     """What holds what either describes."""
     if isinstance(one, Sometimes) or isinstance(other, Sometimes):
         inner = [d.what if isinstance(d, Sometimes) else d for d in (one, other)]
@@ -185,7 +185,7 @@ def joined(one: Description, other: Description) -> Description:
     return Same(Unknown("it is not of one kind, or one shape, whichever way the program goes"))
 
 
-def equal(one: Description, other: Description) -> bool:
+def equal(one: Description, other: Description) -> bool:  # recurses: the program's blocks
     """Whether two descriptions are the same."""
     if type(one) is not type(other):
         return False
@@ -203,7 +203,9 @@ def equal(one: Description, other: Description) -> bool:
     )
 
 
-def instance(description: Description, name: str, made: list[Value]) -> Any:
+def instance(  # recurses: the program's blocks
+    description: Description, name: str, made: list[Value]
+) -> Any:
     """Something of that description, in new values, which are added to those `made`."""
     if isinstance(description, Number):
         value = Value(description.type, name, description.active, description.mixed)  # type: ignore[arg-type]
@@ -231,7 +233,9 @@ def _bit(made: list[Value]) -> Value:
     return bit
 
 
-def numbers(held: Any, description: Description, emit: Callable[[Any], None]) -> list[Operand]:
+def numbers(  # recurses: the program's blocks
+    held: Any, description: Description, emit: Callable[[Any], None]
+) -> list[Operand]:
     """What is held as the numbers of an instance of a description, in their order."""
     if isinstance(description, Number):
         if not is_number(held):

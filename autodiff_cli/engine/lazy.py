@@ -86,14 +86,16 @@ class quiet_numpy:  # noqa: N801
 _WAITING: ContextVar[quiet_numpy | None] = ContextVar("waiting", default=None)
 """Who wants NumPy to be quiet as soon as it is there."""
 
-__all__ = ["LazyModule", "np", "quiet_numpy", "special"]
+__all__ = ["LazyModule", "np", "optimize", "quiet_numpy", "special"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
 
+    optimize: Any
     special: Any
 else:
     np = LazyModule("numpy")
+    optimize = LazyModule("scipy.optimize")
     special = LazyModule("scipy.special")

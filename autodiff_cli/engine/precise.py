@@ -35,8 +35,10 @@ NOTHING_LEFT = mp.mpf(10) ** 10
 ALIKE = 1e-15
 """Two steps that agree so well have a derivative between them."""
 
-DIGITS_OF_THE_TINY = 400
+MORE_DIGITS = 400
 """Taken where 80 leave nothing of a slope: none that a float holds is smaller than these tell."""
+FINER_STEP = mp.mpf(10) ** -40
+"""Taken with them, beside a point past 1 too: `sin(x)` at 1e308 has 1e307 periods up to there."""
 FURTHEST = 2**14
 """Binary digits before or behind the point, past which a function may take for ever."""
 
@@ -65,15 +67,15 @@ def derivative(
     if not math.isfinite(size):
         return None
     # The step is small beside the target, and the digits make up for it.
-    extra = max(0, -math.floor(math.log10(size)))
-    for digits in (DIGITS, DIGITS_OF_THE_TINY):
-        with mp.workdps(digits + extra):
+    slope = None
+    for digits, step in ((DIGITS, STEP * size), (MORE_DIGITS, FINER_STEP * min(size, 1.0))):
+        with mp.workdps(digits + abs(math.floor(math.log10(size)))):
             try:
-                slope = _slope(order, output, target, direction, size, deadline)
+                slope = _slope(order, output, target, direction, step, deadline)
             except REFUSED:
                 return None
-        if slope is None or math.isinf(slope.value) or abs(slope.value) > slope.error:
-            return slope
+        if slope and (math.isinf(slope.value) or abs(slope.value) > slope.error):
+            break
     return slope
 
 
@@ -82,7 +84,7 @@ def _slope(
     output: Node,
     target: Node,
     direction: Any,
-    size: float,
+    step: Any,
     deadline: float,
 ) -> Slope | None:
     """The derivative with the digits that are set; None where two steps do not agree."""
@@ -100,7 +102,6 @@ def _slope(
         value = values.get(output)
         return _only(_precise(output.value) if value is None else value)
 
-    step = STEP * size
     coarse, fine = ((moved(h) - moved(-h)) / (2 * h) for h in (step, step / FINER))
     rounding = NOTHING_LEFT * mp.eps * abs(moved(mp.mpf(0))) / step
     if abs(coarse - fine) <= max(ALIKE * abs(fine), rounding):

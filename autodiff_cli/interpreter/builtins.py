@@ -11,7 +11,7 @@ from autodiff_cli.engine.primitive import REQUIRED, Primitive
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.primitives.arguments import whole
 from autodiff_cli.errors import AdiffError, ProgramError, TypeMismatch, did_you_mean
-from autodiff_cli.interpreter import calculus, implicit, integration
+from autodiff_cli.interpreter import calculus
 from autodiff_cli.interpreter.machine import Detached, Machine, arity_error
 from autodiff_cli.interpreter.values import NOTHING, describe_value, is_function
 from autodiff_cli.language.library import LIBRARY
@@ -88,6 +88,39 @@ def _call(machine: Machine, function: Any, args: list[Any], span: Span) -> Any:
     return result
 
 
+# Solvers are modules of some size, and most programs call none.
+
+
+def _root(machine: Machine, args: list[Any], span: Span) -> Any:
+    from autodiff_cli.interpreter import implicit
+
+    return implicit.root(machine, args, span)
+
+
+def _fixed_point(machine: Machine, args: list[Any], span: Span) -> Any:
+    from autodiff_cli.interpreter import implicit
+
+    return implicit.fixed_point(machine, args, span)
+
+
+def _argmin(machine: Machine, args: list[Any], span: Span) -> Any:
+    from autodiff_cli.interpreter import implicit
+
+    return implicit.argmin(machine, args, span)
+
+
+def _integrate(machine: Machine, args: list[Any], span: Span) -> Any:
+    from autodiff_cli.interpreter import integration
+
+    return integration.integrate(machine, args, span)
+
+
+def _odeint(machine: Machine, args: list[Any], span: Span) -> Any:
+    from autodiff_cli.interpreter import integration
+
+    return integration.odeint(machine, args, span)
+
+
 @record
 class MachineFunction:
     """A built-in function that needs the machine: it calls functions, or reads the graph.
@@ -147,28 +180,28 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
     "root": MachineFunction(
         ("function", "start"),
         2,
-        implicit.root,
+        _root,
         "an x near start with function(x) = 0, differentiable by all that the function reads",
         "root(fn(x) { x^2 - 2 }, 1)",
     ),
     "fixed_point": MachineFunction(
         ("function", "start"),
         2,
-        implicit.fixed_point,
+        _fixed_point,
         "an x with function(x) = x, near where iterating from start leads",
         "fixed_point(cos, 1)",
     ),
     "integrate": MachineFunction(
         ("function", "a", "b"),
         3,
-        integration.integrate,
+        _integrate,
         "∫ function(x) dx from a to b, which may be infinite, of numbers or arrays",
         "integrate(fn(x) { exp(-x^2) }, 0, inf)",
     ),
     "odeint": MachineFunction(
         ("function", "y0", "t"),
         3,
-        integration.odeint,
+        _odeint,
         "y at the times t, one row each, for dy/dt = function(t, y) and y0 at the first",
         "odeint(fn(t, y) { -y }, 1, [0, 1, 2])",
     ),
@@ -209,7 +242,7 @@ MACHINE_FUNCTIONS: dict[str, MachineFunction] = {
     ),
 }
 
-OF_FUNCTIONS: dict[str, Callable[[Machine, list[Any], Span], Any]] = {"argmin": implicit.argmin}
+OF_FUNCTIONS: dict[str, Callable[[Machine, list[Any], Span], Any]] = {"argmin": _argmin}
 """What a primitive's name means where its first argument is a function."""
 
 RANDOM = frozenset(name for name, entry in TABLE.items() if entry.draws) | {"shuffle"}

@@ -224,7 +224,7 @@ class Implicit:
 
     # ── its derivative ────────────────────────────────────────────────────────────────
 
-    def _pullback(self, g: Any, out: Any, *args: Any) -> list[Any]:
+    def _pullback(self, g: Any, out: Any, args: Sequence[Any]) -> list[Any]:
         """What the values that were closed over get of the solution's cotangent."""
         if any(isinstance(arg, Operand) for arg in (g, out, *args)):
             return self._recorded(g, out, args)

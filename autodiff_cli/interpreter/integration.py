@@ -119,7 +119,7 @@ class _Solver:
     def value(self, args: Sequence[Any]) -> Any:
         raise NotImplementedError
 
-    def pullback(self, g: Any, out: Any, *args: Any) -> Sequence[Any]:
+    def pullback(self, g: Any, out: Any, args: Sequence[Any]) -> Sequence[Any]:
         if any(isinstance(arg, Operand) for arg in (g, out, *args)):
             return self.recorded(g, out, args)
         return self.computed(g, out, [plain(np.asarray(arg)) for arg in args])

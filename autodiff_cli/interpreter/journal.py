@@ -141,7 +141,7 @@ class Journal:
         group.rounds.append(group.over)
 
     def round_over(self) -> None:
-        """That iteration has ended."""
+        """That iteration has ended, or what a `for` goes through is there."""
         self._open[-1][0].over = len(self._nodes)
 
     def leave(self, result: Any = None) -> None:

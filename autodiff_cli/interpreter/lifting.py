@@ -81,43 +81,53 @@ class Lifted:
 
 
 class _Copies:
-    """Copies of functions with their frames, for another run, with other values for nodes."""
+    """Copies of functions with their frames, for another run, with other values for nodes.
+
+    Nothing recurses along a chain of functions that close over each other.
+    """
 
     def __init__(self, machine: Machine, replaced: Mapping[Node, Any]) -> None:
         self._machine = machine
         self._replaced = replaced
         self._known: dict[int, Any] = {}
+        self._pending: list[tuple[Frame, Frame]] = []
         self.nodes: dict[Node, None] = {}
         """Those that were met."""
 
     def value(self, value: Any) -> Any:
+        made = self._copy(value)
+        while self._pending:
+            frame, copy = self._pending.pop()
+            copy[0] = None if frame[0] is None else self._frame(frame[0])
+            copy[RUN] = self._machine
+            copy[RECORD] = self._machine.graph.nodes.append
+            for slot in range(RECORD + 1, len(frame)):
+                copy[slot] = self._copy(frame[slot])
+        return made
+
+    def _copy(self, value: Any) -> Any:  # recurses: into a tuple and a function's rule
         if isinstance(value, Node):
             self.nodes[value] = None
             return self._replaced.get(value, value)
         if type(value) is tuple:
-            return tuple([self.value(part) for part in value])
+            return tuple([self._copy(part) for part in value])
         if type(value) is not UserFunction:
             return value
         known = self._known.get(id(value))
         if known is None:
             known = self._known[id(value)] = UserFunction(
-                value.name, value.parameters, value.locals, value.body, []
+                value.name, value.parameters, value.locals, value.body, self._frame(value.frame)
             )
-            known.frame = self._frame(value.frame)
             if value.derivative is not None:
-                known.derivative = self.value(value.derivative)
+                known.derivative = self._copy(value.derivative)
         return known
 
     def _frame(self, frame: Frame) -> Frame:
-        known = self._known.get(id(frame))
+        """The copy of a frame, which is filled in later."""
+        known: Frame | None = self._known.get(id(frame))
         if known is None:
             known = self._known[id(frame)] = list(frame)
-            outer = frame[0]
-            known[0] = None if outer is None else self._frame(outer)
-            known[RUN] = self._machine
-            known[RECORD] = self._machine.graph.nodes.append
-            for slot in range(RECORD + 1, len(frame)):
-                known[slot] = self.value(frame[slot])
+            self._pending.append((frame, known))
         return known
 
 

@@ -27,6 +27,16 @@ class LoggedLowering(StatementLowering):
     def for_loop(self, node: syntax.For) -> Closure:
         return _looping(super().for_loop(node), node, node.iterable)
 
+    def _items(self, node: Any) -> Callable[[Frame], Any]:
+        items = super()._items(node)
+
+        def before_the_first(frame: Frame) -> Any:
+            found = items(frame)
+            frame[RUN].journal.round_over()
+            return found
+
+        return before_the_first
+
     def expression(self, node: Any) -> Closure:  # recurses: PYTHON_FRAMES at most
         closure = super().expression(node)
         conditions, operands = self.facts.conditions

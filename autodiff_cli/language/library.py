@@ -7,7 +7,6 @@ place: from then on it is a function like any other, which reads no variable aro
 from __future__ import annotations
 
 import os
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
 FILE = os.path.join(PACKAGE, "library", "densities.ad")
-HEAD = re.compile(r"fn (\w+)\((.*?)\)")
 
 
 @record
@@ -58,7 +56,8 @@ def _functions() -> dict[str, Written]:
         comment, _, function = block.partition("\nfn ")
         doc, *lines = comment.removeprefix("# ").split("\n# ")
         said = dict([line.split(": ", 1) for line in lines])
-        name, parameters = HEAD.match(f"fn {function}").groups()  # type: ignore[union-attr]
+        name, _, rest = function.partition("(")
+        parameters = rest.partition(")")[0]
         found[name] = Written(
             name,
             tuple(parameters.split(", ")),
@@ -73,7 +72,6 @@ def _functions() -> dict[str, Written]:
 FUNCTIONS = _functions()
 LIBRARY = {name: each for name, each in FUNCTIONS.items() if not name.startswith("_")}
 """Those that programs call by name."""
-READ = re.compile(rf"\b(?:{'|'.join(LIBRARY)})\b")
 
 
 def expanded(program: syntax.Program, bound: Callable[[Any], set[str]]) -> syntax.Program:
@@ -86,7 +84,7 @@ def expanded(program: syntax.Program, bound: Callable[[Any], set[str]]) -> synta
         ProgramError: a function is called with what it does not take.
     """
     sources = {statement.span.source for statement in program.body.statements}
-    if not any(READ.search(source.text) for source in sources):
+    if not any(name in source.text for source in sources for name in LIBRARY):
         return program
     result: syntax.Program = _Expansion(bound).of(program, frozenset())
     return result

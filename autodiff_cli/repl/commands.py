@@ -112,9 +112,16 @@ def _tool(name: str) -> Callable[[Desk, str], None]:
     return lambda desk, argument: desk.tools.command(name, desk.state, argument)
 
 
-def _picture(form: str) -> Callable[[Desk, str], None]:
+def _picture(form: str, *endings: str) -> Callable[[Desk, str], None]:
     def run(desk: Desk, argument: str) -> None:
         path, rest = _file(argument, f":{form} FILE")
+        ending = os.path.splitext(path)[1].lower()
+        if ending not in ("", *endings):
+            raise UsageError(
+                f":{form} {path}: got the ending {ending}, want {' or '.join(endings)}",
+                help="`:trace -o FILE` writes the other formats, by their endings",
+                kind="output",
+            )
         desk.tools.command("trace", desk.state, f"{rest} --format {form} -o {shlex.quote(path)}")
         desk.note(f"written to {path}")
 
@@ -335,8 +342,10 @@ COMMANDS = {
     "check": Command(
         "[Y] [X…]", "is the gradient right: sweeps, differences and 80 digits", _tool("check")
     ),
-    "svg": Command("FILE [Y]", "draw the graph of Y", _picture("svg")),
-    "html": Command("FILE [Y]", "a page to step through the graph of Y", _picture("html")),
+    "svg": Command("FILE [Y]", "draw the graph of Y", _picture("svg", ".svg")),
+    "html": Command(
+        "FILE [Y]", "a page to step through the graph of Y", _picture("html", ".html", ".htm")
+    ),
     "set": Command("NAME=VALUE", "change a value, and run again what depends on it", _set),
     "vars": Command("", "the names that there are", _vars),
     "functions": Command("[NAME]", "what is built in", _functions),

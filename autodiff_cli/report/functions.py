@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LABEL = 12
 """Columns of the labels on a page."""
+NARROWEST = 20
+"""Columns that a text beside a label has, however narrow the terminal is."""
 
 
 def as_list(entries: Mapping[str, Entry], width: int) -> str:
@@ -25,7 +27,7 @@ def as_list(entries: Mapping[str, Entry], width: int) -> str:
         if entry.group != group:
             group = entry.group
             lines += ["", group]
-        doc = textwrap.shorten(entry.doc, width - room - 2, placeholder=" …")
+        doc = textwrap.shorten(entry.doc, max(width - room - 2, NARROWEST), placeholder=" …")
         lines.append(f"  {name:<{room}}{doc}")
     return "\n".join(lines[1:]) + "\n"
 
@@ -52,6 +54,7 @@ def as_page(entry: Entry, result: Any, width: int) -> str:
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
     lines: list[str] = []
+    room = max(width - LABEL, NARROWEST)
     for line in text.splitlines():
-        lines += textwrap.wrap(line, width - LABEL, break_on_hyphens=False) or [""]
+        lines += textwrap.wrap(line, room, break_on_hyphens=False) or [""]
     return [f"{label if i == 0 else '':<{LABEL}}{line}" for i, line in enumerate(lines)]

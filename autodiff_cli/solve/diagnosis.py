@@ -58,7 +58,7 @@ def inseparable(
             f"the data cannot tell {listed} apart",
             notes=[f"the model stays the same along {moves}"],
             help=f"hold one of them, as with --fix {names[-1].partition('[')[0]}, "
-            "or write the model with one parameter for what they have in common",
+            "or give the model one parameter in their place",
             kind="inseparable",
         )
 

@@ -44,6 +44,14 @@ def factored(point: Point, free: Any, loss: Loss | None) -> Factored:
         free: which columns.
         loss: what a row counts for; all the same where it is None.
     """
+    key = free.tobytes(), loss
+    if point.factored is None or point.factored[0] != key:
+        point.factored = key, _factored(point, free, loss)
+    known: Factored = point.factored[1]
+    return known
+
+
+def _factored(point: Point, free: Any, loss: Loss | None) -> Factored:
     jacobian, residuals = point.jacobian[:, free], point.residuals
     pull = None
     if loss is not None:

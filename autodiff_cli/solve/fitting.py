@@ -27,8 +27,13 @@ NEAR_BOUND = 1e-5
 OFFSET = 1e-4
 """How far off, in standard errors of the parameters together, a fit may be that has converged
 (Bates and Watts' relative offset, 1981, who allow 1e-3)."""
+FIRST = 1e-9
+"""The tolerance of a search whose end will be polished."""
+DONE = 1e-9
+"""Standard errors off, at which nothing is left to do."""
 NOTHING = 1e-9
 """Of the data's size: a sum of squares below the square of it is that of an exact fit."""
+RESCALINGS = 20
 TUNING = {"huber": 1.345, "soft_l1": 1.345, "cauchy": 2.385, "arctan": 2.385}
 """Standard deviations at which residuals begin to count for less, as robust statistics has it."""
 
@@ -106,32 +111,70 @@ def fit(model: Model, choices: Choices) -> Fit:
     _refuse_unused(model)
     found = _from_starts(model, choices)
     if choices.loss != "linear":
-        model = _with_loss(model, found, choices)
-        found = search(model, found.at, choices.method, choices.evaluations or EVALUATIONS)
-    point, held = _settled(model, found.at)
+        model, found = _robust(model, found, choices)
+    point, held = _closer(model, found, choices)
     return _judged(model, point, held, found, choices)
 
 
 def _from_starts(model: Model, choices: Choices) -> Found:
     most = choices.evaluations or EVALUATIONS
-    best = search(model, model.parameters.start, choices.method, most)
+    best = search(model, model.parameters.start, choices.method, most, FIRST)
     randomness = np.random.default_rng(choices.seed)
     for _ in range(choices.starts - 1):
         start = model.parameters.drawn(randomness)
         if not model.point(start).is_finite:
             continue
-        found = search(model, start, choices.method, most)
+        found = search(model, start, choices.method, most, FIRST)
         if found.is_better(best):
             best = found
     return best
 
 
-def _with_loss(model: Model, found: Found, choices: Choices) -> Model:
-    scale = choices.loss_scale
-    if scale is None:
-        unit = 1.0 if model.is_absolute else spread(model.residuals(found.at))
-        scale = TUNING[choices.loss] * (unit or 1.0)
-    return model.with_loss(Loss(choices.loss, scale))
+def _closer(model: Model, found: Found, choices: Choices) -> tuple[Point, Any]:
+    """The point polished; searched on from there first where that leaves something to do.
+
+    A search as far as rounding goes takes most of its steps there, where Newton's method needs
+    few; but in a long valley it must go that far to come near enough for those.
+    """
+    point, held = _settled(model, found.at)
+    if _offset(model, point, held) <= DONE:
+        return point, held
+    start = point.at if model.cost(point.at) <= found.cost else found.at
+    most = choices.evaluations or EVALUATIONS
+    again = search(model, start, choices.method, most)
+    if model.cost(again.at) <= min(found.cost, model.cost(point.at)):
+        return _settled(model, again.at)
+    return point, held
+
+
+def _offset(model: Model, point: Point, held: Any) -> float:
+    """How far from the least sum a point is, in standard errors of the parameters together."""
+    if not point.is_finite:
+        return math.inf
+    left = np.linalg.norm(factored(point, ~held, model.loss).projected)
+    freedom = max(model.rows - point.at.size, 1)
+    unit = math.sqrt(max(model.cost(point.at), 0.0) / freedom)
+    return float(left) / (unit * math.sqrt(point.at.size)) if unit > 0 else 0.0
+
+
+def _robust(model: Model, found: Found, choices: Choices) -> tuple[Model, Found]:
+    """The fit by another loss, from the one by least squares.
+
+    Where nobody says from where on residuals count for less, their own spread does. That of least
+    squares is spoilt by what the loss is there for: it is told again, until it stays.
+    """
+    known = choices.loss_scale
+    if known is None and model.is_absolute:
+        known = TUNING[choices.loss]
+    scale = known or 0.0
+    for _ in range(1 if known else RESCALINGS):
+        before = scale
+        scale = known or TUNING[choices.loss] * (spread(model.residuals(found.at)) or 1.0)
+        if abs(scale - before) <= 1e-3 * scale and not known:
+            break
+        model = model.with_loss(Loss(choices.loss, scale))
+        found = search(model, found.at, choices.method, choices.evaluations or EVALUATIONS)
+    return model, found
 
 
 def _settled(model: Model, at: Vector) -> tuple[Point, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff_cli.engine.lazy import optimize
 from autodiff_cli.errors import Finding
 from autodiff_cli.records import record
 from autodiff_cli.solve.search import quiet
@@ -262,8 +263,6 @@ def _run(
     most: int,
     tell: Callable[[int, float], None],
 ) -> Vector:
-    from scipy import optimize
-
     number = 0
     best: tuple[float, Vector] = (np.inf, start)
 

@@ -36,6 +36,8 @@ class Point:
         self.residuals = residuals
         self._swept: Callable[[], Any] | None = swept
         self._jacobian: Any = None
+        self.factored: Any = None
+        """What `factored` keeps of it: for which columns and which loss, and the triangle."""
 
     @property
     def jacobian(self) -> Any:
@@ -83,6 +85,7 @@ class Model:
         self.is_absolute = is_absolute
         self.loss = loss
         self.evaluations = 0
+        self._is_plain = bool((scale == 1.0).all())
         self._last: Point | None = None
 
     @property
@@ -133,9 +136,10 @@ class Model:
             nodes = [node for node in outcome.targets.values() if node is not None]
             with machine.open():
                 blocks = derivatives.jacobian(output, nodes, np.shape(seen))[0]
-            columns = [np.reshape(block, (np.size(seen), -1)) for block in blocks]
-            matrix = np.concatenate([*columns, np.zeros((np.size(seen), 0))], axis=1)
-            return np.broadcast_to(matrix, (value.size, matrix.shape[1]))
+            # A column for each parameter, each of them whole in memory.
+            columns = [np.reshape(block, (np.size(seen), -1)).T for block in blocks]
+            matrix = np.concatenate([*columns, np.zeros((0, np.size(seen)))])
+            return np.broadcast_to(matrix, (len(matrix), value.size)).T
 
         return value, derived
 
@@ -214,8 +218,11 @@ class Model:
         seen = 0.0 if self.response is None else self.response
 
         def scaled() -> Any:
+            matrix = derived()
+            if self._is_plain:
+                return matrix
             with np.errstate(all="ignore"):
-                return derived() * np.reshape(self.scale, (-1, 1))
+                return (matrix.T * self.scale).T
 
         with np.errstate(all="ignore"):
             return Point(at, (value - seen) * self.scale, scaled)

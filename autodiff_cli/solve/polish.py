@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from autodiff_cli.solve.parameters import Vector
 
 STEPS = 20
+ENOUGH = 1e-11
+"""Of a residual: where no more is left a parameter is known to that part of its standard error."""
 IN_VAIN = 3
 """Steps that lower nothing, after which there is nothing more to be had."""
 
@@ -50,6 +52,8 @@ def polish(model: Model, at: Vector, free: Any) -> Vector:
         norm = _norm(factors, model)
         if norm < least:
             best, least, vain = at, norm, 0
+            if norm <= ENOUGH * np.linalg.norm(point.residuals) / np.sqrt(model.rows):
+                break
         else:
             vain += 1
             if vain == IN_VAIN:

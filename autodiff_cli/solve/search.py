@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff_cli.engine.lazy import optimize
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from autodiff_cli.solve.model import Model
     from autodiff_cli.solve.parameters import Vector
 
-    Attempt = Callable[[Model, Vector, int], Vector]
+    Attempt = Callable[[Model, Vector, int, float], Vector]
 
 EPSILON = float(np.finfo(float).eps)
 DAMPED = (100.0, 1.0, 0.1, 0.01)
@@ -47,17 +48,20 @@ class Found:
         return (self.is_sound, -self.cost) > (other.is_sound, -other.cost)
 
 
-def search(model: Model, start: Vector, method: str, most: int) -> Found:
+def search(
+    model: Model, start: Vector, method: str, most: int, tolerance: float = EPSILON
+) -> Found:
     """The best of what the attempts found: as many as are needed until one is sound.
 
     Args:
         method: `auto`, or one of SciPy's: `lm`, `trf`, `dogbox`.
         most: evaluations in each attempt.
+        tolerance: of the sum, the step and the gradient, relative; where one is met it ends.
     """
     felt = felt_by(model, start)
     best = Found(start, model.cost(start), False)
     for attempt in _attempts(model, method):
-        at = attempt(model, start, most)
+        at = attempt(model, start, most, tolerance)
         cost = model.cost(at)
         is_sound = bool(np.isfinite(cost) and felt_by(model, at)[felt].all())
         found = Found(at, cost, is_sound)
@@ -90,7 +94,6 @@ def best_of(model: Model, start: Vector, free: Any, tolerance: float) -> Vector:
     """Where the cost is least near a start, when only the `free` parameters move."""
     if not free.any():
         return start
-    from scipy.optimize import least_squares
 
     def whole(part: Vector) -> Vector:
         at = start.copy()
@@ -103,7 +106,7 @@ def best_of(model: Model, start: Vector, free: Any, tolerance: float) -> Vector:
         return begin
     plain = loss is None and not parameters.is_bounded
     with quiet():
-        found = least_squares(
+        found = optimize.least_squares(
             lambda part: _finite(model.residuals(whole(part))),
             begin[free],
             jac=lambda part: _finite(model.jacobian(whole(part)))[:, free],
@@ -129,37 +132,38 @@ def quiet() -> Iterator[None]:
 
 def _finite(values: Any) -> Any:
     """What is nan or inf so large that a step there is taken back."""
+    if np.isfinite(values).all():
+        return values
     return np.nan_to_num(values, nan=FAR, posinf=FAR, neginf=-FAR)
 
 
-def _levenberg_marquardt(model: Model, start: Vector, most: int, factor: float) -> Vector:
-    from scipy.optimize import leastsq
-
+def _levenberg_marquardt(
+    model: Model, start: Vector, most: int, tolerance: float, factor: float
+) -> Vector:
     def residuals(at: Vector) -> Vector:
         found = model.residuals(at)
         return found if np.isfinite(found).all() else np.full_like(found, FAR)
 
     with quiet():
-        found: Vector = leastsq(
+        found: Vector = optimize.leastsq(
             residuals,
             start,
-            Dfun=lambda at: _finite(model.jacobian(at)),
+            Dfun=lambda at: _finite(model.jacobian(at)).T,
+            col_deriv=True,
             full_output=True,
-            ftol=EPSILON,
-            xtol=EPSILON,
-            gtol=EPSILON,
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
             maxfev=most,
             factor=factor,
         )[0]
     return found
 
 
-def _within_bounds(model: Model, start: Vector, most: int, kind: str) -> Vector:
-    from scipy.optimize import least_squares
-
+def _within_bounds(model: Model, start: Vector, most: int, tolerance: float, kind: str) -> Vector:
     parameters, loss = model.parameters, model.loss
     with quiet():
-        found: Vector = least_squares(
+        found: Vector = optimize.least_squares(
             model.residuals,
             start,
             jac=lambda at: _finite(model.jacobian(at)),
@@ -168,9 +172,9 @@ def _within_bounds(model: Model, start: Vector, most: int, kind: str) -> Vector:
             x_scale="jac",
             loss="linear" if loss is None else loss.name,
             f_scale=1.0 if loss is None else loss.scale,
-            ftol=EPSILON,
-            xtol=EPSILON,
-            gtol=EPSILON,
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
             max_nfev=most,
         ).x
     return found

@@ -17,7 +17,9 @@ APART = re.compile(r"\s*(?:±|\+/-|\+-)\s*")
 SCALED = re.compile(r"\((.*)\)\s*(?:[eE]([+-]?\d+)|[*·×]\s*10\^([+-]?\d+))")
 
 
-def read(name: str, text: str, number: Callable[[str], float]) -> tuple[float, float] | None:
+def read(  # recurses: once, into parentheses
+    name: str, text: str, number: Callable[[str], float]
+) -> tuple[float, float] | None:
     """The value and the standard uncertainty that `text` gives; None where it has none.
 
     Args:

@@ -59,6 +59,10 @@ class Done:
         return json.loads(line)
 
 
+RESULTS = ("result", "check", "trace", "why", "fit", "minimum", "root", "propagation")
+"""The schemas of what is printed."""
+
+
 def check(done: Done) -> Done:
     """What holds of every command line: nobody sees Python, and JSON is as published."""
     assert "Traceback" not in done.err, done.err

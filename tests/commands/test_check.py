@@ -75,6 +75,8 @@ RIGHT = {
     "underflowing": ("exp(x)", "x=-745"),
     "tiny": ("log(x)", "x=1e-300"),
     "huge": ("sin(x)", "x=1e8"),
+    "many periods below it": ("sin(x)", "x=1e308"),
+    "many periods within a step": ("sin(1e20*x)", "x=1"),
     "random numbers": ("sum(randn(3) * x)", "x=[1, 2, 3]"),
     "a condition within": ("n = 0; y = x; while y > 1 { y = y / 2; n = n + 1 }; y * n", "x=7"),
     "detached": ("u = detach(x * x); sum(u * x)", "x=[0, 1, 2]"),
@@ -96,6 +98,19 @@ def test_right_gradient_passes(name: str) -> None:
     assert (status, set(found)) == (0, {"ok"})
 
 
+def test_a_step_without_a_kink_is_told() -> None:
+    done = adiff("check", "-e", "sum(arange(x))", "x=2")
+    assert (done.status, done.out.split("\t")[1]) == (6, "kink")
+    assert "`result` steps from 1.0 to 3.0 here" in done.err
+
+
+def test_what_no_step_can_tell_is_not_called_wrong() -> None:
+    program = "fn f(x) { sin(x) } derivative (x, y, g) { g*cos(x) }; f(x)"
+    done = adiff("check", "-e", program, "x=1e100")
+    assert done.out.split("\t")[1] == "unsure"
+    assert "cannot be judged" in done.err
+
+
 # ── no misses ─────────────────────────────────────────────────────────────────────────
 
 EDGES = {
@@ -105,6 +120,7 @@ EDGES = {
     "a branch": ("if x > 0 { x } else { 2*x }", "x=0", "branch", "true on the other"),
     "a loop": ("y = x\nn = 0\nwhile y > 1 { y = y/2; n += 1 }\ny * n", "x=8", "branch", ""),
     "where": ("where(x > 0, x, 2*x)", "x=0", "kink", "`where` has a kink"),
+    "a step on either side": ("sign(x)", "x=0", "kink", "`sign` is at a kink"),
     "two dimensions": ("hypot(x, y)", "x=0 y=0", "kink", "`hypot` is at a kink"),
 }
 

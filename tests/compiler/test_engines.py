@@ -204,7 +204,7 @@ def test_a_program_that_is_called_often_goes_over_by_itself():
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("sum(exp(w))", "`exp` of what is no single number, in line 2"),
+        ("sum(exp(w))", "`exp` of arrays, in line 2"),
         ("y = x; grad(y^2, x)", "it takes derivatives itself"),
         ("fn f(n) { if n < 1 { x } else { x * f(n - 1) } }; f(3)", "`f` calls itself, in line 2"),
     ],

@@ -12,7 +12,8 @@ import pytest
 from autodiff_cli.commands.examples import programs
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.language.source import Source, Span
-from autodiff_cli.report import diagnostics, result
+from autodiff_cli.report import diagnostics, minimum, result
+from autodiff_cli.report.fits import data as fits
 from tests.commands.shell import SCHEMAS, adiff, validate
 from tests.golden import command_line
 
@@ -39,7 +40,12 @@ def test_every_example_as_json(name: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_names_in_the_schemas_are_those_in_the_code() -> None:
-    for name, want in (("result", result.SCHEMA), ("error", diagnostics.ERROR_SCHEMA)):
+    for name, want in (
+        ("result", result.SCHEMA),
+        ("error", diagnostics.ERROR_SCHEMA),
+        ("fit", fits.SCHEMA),
+        ("minimum", minimum.SCHEMA),
+    ):
         schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
         assert schema["properties"]["schema"]["const"] == schema["title"] == want
 

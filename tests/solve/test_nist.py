@@ -40,7 +40,8 @@ def fitted(problem: dict[str, Any], start: int) -> Fit:
     program = load(Source("<-e>", f"y = {problem['model']}"))
     columns = {name: np.array(values) for name, values in problem["columns"].items()}
     starts = dict(zip(problem["parameters"], problem["starts"][start], strict=True))
-    return fit(bind(program, columns, {}, starts, Terms(), Settings()), Choices())
+    terms = Terms(response=problem.get("response"))
+    return fit(bind(program, columns, {}, starts, terms, Settings()), Choices())
 
 
 @pytest.mark.parametrize("start", [0, 1], ids=["start 1", "start 2"])

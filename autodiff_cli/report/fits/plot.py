@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 ROWS = 16
 RESIDUAL_ROWS = 5
 NARROWEST, WIDEST = 30, 100
+CROWD = 400
+"""More points would hide the curve, and are drawn behind it."""
 TICKS_UP, TICKS_ACROSS = 4, 6
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Of Braille's characters from U+2800 on, the bit of each dot by row and column."""
-SPARSE = 3
-"""Of a band's edge, every so manieth dot is drawn."""
 COLORS = {"•": "\x1b[33m", "curve": "\x1b[36m"}
 RESET = "\x1b[0m"
 
@@ -38,6 +38,7 @@ class Canvas:
         self._up = 4 * rows / (top - bottom)
         self._dots = [[0] * columns for _ in range(rows)]
         self._marks: dict[tuple[int, int], str] = {}
+        self._shades: dict[tuple[int, int], str] = {}
 
     def dot(self, x: float, y: float) -> None:
         place = self._place(x, y)
@@ -45,15 +46,29 @@ class Canvas:
             column, row = place
             self._dots[row // 4][column // 2] |= DOTS[row % 4][column % 2]
 
-    def mark(self, x: float, y: float, character: str) -> None:
+    def mark(self, x: float, y: float, character: str, below: bool = False) -> None:
+        """Sets a character over the dots, or `below` them."""
         place = self._place(x, y)
         if place is not None:
-            self._marks[place[1] // 4, place[0] // 2] = character
+            (self._shades if below else self._marks)[place[1] // 4, place[0] // 2] = character
+
+    def shade(self, x: float, low: float, high: float, character: str) -> None:
+        """Fills a column between two heights, but where there are dots."""
+        column = self.column_of(x)
+        if column is not None and math.isfinite(low) and math.isfinite(high):
+            for row in range(self._line_of(high), self._line_of(low) + 1):
+                self._shades[row, column] = character
 
     def row_of(self, y: float) -> int | None:
         """The line of characters at a height."""
         place = self._place(self._left, y)
         return None if place is None else place[1] // 4
+
+    def _line_of(self, y: float) -> int:
+        """The same, of what is above or below the picture the line beyond it."""
+        rows = len(self._dots)
+        line = math.floor(rows - (y - self._bottom) * self._up / 4)
+        return min(max(line, -1), rows)
 
     def column_of(self, x: float) -> int | None:
         place = self._place(x, self._bottom)
@@ -66,7 +81,8 @@ class Canvas:
         text = ""
         for column, bits in enumerate(self._dots[number]):
             mark = self._marks.get((number, column))
-            character = mark or (chr(0x2800 + bits) if bits else " ")
+            shade = self._shades.get((number, column), " ")
+            character = mark or (chr(0x2800 + bits) if bits else shade)
             paint = COLORS.get(mark or ("curve" if bits else ""), "") if color else ""
             text += f"{paint}{character}{RESET}" if paint else character
         return text
@@ -117,11 +133,10 @@ def as_text(report: Report, color: bool, width: int | None = None) -> str:
 
 def _draw(canvas: Canvas, found: Picture) -> None:
     if found.curve is not None:
-        for band in (found.curve.confidence, found.curve.prediction):
-            for number, (x, (low, high)) in enumerate(zip(found.along, band, strict=True)):
-                if number % SPARSE == 0:
-                    canvas.dot(float(x), float(low))
-                    canvas.dot(float(x), float(high))
+        bands = {"░": found.curve.prediction, "▒": found.curve.confidence}
+        for shade, band in bands.items():
+            for x, (low, high) in zip(found.along, band, strict=True):
+                canvas.shade(float(x), float(low), float(high), shade)
     points = list(zip(map(float, found.along), map(float, found.middle), strict=True))
     for (x, y), (right, end) in pairwise(points):
         if math.isfinite(y) and math.isfinite(end):
@@ -131,7 +146,7 @@ def _draw(canvas: Canvas, found: Picture) -> None:
                 share = part / between
                 canvas.dot(x + share * (right - x), y + share * (end - y))
     for x, y in zip(found.x, found.y, strict=True):
-        canvas.mark(float(x), float(y), "•")
+        canvas.mark(float(x), float(y), "•", below=found.x.size > CROWD)
 
 
 def _framed(canvas: Canvas, labels: dict[float, str], gutter: int, color: bool) -> Iterator[str]:

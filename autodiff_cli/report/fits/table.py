@@ -33,7 +33,8 @@ def as_table(report: Report, color: bool, digits: int | None = None) -> str:
 def _groups(report: Report, digits: int | None) -> Iterator[Sequence[Table | Text]]:
     yield [_parameters(report, digits)]
     yield [_whole(report, digits)]
-    if 1 < len(report.fit.model.parameters.labels) <= MOST_CORRELATED:
+    known = report.fit.statistics.correlation
+    if 1 < len(known) <= MOST_CORRELATED and (known == known).all():
         yield [_correlations(report)]
     if report.predictions is not None:
         yield [_predictions(report, digits)]

@@ -81,6 +81,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 following = group.rounds[number + together : number + together + 1]
                 end = following[0] if following else group.over
                 opened[-1] = (group, number + together)
+                level = outside[-1] + _levels(group)
                 if _has_rounds(group) and keeps(place, end):
                     yield RoundRow(
                         view, level - 1, group, together == 1, place, end, together, number + 1
@@ -102,7 +103,7 @@ def rows(view: Shown, depth: int, rounds: int) -> Iterator[Row]:
                 if opens:
                     opened.append((group, 0))
                     outside.append(level)
-                    level += _levels(group)
+                    level += 1
                     continue
             place = group.end
             skip_events(group, EVERYTHING)

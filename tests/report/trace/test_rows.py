@@ -78,6 +78,26 @@ def test_nothing_is_folded_when_all_is_opened() -> None:
     assert [row.number for row in rounds] == [1, 2, 3, *range(1, 9), *range(1, 9)]
 
 
+BEFORE_THE_FIRST = {
+    "for a in [x, x^2] { y = y * a }": 4,
+    "for i in range(round(x) + 1) { y = y * x }": 2,
+    "for i in range(2) { y = y * x }": 0,
+    "while y < 9 * x { y = y * x }": 0,
+}
+
+
+@pytest.mark.parametrize("loop", BEFORE_THE_FIRST)
+def test_what_a_loop_goes_through_is_computed_before_its_iterations(loop: str) -> None:
+    view = view_of(f"y = x\n{loop}\ny", choice=Choice(EVERYTHING), x=2.0)
+    rows = [row for row in view.rows() if not isinstance(row, EventRow)]
+    group = next(place for place, row in enumerate(rows) if isinstance(row, GroupRow))
+    first = next(place for place, row in enumerate(rows) if isinstance(row, RoundRow))
+    before, head = rows[group + 1 : first], rows[group]
+    assert len(before) == BEFORE_THE_FIRST[loop]
+    assert {row.depth for row in before} <= {head.depth + 1}
+    assert rows[first + 1].depth == head.depth + 2
+
+
 def test_group_names_what_goes_in_and_what_comes_out() -> None:
     view = view_of("a = x * 3\nfor i in range(9) { a = a + x }\ny = a * 2", choice=Choice(0), x=1.0)
     (loop,) = (row for row in view.rows() if isinstance(row, GroupRow))

@@ -10,10 +10,16 @@ import { adjoints } from "./story.js";
  *   `reach` from its middle */
 /** @typedef {{x: number, y: number, w: number, h: number, left: number, right: number}} Place its
  *   middle, its size, and where wires join it */
-/** @typedef {{width: number, height: number, places: Place[]}} Plan */
+/** @typedef {{right: number, between: number, left: number}} Turn how a wire gets from the end of
+ *   a line of columns to the next one: where it goes down, back to the left, and down again */
+/** @typedef {{width: number, height: number, places: Place[], turns: Map<string, Turn>}} Plan */
+/** @typedef {{left: number, w: number}} Span */
 
 export const BOX = 42;
-export const GAP = { column: 46, row: 14, wire: 16, frame: 16, head: 26, label: 16 };
+export const GAP = { column: 46, row: 14, wire: 16, frame: 16, head: 26, label: 16, lane: 8 };
+/** The scale at which boxes can be read, and the most lines that columns are folded into. */
+export const LEGIBLE = 0.55;
+const MOST_LINES = 16;
 const LETTER = { main: 9.2, sub: 6.7, value: 7.3 };
 const LONGEST_TITLE = 30;
 export const SIGNS = /** @type {Record<string, string>} */ ({ "*": "×", "/": "÷", "-": "−" });
@@ -70,9 +76,13 @@ export function join({ row: place }, id, side) {
   return port < 0 ? 0 : inner.places[port].y + (GAP.head - GAP.frame - inner.height) / 2;
 }
 
-/** What was planned is forgotten: something opened or shut. */
-export function replan() {
+/** What there is room for. */
+let sheet = { w: 1, h: 1 };
+
+/** What was planned is forgotten: something opened or shut. @param {number} w @param {number} h */
+export function replan(w, h) {
   plans.clear();
+  sheet = { w, h };
 }
 
 /** Where everything in an opened box stands, or, as -1, on the whole page. @param {number} place */
@@ -96,8 +106,6 @@ function planned(place) {
     columns[column].push(one);
   });
   const y = heights(place, columns, rooms);
-  const top = y.length ? Math.min(...y.map((at, one) => at - rooms[one].h / 2)) : 0;
-  const bottom = y.length ? Math.max(...y.map((at, one) => at + rooms[one].h / 2)) : 0;
   let [left, width] = [0, 40];
   const spans = columns.map((column) => {
     const span = { left, w: Math.max(...column.map((one) => rooms[one].w)) };
@@ -106,14 +114,85 @@ function planned(place) {
     left = width + (ports ? GAP.column / 2 : GAP.column);
     return span;
   });
+  /** @param {number} lines */
+  const laid = (lines) => folded(place, columns, rooms, y, spans, broken(spans, width / lines));
+  if (place !== -1 || scaleOf(laid(1)) >= LEGIBLE) return laid(1);
+  const plans = columns.slice(0, MOST_LINES).map((_, more) => laid(more + 1));
+  const best = plans.reduce((one, other) => (scaleOf(other) > scaleOf(one) ? other : one), laid(1));
+  if (scaleOf(best) >= LEGIBLE) return best;
+  // There is too much for the window: then it is as wide as that, and longer.
+  return plans.find(({ width }) => sheet.w / width >= LEGIBLE) ?? best;
+}
+
+/** The scale at which a plan fills the window. @param {Plan} plan */
+function scaleOf({ width, height }) {
+  return Math.min(sheet.w / width, sheet.h / height);
+}
+
+/** Which line each column is in, if a line is so long. @param {Span[]} spans @param {number} length */
+function broken(spans, length) {
+  let [line, start] = [0, 0];
+  return spans.map(({ left, w }) => {
+    if (left > start && left + w - start > length + 1) [line, start] = [line + 1, left];
+    return line;
+  });
+}
+
+/**
+ * The columns in lines, one below the other as text is, with the wires between them.
+ * @param {number} place @param {number[][]} columns @param {Room[]} rooms @param {number[]} y
+ * @param {Span[]} spans @param {number[]} lineOf
+ * @returns {Plan}
+ */
+function folded(place, columns, rooms, y, spans, lineOf) {
+  const { vertices, wires } = levels[place];
+  const lines = columns.length ? lineOf[columns.length - 1] + 1 : 0;
+  const lanes = Array.from({ length: lines }, () => /** @type {Map<string, number>} */ (new Map()));
+  const turning = wires.filter(([start, end]) => {
+    const line = lineOf[vertices[start].column];
+    return lineOf[vertices[end].column] === line + 1;
+  });
+  for (const [start, , id] of turning) {
+    const lane = lanes[lineOf[vertices[start].column]];
+    if (!lane.has(`${start} ${id}`)) lane.set(`${start} ${id}`, lane.size);
+  }
+  const margin = Math.max(0, ...lanes.map((lane) => lane.size)) * GAP.lane + (lines > 1 ? 16 : 0);
+  const bounds = lanes.map((_, line) => {
+    const own = columns.flatMap((column, at) => (lineOf[at] === line ? column : []));
+    const first = spans[lineOf.indexOf(line)].left;
+    const last = spans[lineOf.lastIndexOf(line)];
+    return {
+      left: first,
+      width: last.left + last.w - first,
+      top: Math.min(...own.map((one) => y[one] - rooms[one].h / 2)),
+      bottom: Math.max(...own.map((one) => y[one] + rooms[one].h / 2)),
+    };
+  });
+  const inner = Math.max(40, ...bounds.map((line) => line.width));
+  let height = 0;
+  const tops = bounds.map(({ top, bottom }, line) => {
+    const start = height;
+    height += bottom - top + (line < lines - 1 ? (lanes[line].size + 1) * GAP.lane : 0);
+    return start;
+  });
   const places = vertices.map(({ column, row }, one) => {
     const { w, h, reach } = rooms[one];
-    const span = spans[column];
-    const x = span.left + span.w / 2;
-    const joined = row === undefined ? span.w / 2 : reach;
-    return { x, y: y[one] - top, w, h, left: x - joined, right: x + joined };
+    const { left, top } = bounds[lineOf[column]];
+    const x = margin + spans[column].left - left + spans[column].w / 2;
+    const joined = row === undefined ? spans[column].w / 2 : reach;
+    const down = y[one] - top + tops[lineOf[column]];
+    return { x, y: down, w, h, left: x - joined, right: x + joined };
   });
-  return { width, height: Math.max(bottom - top, 20), places };
+  const turns = new Map(
+    turning.map(([start, end, id]) => {
+      const line = lineOf[vertices[start].column];
+      const lane = ((lanes[line].get(`${start} ${id}`) ?? 0) + 1) * GAP.lane;
+      const between = tops[line] + bounds[line].bottom - bounds[line].top + lane;
+      const right = margin + bounds[line].width + lane;
+      return [`${start} ${end} ${id}`, { right, between, left: margin - 16 - lane + GAP.lane }];
+    }),
+  );
+  return { width: inner + 2 * margin, height: Math.max(height, 20), places, turns };
 }
 
 /**

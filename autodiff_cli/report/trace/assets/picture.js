@@ -1,7 +1,7 @@
 // @ts-check
 // The graph as it is drawn, and how it looks at a step.
 
-import { BOX, GAP, inscription, join, outcome, plan, replan } from "./layout.js";
+import { BOX, GAP, inscription, join, LEGIBLE, outcome, plan, replan } from "./layout.js";
 import { contentOf, levels, opened, parent, rows, titleOf } from "./model.js";
 import { short, text } from "./numbers.js";
 import { currentStep, shownSoFar, state } from "./story.js";
@@ -9,7 +9,7 @@ import { currentStep, shownSoFar, state } from "./story.js";
 /** @import { Step } from "./story.js" */
 
 const MARGIN = { x: 8, y: 4 };
-const SCALE = { least: 0.1, legible: 0.55, readable: 0.85, fitting: 1.25, most: 3 };
+const SCALE = { least: 0.1, readable: 0.85, fitting: 1.25, most: 3 };
 const view = /** @type {HTMLElement} */ (document.getElementById("graph"));
 const svg = /** @type {SVGSVGElement} */ (view.querySelector("svg"));
 const drawing = /** @type {SVGGElement} */ (svg.querySelector("#drawing"));
@@ -39,19 +39,19 @@ function draw(tag, attributes, ...content) {
 
 /** Draws all boxes and wires that are to be seen: at first the whole, later so as to be read. */
 export function picture() {
-  replan();
+  replan(...space());
   shapes.clear();
   wires.clear();
   drawing.replaceChildren();
   drawLevel(-1, 0, 0);
-  if (!scale) fit();
+  if (!scale) begin();
   else resize(Math.max(scale, SCALE.readable));
 }
 
 /** @param {number} place @param {number} left @param {number} top */
 function drawLevel(place, left, top) {
   const { vertices, wires: pieces } = levels[place];
-  const { places } = plan(place);
+  const { places, turns } = plan(place);
   for (const [start, end, id] of pieces) {
     const to = vertices[end];
     const [x1, x2] = [left + places[start].right, left + places[end].left];
@@ -60,7 +60,11 @@ function drawLevel(place, left, top) {
     const bend = Math.min(Math.max((x2 - x1) / 2, 8), 60);
     const isWaypoint = to.row === undefined && to.out === undefined;
     const across = isWaypoint ? `H${left + places[end].right}` : "";
-    const d = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}${across}`;
+    const turn = turns.get(`${start} ${end} ${id}`);
+    const way = turn
+      ? `H${left + turn.right}V${top + turn.between}H${left + turn.left}V${y2}H${x2}`
+      : `C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+    const d = `M${x1} ${y1}${way}${across}`;
     const path = draw("path", { class: "wire", d });
     if (to.row !== undefined && !opened.has(to.row)) path.setAttribute("marker-end", "url(#tip)");
     drawing.append(path);
@@ -241,6 +245,13 @@ export function zoom(factor) {
   resize(scale * factor);
 }
 
+/** The whole, where it can be read so; else its width, as of a text. */
+function begin() {
+  fit();
+  const widest = space()[0] / plan(-1).width;
+  if (scale < LEGIBLE && scale < widest) resize(Math.min(LEGIBLE, widest));
+}
+
 /** Makes the whole as large as there is room for. */
 export function fit() {
   resize(Math.min(SCALE.fitting, fitting()));
@@ -254,13 +265,18 @@ export function refit() {
 
 /** Whether what is opened can be read with the whole in the window. */
 export function isLegible() {
-  replan();
-  return fitting() >= SCALE.legible;
+  replan(...space());
+  return fitting() >= LEGIBLE;
+}
+
+/** What there is for the picture, in width and height. @returns {[number, number]} */
+function space() {
+  return [view.clientWidth - 28 - 2 * MARGIN.x, view.clientHeight - 56 - 2 * MARGIN.y];
 }
 
 /** The scale at which the whole fills the window. */
 function fitting() {
   const { width, height } = plan(-1);
-  const room = [view.clientWidth - 28, view.clientHeight - 56];
-  return Math.min(room[0] / (width + 2 * MARGIN.x), room[1] / (height + 2 * MARGIN.y));
+  const [w, h] = space();
+  return Math.min(w / width, h / height);
 }

@@ -1,0 +1,140 @@
+"""The cache of machine code, compilers that fail, and what stops a run from outside."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from autodiff_cli.api.program import Program
+from autodiff_cli.compiler import native
+from autodiff_cli.errors import LimitError, UsageError
+from autodiff_cli.interpreter.machine import Limits, Settings
+from autodiff_cli.language.source import Source
+
+TEXT = "for i in range(50) { x = x + 0.01*sin(x) }; x"
+PROGRAM = "input x\n" + TEXT
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    if native.compiler() is None:
+        pytest.skip("there is no C compiler")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "adiff" / "native"
+
+
+def run(text=PROGRAM, engine="native", **settings):
+    f = Program(Source("p.ad", text), settings=Settings(**settings), engine=engine)
+    return f.evaluate({"x": 0.5})[0]
+
+
+def kept(cache):
+    return sorted(cache.glob("*.so"))
+
+
+def test_what_is_compiled_is_kept_for_its_user(cache):
+    want = run(engine="graph")
+    assert run().engine.startswith("native")
+    (file,) = kept(cache)
+    assert cache.stat().st_mode & 0o777 == 0o700
+    assert file.stat().st_mode & 0o777 == 0o700
+    before = file.stat().st_mtime_ns
+    again = run()
+    assert (again.value, again.gradient) == (want.value, want.gradient)
+    assert file.stat().st_mtime_ns == before
+    assert list(cache.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:1000]),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes().replace(b"\x00\x01", b"\x01\x00")),
+        lambda file: file.chmod(0o777),
+        lambda file: file.unlink(),
+        lambda file: (file.unlink(), file.mkdir()),
+        lambda file: (file.unlink(), file.symlink_to("/dev/null")),
+    ],
+    ids=["cut", "empty", "changed", "writable", "deleted", "folder", "link"],
+)
+def test_a_damaged_cache_is_not_trusted(cache, damage):
+    want = run()
+    (file,) = kept(cache)
+    damage(file)
+    got = run()
+    assert (got.value, got.gradient) == (want.value, want.gradient)
+
+
+def test_a_cache_that_others_can_write_is_not_used(cache):
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    assert run().engine.startswith("native")
+    assert not kept(cache)
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert run().engine.startswith("native")
+
+
+def fake(tmp_path, script):
+    path = tmp_path / "compiler"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo broken >&2; exit 1", "the C compiler failed: broken"),
+        ("echo nothing made", "the C compiler failed"),
+        ('while [ "$1" != -o ]; do shift; done; echo text > "$2"', "cannot be loaded"),
+        ("sleep 60", "the C compiler took more than 0.5 seconds"),
+    ],
+)
+def test_a_compiler_that_fails_is_said_and_done_without(tmp_path, monkeypatch, script, why):
+    monkeypatch.setenv("CC", fake(tmp_path, script))
+    monkeypatch.setattr(native, "SLOWEST", 0.5)
+    found = run()
+    assert found.engine.startswith("python: not native, because ")
+    assert why in found.engine
+
+
+def test_what_to_install_is_said(monkeypatch):
+    monkeypatch.setattr(native, "compiler", lambda: None)
+    with pytest.raises(UsageError, match="there is no C compiler") as raised:
+        run()
+    assert "pip install 'autodiff-cli[native]'" in raised.value.help
+    assert run(engine="auto").engine == "graph"
+
+
+def test_a_tape_keeps_to_the_memory_that_is_allowed():
+    text = "input x\nfor i in range(100000) { x = x + 1e-9*x*x }; x"
+    want = "--max-memory allows"
+    for engine in ("graph", "python", "native"):
+        with pytest.raises(LimitError, match=want):
+            run(text, engine, limits=Limits(memory=1e6))
+
+
+FOREVER = "input x\nwhile x > 0 { x = x + sin(x)^2 }; x"
+UNBOUNDED = Limits(steps=10**12, nodes=10**12, memory=1e15)
+
+
+@pytest.mark.parametrize("engine", ["python", "native"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), LimitError("the time is over")])
+def test_a_running_loop_is_stopped_from_outside(engine, error):
+    def stop(*_):
+        raise error
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(type(error)):
+            run(FOREVER, engine, limits=UNBOUNDED)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
