@@ -142,7 +142,7 @@ def test_every_folder_of_the_layout_is_there_and_named() -> None:
         if path.is_dir() and not path.name.startswith((".", "__"))
     }
     assert package <= named
-    homes = (ROOT, *(ROOT / "autodiff_cli" / folder for folder in ("", "engine", "report")))
+    homes = (ROOT, *(ROOT / "autodiff_cli" / folder for folder in ("", "data", "engine", "report")))
     assert all(any((home / name).is_dir() for home in homes) for name in named)
 
 

@@ -34,7 +34,7 @@ def mapped(
         RunError: a block was given up, as workers die of it.
     """
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise UsageError(
             "--cluster needs Dask, which is not installed",
@@ -45,7 +45,7 @@ def mapped(
     plan = replace(plan, settings=replace(plan.settings, on_print=say))
     task = pickle.dumps((plan, list(names), where))
     try:
-        client = Client(address, timeout=SECONDS, set_as_default=False)
+        client: Any = distributed.Client(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--cluster {address}: no cluster answers there",

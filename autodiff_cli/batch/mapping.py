@@ -205,7 +205,7 @@ class Mapper:
         """What is written for an object; None where it takes more than numbers to say it."""
         inputs = {}
         for name, ((key, *_), is_vector) in self.binding.items():
-            value = given.get(key)
+            value: Any = given.get(key)
             if is_vector or type(value) not in (int, float) or not abs(value) < EXACT_UP_TO:
                 return None
             inputs[name] = float(value)

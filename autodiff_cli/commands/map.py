@@ -36,9 +36,9 @@ FORMATS = ("csv", "tsv", "jsonl", "arrow", "parquet")
 """Those of `data.streams.formats`, which is not loaded for --help."""
 
 EXAMPLES = (
-    "printf 't\\n0.5\\n2\\n' | adiff map -e 'y = a * exp(-b*t)' a=3 b=1 --wrt a,b",
-    "echo '{\"x\": 3} {\"x\": 4}' | adiff map -e 'x^2' --from jsonl --to jsonl",
-    "printf 'u,v\\n1,2\\n3,5\\n' | adiff map -e 'dot(w, x)' w='[1, 1]' --bind x=u,v --sum",
+    "printf 't\\n0.5\\n2\\n' | adiff map -e 'a * exp(-b*t)' a=3 b=1 --wrt a,b",
+    "echo '{\"x\": 3} {\"x\": 4}' | adiff map -e 'x^2' --line-buffered",
+    "printf 'u,v\\n1,2\\n' | adiff map -e 'x @ w' w='[1, 3]' --bind x=u,v --sum",
 )
 
 
