@@ -131,6 +131,16 @@ def gradient_of_sum(x: Any) -> dict[str, Any]:
     return {"y": np.sum(x)}
 
 
+def kepler(M: Any, ecc: Any) -> dict[str, Any]:  # noqa: N803
+    def anomaly(M: Any, ecc: Any) -> Any:  # noqa: N803
+        E = M  # noqa: N806
+        for _ in range(12):  # Newton's steps, of which 5 are enough for the value
+            E = E - (E - ecc * np.sin(E) - M) / (1 - ecc * np.cos(E))  # noqa: N806
+        return E
+
+    return {"E": anomaly(M, ecc), "speed": grad(anomaly)(M, ecc)}
+
+
 def legendre(x: Any, n: int) -> dict[str, Any]:
     def polynomial(n: int) -> Any:
         if n < 2:
@@ -198,6 +208,21 @@ def orbit(v: Any) -> dict[str, Any]:
     return {"x": state[0], "y": state[1], "state": state}
 
 
+def poisson_regression(
+    mdvis: float, lncoins: float, disea: float, physlm: float, w: Any
+) -> dict[str, Any]:
+    rate = np.dot(w, np.array([1.0, lncoins, disea, physlm]))
+    return {"loss": np.exp(rate) - mdvis * rate}
+
+
+def ridge_tuning(penalty: Any) -> dict[str, Any]:
+    x = np.array([[1, 0.2], [1, 0.9], [1, 1.4], [1, 2.1]])
+    y = np.array([1.1, 1.9, 2.2, 3.3])
+    new_x, new_y = np.array([[1, 0.5], [1, 1.8]]), np.array([1.5, 2.7])
+    w = np.linalg.solve(np.dot(x.T, x) + penalty * np.eye(2), np.dot(x.T, y))
+    return {"w": w, "error": np.mean((np.dot(new_x, w) - new_y) ** 2)}
+
+
 def rosenbrock(x: Any) -> dict[str, Any]:
     return {"y": np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)}
 
@@ -237,6 +262,8 @@ def _examples() -> dict[str, Example]:
         "W2": [1.1, 0.8, -0.7],
         "b2": 0.1,
     }
+    visits = {"mdvis": 2.0, "lncoins": 4.6, "disea": 13.7, "physlm": 0.0}
+    visits_and_weights = {**visits, "w": [0.6, -0.05, 0.03, 0.2]}
     flowers_and_weights = {"X": petals, "y": virginica, "w": [5.5, 10.0], "b": -44.0}
     return {
         "accumulate": Example(accumulate, x, ("x",)),
@@ -247,12 +274,15 @@ def _examples() -> dict[str, Example]:
         "gradient_of_dot": Example(gradient_of_dot, x, ("x",)),
         "gradient_of_squares": Example(gradient_of_squares, x, ("x",)),
         "gradient_of_sum": Example(gradient_of_sum, x, ("x",)),
+        "kepler": Example(kepler, {"M": 0.7, "ecc": 0.4}, ("M", "ecc")),
         "legendre": Example(legendre, {"x": 0.5, "n": 5}, ("x",), {"result": 6}),
         "logistic_regression": Example(logistic_regression, flowers_and_weights, ("w", "b")),
         "newton": Example(newton, {"a": 2.0}, ("a",), {"result": 4}),
         "newton_by_hessian": Example(newton_by_hessian, {"a": 3.0}, ("a",)),
         "ode_sensitivity": Example(ode_sensitivity, growth, tuple(growth)),
         "orbit": Example(orbit, {"v": [0.0, 1.2]}, ("v",)),
+        "poisson_regression": Example(poisson_regression, visits_and_weights, ("w",)),
+        "ridge_tuning": Example(ridge_tuning, {"penalty": 0.3}, ("penalty",)),
         "rosenbrock": Example(rosenbrock, {"x": [-1.2, 1.0, 0.9, 1.1]}, ("x",)),
         "taylor": Example(taylor, {"x": 0.0}, ("x",), {"y": 6}),
         "xor_network": Example(xor_network, network, tuple(network)),
