@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autodiff_cli.report.trace.brief import brief
 from autodiff_cli.report.trace.rows import EventRow, GroupRow, NodeRow
-from autodiff_cli.report.trace.wrapping import columns, folded, painted, width_of
+from autodiff_cli.report.trace.wrapping import CHARACTER, columns, folded, painted, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +100,7 @@ class _Writer:
             else:
                 found += [
                     (before + painted(line, self._color), depth + width_of(line))
-                    for line in folded([(style, text)], room)
+                    for line in folded([(style, text)], room, part=CHARACTER)
                 ]
         return found
 

@@ -25,14 +25,23 @@ WORD = re.compile(r" *[^ ]+")
 PART = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|.[\u0300-\u036f]*")
 """Of a word that is wider than a line: a number, or a character with its bar."""
 
+CHARACTER = re.compile(r".[\u0300-\u036f]*")
+"""The same, in a column that nothing may stand out of."""
+
 
 def columns(text: str) -> int:
     """How many columns a terminal gives a text."""
     return len(text) if NARROW.fullmatch(text) else cell_len(text)
 
 
-def folded(pieces: Iterable[Piece], width: int, hanging: int = 0) -> Iterator[list[Piece]]:
-    """The lines of a text, those after the first set in by `hanging` columns."""
+def folded(
+    pieces: Iterable[Piece], width: int, hanging: int = 0, part: re.Pattern[str] = PART
+) -> Iterator[list[Piece]]:
+    """The lines of a text, those after the first set in by `hanging` columns.
+
+    Args:
+        part: what a word that is wider than a line is broken into.
+    """
     line: list[Piece] = []
     used = 0
     for word in _words(pieces):
@@ -48,12 +57,12 @@ def folded(pieces: Iterable[Piece], width: int, hanging: int = 0) -> Iterator[li
             used += size
             continue
         for style, text in word:
-            for part in PART.findall(text):
-                size = columns(part)
+            for piece in part.findall(text):
+                size = columns(piece)
                 if used + size > width and used > hanging:
                     yield line
                     line, used = [("", " " * hanging)], hanging
-                line.append((style, part))
+                line.append((style, piece))
                 used += size
     yield line
 
