@@ -13,7 +13,7 @@ from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
 from autodiff_cli.compiler.statements import lower
 from autodiff_cli.compiler.variables import Array
-from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.lazy import np, quiet_numpy
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import AdiffError
 from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
@@ -145,7 +145,7 @@ class Compiled:
             on_print(" ".join(printed(part) for part in parts))
 
         try:
-            with no_garbage_collection():
+            with no_garbage_collection(), quiet_numpy():
                 found = self._run(*numbers, min(turns_within(limits), most_turns), say)
         except Long:
             raise
