@@ -38,7 +38,7 @@ EXAMPLES = (
     "adiff eval -e 'z = x^2; y = z * x' x=3 --wrt x,z",
     "adiff eval -e '[x * y, x / y]' x=2 y=3 --jacobian",
     "echo 'sum(exp(x))' | adiff eval - x='[1, 2]'",
-    "adiff eval -e 'input x; for i in range(2000) { x += sin(x) / 10 }; x' x=1 --time 5",
+    "adiff eval -e 's = x; for i in range(999) { s += sin(s) }; s' x=1 --time 5",
 )
 
 
