@@ -13,8 +13,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
@@ -24,7 +25,7 @@ from autodiff_cli.interpreter.process import deep_recursion
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from autodiff_cli.compiler.engine import Answer
     from autodiff_cli.interpreter.machine import Limits
@@ -146,19 +147,15 @@ class Native:
         ended: list[BaseException] = []
 
         def poll() -> int:
-            try:
-                _breathe()
-            except BaseException as error:
-                ended.append(error)
-                return 1
-            return 0
+            return bool(ended)
 
         asked = Poll(poll)
         run = self._spare.pop() if self._spare else _Run()
         run.turns = int(min(turns_within(limits), most_turns))
         run.poll = ctypes.cast(asked, ctypes.c_void_p).value
         run.most = int(min(limits.memory / 8, 2**40))
-        status = self._run(given, out, ctypes.byref(run))
+        with _heard(poll, ended):
+            status = self._run(given, out, ctypes.byref(run))
         self._spare.append(run)
         if ended:
             raise ended[0]
@@ -170,8 +167,30 @@ class Native:
         return answer(self.form, found, limits)
 
 
-def _breathe() -> None:
-    """A place at which Python hears of signals."""
+@contextmanager
+def _heard(poll: Callable[[], int], ended: list[BaseException]) -> Iterator[None]:
+    """Collects what signals raise while C polls.
+
+    Python hears of a signal as it enters `poll`, before a handler in there could catch anything,
+    and what a callback raises goes to `sys.unraisablehook`.
+    """
+    if current_thread() is not main_thread():
+        yield  # which hears of no signal
+        return
+    others = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        # Newer Pythons name the callback in the message only.
+        if unraisable.object is poll or "ctypes callback" in (unraisable.err_msg or ""):
+            ended.append(unraisable.exc_value)
+        else:
+            others(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = others
 
 
 _LIBC: Any = ctypes.CDLL(None) if os.name != "nt" else ctypes.cdll.msvcrt
