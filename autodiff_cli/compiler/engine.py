@@ -15,7 +15,7 @@ from autodiff_cli.compiler.statements import lower
 from autodiff_cli.compiler.variables import Array
 from autodiff_cli.engine.lazy import np, quiet_numpy
 from autodiff_cli.engine.primitive import shape_of
-from autodiff_cli.errors import AdiffError
+from autodiff_cli.errors import AdiffError, TimeOver
 from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
 from autodiff_cli.interpreter.printing import printed
 from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
@@ -151,13 +151,14 @@ class Compiled:
             raise
         except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
             raise Flag from None
-        except AdiffError as error:
+        except (AdiffError, TimeOver) as stop:
+            error = stop.error if isinstance(stop, TimeOver) else stop
             if error.where is None:
-                error.where = self._place(error)
+                error.where = self._place(stop)
             raise
         return answer(self.form, found, limits)
 
-    def _place(self, error: AdiffError) -> Span | None:
+    def _place(self, error: BaseException) -> Span | None:
         """Where in the program an error came that stopped the run from outside."""
         for frame, line in walk_tb(error.__traceback__):
             if frame.f_code.co_filename == NAME:

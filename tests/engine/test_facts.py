@@ -36,6 +36,21 @@ FEW = 2
 
 PATTERNS = {
     "explain/rewriting.py": "identities between primitives, of which none is of one of them",
+    **dict.fromkeys(
+        (
+            "compiler/adjoint.py",
+            "compiler/arrays.py",
+            "compiler/c.py",
+            "compiler/finite.py",
+            "compiler/javascript.py",
+            "compiler/lowering.py",
+            "compiler/printing.py",
+            "compiler/python_file.py",
+            "compiler/rules.py",
+        ),
+        "operators of the form, and how each language that is printed writes them",
+    ),
+    "interpreter/batched.py": "what an operation on columns means where one row has a number",
     "report/trace/brief.py": "keys of the JSON, some of which are called as primitives are",
 }
 """Modules that may name more of them in one collection, and why."""
