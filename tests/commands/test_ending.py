@@ -29,22 +29,30 @@ NUMPY = {
 }
 
 
+MEASURED = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_maxrss, file=sys.stderr)
+"""
+"""What runs a command from a small process: a child's peak begins with that of its parent."""
+
+
 def ended(*words: str, cwd: Path | None = None) -> tuple[int, str, int]:
     """The status of a command line, what it said, and its peak memory in bytes."""
-    running = subprocess.Popen(
-        [*ADIFF, *words],
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *ADIFF, *words],
         cwd=cwd,
         env=environment({"PYTHONPATH": os.getcwd()}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        text=True,
     )
-    assert running.stderr is not None
-    said = running.stderr.read().decode()
-    _, status, used = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    assert "Traceback" not in said
-    return running.returncode, said, used.ru_maxrss * 1024
+    *said, measured = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    status, kilobytes = map(int, measured.split())
+    return status, "\n".join(said), kilobytes * 1024
 
 
 MEMORY = {
