@@ -38,10 +38,11 @@ def directions(factors: Factored, at: Vector, free: Any) -> Iterator[Vector]:
 
 
 def inseparable(
-    factors: Factored, labels: Sequence[str], at: Vector, free: Any
+    factors: Factored, labels: Sequence[str], sizes: Vector, free: Any
 ) -> Iterator[Finding]:
-    for direction in directions(factors, at, free):
-        relative = np.abs(direction) / np.where(at == 0, 1.0, np.abs(at))
+    """What cannot be told apart, named by how much of its size moves."""
+    for direction in directions(factors, sizes, free):
+        relative = np.abs(direction) / sizes
         named = [int(i) for i in np.flatnonzero(relative > SHARE * relative.max())]
         names = [labels[place] for place in named]
         if len(names) == 1:

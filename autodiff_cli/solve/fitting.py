@@ -11,6 +11,7 @@ from autodiff_cli.records import record, replace
 from autodiff_cli.solve import diagnosis
 from autodiff_cli.solve.factored import factored
 from autodiff_cli.solve.losses import Loss, spread
+from autodiff_cli.solve.parameters import units
 from autodiff_cli.solve.polish import polish
 from autodiff_cli.solve.search import Found, felt_by, search
 from autodiff_cli.solve.statistics import statistics
@@ -203,7 +204,8 @@ def _judged(model: Model, point: Point, held: Any, found: Found, choices: Choice
     parameters, free = model.parameters, ~held
     factors = factored(point, free, model.loss)
     stats = statistics(model, point, factors, free, choices.confidence)
-    singular = list(diagnosis.inseparable(factors, parameters.labels, point.at, free))
+    sizes = units(point.at, parameters.start)
+    singular = list(diagnosis.inseparable(factors, parameters.labels, sizes, free))
     if singular:
         stats = replace(
             stats,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.engine.lazy import np, optimize, sparse_linalg
 from autodiff_cli.errors import Finding
 from autodiff_cli.records import record
+from autodiff_cli.solve.parameters import units
 from autodiff_cli.solve.search import quiet
 
 if TYPE_CHECKING:
@@ -390,11 +391,11 @@ def _nature(model: Model, stand: _Stand, found: _Found) -> tuple[Vector, str, Ve
         if not space.size:
             return np.zeros(0), "minimum", None  # bounds and constraints leave no direction
         eigenvalues = np.linalg.eigvalsh(space.T @ matrix @ space)
-        units = _units(found.at, model.parameters.start)[free]
+        sizes = units(found.at, model.parameters.start)[free]
         # In those units the directions that constraints leave are others.
-        space = _null_space(rows * units) if len(rows) else space
-        scaled, vectors = np.linalg.eigh(space.T @ (matrix * np.outer(units, units)) @ space)
-        back = units[:, None] * space
+        space = _null_space(rows * sizes) if len(rows) else space
+        scaled, vectors = np.linalg.eigh(space.T @ (matrix * np.outer(sizes, sizes)) @ space)
+        back = sizes[:, None] * space
     start = abs(float(model.residuals(model.parameters.start)[0]))
     value = max(abs(found.value), min(start, 1.0))
     level = max(FLAT * value, float(np.finfo(float).eps * np.max(np.abs(scaled))))
@@ -406,12 +407,6 @@ def _nature(model: Model, stand: _Stand, found: _Found) -> tuple[Vector, str, Ve
             direction /= np.max(np.abs(direction))
         return eigenvalues, "saddle", direction
     return eigenvalues, "flat" if scaled[0] <= level else "minimum", None
-
-
-def _units(at: Vector, start: Vector) -> Vector:
-    """How large the variables are: as they are, or as they were."""
-    sizes: Vector = np.maximum(np.abs(at), np.minimum(np.abs(start), 1.0))
-    return np.where(sizes > 0, sizes, 1.0)
 
 
 def _null_space(rows: Any) -> Any:

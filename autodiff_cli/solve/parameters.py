@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Bounds = Mapping[str, tuple[float, float]]
 
 
+NONE = 1e-8
+"""Of what began at 0: no further from there it is still 0, but for rounding."""
+
+
 class Parameters:
     """Names, and where the elements of each stand in the vector of what is free.
 
@@ -146,3 +150,9 @@ def _unknown(option: str, name: str, known: Collection[str]) -> UsageError:
         help=did_you_mean(name, known) or "the parameters are: " + ", ".join(known),
         kind="parameter",
     )
+
+
+def units(at: Vector, start: Vector) -> Vector:
+    """How large the parameters are: as they are, or as they were; 1 for one that is 0 and was."""
+    sizes: Vector = np.maximum(np.abs(at), np.minimum(np.abs(start), 1.0))
+    return np.where(sizes > NONE * (start == 0), sizes, 1.0)

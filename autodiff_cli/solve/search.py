@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np, optimize
 from autodiff_cli.records import record
+from autodiff_cli.solve.parameters import units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +74,7 @@ def search(
 def felt_by(model: Model, at: Vector) -> Any:
     """Which parameters the model feels there."""
     point = model.point(at)
-    effect = np.linalg.norm(point.jacobian, axis=0) * np.where(at == 0, 1.0, np.abs(at))
+    effect = np.linalg.norm(point.jacobian, axis=0) * units(at, model.parameters.start)
     seen = 0.0 if model.response is None else model.response * model.scale
     whole = np.linalg.norm(point.residuals + seen) + np.linalg.norm(point.residuals)
     return effect > FELT * whole

@@ -123,6 +123,16 @@ def test_flat_region_is_left() -> None:
     assert found.at[1] == pytest.approx(0.54723748542)
 
 
+@pytest.mark.parametrize("start", [0.0, 1e-3, 0.3, -2.0])
+def test_parameter_that_is_0_but_for_rounding_is_felt(start: float) -> None:
+    x = np.arange(-3.0, 4.0)
+    columns = {"x": x, "y": np.array([0.01, 0.2, 0.7, 1.1, 0.7, 0.2, 0.01])}
+    starts = {"a": 1.0, "c": start, "w": 2.0}
+    found = fitted("y = a*exp(-((x - c)/w)^2)", columns, starts)
+    assert found.has_converged
+    assert found.at[1] == pytest.approx(0, abs=1e-12)
+
+
 def test_step_to_nan_is_taken_back() -> None:
     x = np.array([1.0, 2, 3, 4, 5])
     columns = {"x": x, "y": 3 * np.log(x + 0.5)}
