@@ -8,7 +8,7 @@ import pytest
 
 from autodiff_cli.api.program import Program
 from autodiff_cli.compiler import native
-from autodiff_cli.errors import LimitError, UsageError
+from autodiff_cli.errors import LimitError, TimeOver, UsageError
 from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
 
@@ -125,13 +125,13 @@ UNBOUNDED = Limits(steps=10**12, nodes=10**12, memory=1e15)
 
 
 @pytest.mark.parametrize("engine", ["python", "native"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), LimitError("the time is over")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeOver(LimitError("over"))])
 def test_a_running_loop_is_stopped_from_outside(engine, error):
     def stop(*_):
         raise error
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # as time limits do
     try:
         with pytest.raises(type(error)):
             run(FOREVER, engine, limits=UNBOUNDED)
