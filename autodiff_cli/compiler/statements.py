@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
+DEEPEST = 12
+"""Loops in loops: each level may be lowered twice, to find what it carries."""
 ATTEMPT = 40
 """Operations that cost as much as what is around the body of a loop that is lowered."""
 
@@ -391,6 +393,8 @@ class StatementForm(ArrayForm):
         descriptions = {slot: described(held) for slot, held in entry.items()}
         counts, outer = dict(self.counts), self.region
         self.nesting += 1
+        if self.nesting > DEEPEST:
+            raise TooLong(f"loops are nested more than {DEEPEST} deep")
         while True:
             self.spend(ATTEMPT)
             params: list[Value] = []
