@@ -59,8 +59,8 @@ def projected(t: Any, along: Any, by: Any, axes: tuple[int, ...]) -> Any:
     """
     rest = t - along * sum_(by * t, axes, True)
     share = value_of(along) * value_of(by)
-    if share.max(initial=0) <= PLAIN:
-        return rest
+    if not np.ndim(share) or share.max(initial=0) <= PLAIN:
+        return rest  # of a number, there are no others
     key = _largest(share, axes)
     others = setindex(rest, 0.0, key)
     scale = by if isinstance(by, float) else _at(by, key)
