@@ -10,8 +10,8 @@ import pytest
 
 from tests.test_imports import MODULES, OURS, PACKAGE, file_of
 
-ENTRIES = ("commands/main.py", "repl/loop.py")
-"""Where whatever was raised becomes a message."""
+ENTRIES = ("batch/cluster.py", "commands/main.py", "repl/loop.py")
+"""Where whatever was raised becomes a message; on a cluster, whatever a worker has raised."""
 
 BOUND = re.compile(r"# recurses: \S+ \S+")
 """What a `def` says that comes back to itself: how deep."""

@@ -190,7 +190,7 @@ class Mapper:
 
     def work(self, block: Any) -> Piece:
         """Reads a block, evaluates it and writes what it came to."""
-        return self.finish(self.evaluate(self.read(block)))
+        return self.finish(self.evaluate(self.columns(block)))
 
     def answer(self, block: Any) -> Piece:
         """As `work`, in a shorter way where the block is an object of which all is well."""
@@ -226,7 +226,7 @@ class Mapper:
         except ValueError:
             return None
 
-    def read(self, block: Any) -> tuple[Records, Mapping[str, Array]]:
+    def columns(self, block: Any) -> tuple[Records, Mapping[str, Array]]:
         records = block.read()
         return records, records.inputs(self.binding)
 

@@ -116,7 +116,7 @@ class Stream:
         if at_once:
             return map(mapper.answer, blocks)
         # Reading, evaluating and writing go on side by side: most of it is outside of Python.
-        read = ahead(map(mapper.read, ahead(blocks)))
+        read = ahead(map(mapper.columns, ahead(blocks)))
         return ahead(map(mapper.finish, ahead(map(mapper.evaluate, read))))
 
     # ── a piece ───────────────────────────────────────────────────────────────────────

@@ -366,7 +366,7 @@ class BatchLowering(StatementLowering):
             raise _not_batched("`.grad`", node.span)
         return super().attribute(node)
 
-    def number(self, node: Any) -> Closure:
+    def number(self, node: Any) -> Closure:  # recurses: the program's expressions
         value, span = self.expression(node), node.span
         return lambda frame: frame[RUN].number(value(frame), span)
 

@@ -283,9 +283,9 @@ str format: write `print("…", x)`
 def _table() -> dict[str, str]:
     found: dict[str, str] = {}
     for row in _ROWS.replace("\n    ", " ").splitlines():
-        names, colon, answer = row.partition(": ")
+        words, colon, answer = row.partition(": ")
         if colon and not row.startswith("#"):
-            found.update(dict.fromkeys(names.split(), answer))
+            found.update(dict.fromkeys(words.split(), answer))
     return found
 
 

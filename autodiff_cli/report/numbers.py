@@ -47,7 +47,7 @@ def value_text(value: Any, digits: int | None = None) -> str:  # recurses: an ar
     return f"[{', '.join([value_text(item, digits) for item in value])}]"
 
 
-def _in_parts(value: Any, text: Callable[[Any], str]) -> Iterator[str]:  # recurses: axes
+def _in_parts(value: Any, text: Callable[[Any], str]) -> Iterator[str]:  # recurses: an array's axes
     """An array in nested brackets, of which `text` writes so much as is no time to wait for."""
     yield "["
     step = 1 if value.ndim > 1 else AT_ONCE

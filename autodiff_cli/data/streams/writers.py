@@ -80,7 +80,7 @@ def _plain(column: Any) -> list[Any]:
     return [_legal(value) for value in values]
 
 
-def _legal(value: Any) -> Any:
+def _legal(value: Any) -> Any:  # recurses: an array's axes
     """A value in which what JSON has no number for is a string."""
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
