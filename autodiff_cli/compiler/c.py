@@ -336,14 +336,7 @@ class CPrinter(Printer):
         raise NotCompiled("it prints")
 
     def branches(self, op: If) -> None:  # recurses: the program's blocks
-        def way(region: Region) -> Callable[[], None]:
-            def write() -> None:
-                self.ops(region)
-                self.move(op.outs, region.yields)
-
-            return write
-
-        then, otherwise = self.block(way(op.then)), self.block(way(op.otherwise))
+        then, otherwise = self.way(op, op.then), self.way(op, op.otherwise)
         if then:
             self.add(f"if ({self.text_of(op.condition)}) {{")
             self.lines += then
@@ -440,14 +433,18 @@ class CPrinter(Printer):
         count = self.declare(loop.tape or loop.trips)
         self.add(f"for ({left} = {count}; {left} > 0; {left}--) {{")
         self.depth += 1
-        if loop.saved:
-            self.add(f"top -= {len(loop.saved)};")
-        for place, value in enumerate(loop.saved):
-            cast = "" if value.type == "float" else f"({TYPES[value.type]})"
-            self.add(f"{self.declare(value)} = {cast}top[{place}];")
+        self.restore(loop.saved)
         self.ops(op.body)
         self.depth -= 1
         self.add("}")
+
+    def restore(self, saved: Sequence[Value]) -> None:
+        """Takes what a turn has kept off the tape."""
+        if saved:
+            self.add(f"top -= {len(saved)};")
+        for place, value in enumerate(saved):
+            cast = "" if value.type == "float" else f"({TYPES[value.type]})"
+            self.add(f"{self.declare(value)} = {cast}top[{place}];")
 
     # ── expressions ───────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.c import TYPES, CPrinter
 from autodiff_cli.compiler.exported import is_array, line_of, plain, remark
-from autodiff_cli.compiler.form import Check, Loop, Note, Unwind, Value, everything
+from autodiff_cli.compiler.form import Check, Loop, Note, Value, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,18 +82,9 @@ class CFile(CPrinter):
             self.declare(value)
             self.add(f"*tape.top++ = {self.as_double(value)};")
 
-    def unwind(self, op: Unwind) -> None:  # recurses: the program's blocks
-        loop = op.loop
-        left = self.names.fresh("left")
-        self.declare_as("long long", left)
-        count = self.declare(loop.tape or loop.trips)
-        self.add(f"for ({left} = {count}; {left} > 0; {left}--) {{")
-        self.depth += 1
-        for value in reversed(loop.saved):
+    def restore(self, saved: Sequence[Value]) -> None:
+        for value in reversed(saved):
             self.pop(value)
-        self.ops(op.body)
-        self.depth -= 1
-        self.add("}")
 
     def pop(self, value: Value) -> None:
         cast = "" if value.type == "float" else f"({TYPES[value.type]})"
@@ -103,7 +94,6 @@ class CFile(CPrinter):
         **CPrinter.writers,
         Check: check,
         Note: note,
-        Unwind: unwind,
     }
 
 

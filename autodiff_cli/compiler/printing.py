@@ -22,9 +22,9 @@ from autodiff_cli.compiler.form import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.compiler.form import Function, If, Operand
     from autodiff_cli.language.source import Span
 
 DEEPEST = 30
@@ -240,6 +240,10 @@ class Printer(Lines):
         """The text of an operation, and how tightly it binds."""
         raise NotImplementedError
 
+    def move(self, targets: Sequence[Value], sources: Sequence[Operand]) -> None:
+        """Assigns all of `sources` at once."""
+        raise NotImplementedError
+
     def literal(self, number: Any) -> tuple[str, int]:
         raise NotImplementedError
 
@@ -252,6 +256,17 @@ class Printer(Lines):
         lines = self.lines[start:]
         del self.lines[start:]
         return lines
+
+    def way(
+        self, op: If, region: Region
+    ) -> list[tuple[str, Span | None]]:  # recurses: the program's blocks
+        """The lines of one of the ways of an `if`, with what comes of it."""
+
+        def write() -> None:
+            self.ops(region)
+            self.move(op.outs, region.yields)
+
+        return self.block(write)
 
     def text_of(  # recurses: the program's blocks
         self, operand: Operand, at_least: int = CHOICE

@@ -14,7 +14,6 @@ from autodiff_cli.compiler.form import (
     Move,
     Note,
     Print,
-    Region,
     Unwind,
     Value,
 )
@@ -120,14 +119,7 @@ class PythonPrinter(Printer):
         self.add(f"say({', '.join(parts)})")
 
     def branches(self, op: If) -> None:  # recurses: the program's blocks
-        def way(region: Region) -> Callable[[], None]:
-            def write() -> None:
-                self.ops(region)
-                self.move(op.outs, region.yields)
-
-            return write
-
-        then, otherwise = self.block(way(op.then)), self.block(way(op.otherwise))
+        then, otherwise = self.way(op, op.then), self.way(op, op.otherwise)
         if then:
             self.add(f"if {self.text_of(op.condition)}:")
             self.lines += then

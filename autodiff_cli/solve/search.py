@@ -99,26 +99,51 @@ def best_of(model: Model, start: Vector, free: Any, tolerance: float) -> Vector:
         at[free] = part
         return at
 
-    parameters, loss = model.parameters, model.loss
+    parameters = model.parameters
     begin = np.clip(start, parameters.lower, parameters.upper)
     if not model.point(begin).is_finite:
         return begin
-    plain = loss is None and not parameters.is_bounded
+    plain = model.loss is None and not parameters.is_bounded
+    found = _least_squares(
+        model,
+        lambda part: _finite(model.residuals(whole(part))),
+        begin[free],
+        lambda part: _finite(model.jacobian(whole(part)))[:, free],
+        (parameters.lower[free], parameters.upper[free]),
+        "lm" if plain else "trf",
+        tolerance,
+    )
+    return whole(found)
+
+
+def _least_squares(
+    model: Model,
+    residuals: Callable[[Vector], Vector],
+    start: Vector,
+    jacobian: Callable[[Vector], Any],
+    bounds: tuple[Vector, Vector],
+    method: str,
+    tolerance: float,
+    most: int | None = None,
+) -> Vector:
+    """SciPy's search, by the loss of the model, from a start within bounds."""
+    loss = model.loss
     with quiet():
-        found = optimize.least_squares(
-            lambda part: _finite(model.residuals(whole(part))),
-            begin[free],
-            jac=lambda part: _finite(model.jacobian(whole(part)))[:, free],
-            bounds=(parameters.lower[free], parameters.upper[free]),
-            method="lm" if plain else "trf",
+        found: Vector = optimize.least_squares(
+            residuals,
+            start,
+            jac=jacobian,
+            bounds=bounds,
+            method=method,
             x_scale="jac",
             loss="linear" if loss is None else loss.name,
             f_scale=1.0 if loss is None else loss.scale,
             ftol=tolerance,
             xtol=tolerance,
             gtol=tolerance,
-        )
-    return whole(found.x)
+            max_nfev=most,
+        ).x
+    return found
 
 
 @contextmanager
@@ -160,20 +185,14 @@ def _levenberg_marquardt(
 
 
 def _within_bounds(model: Model, start: Vector, most: int, tolerance: float, kind: str) -> Vector:
-    parameters, loss = model.parameters, model.loss
-    with quiet():
-        found: Vector = optimize.least_squares(
-            model.residuals,
-            start,
-            jac=lambda at: _finite(model.jacobian(at)),
-            bounds=(parameters.lower, parameters.upper),
-            method=kind,
-            x_scale="jac",
-            loss="linear" if loss is None else loss.name,
-            f_scale=1.0 if loss is None else loss.scale,
-            ftol=tolerance,
-            xtol=tolerance,
-            gtol=tolerance,
-            max_nfev=most,
-        ).x
-    return found
+    parameters = model.parameters
+    return _least_squares(
+        model,
+        model.residuals,
+        start,
+        lambda at: _finite(model.jacobian(at)),
+        (parameters.lower, parameters.upper),
+        kind,
+        tolerance,
+        most,
+    )
