@@ -19,7 +19,6 @@ from autodiff_cli.commands.running import (
     seed_option,
     takes_call,
 )
-from autodiff_cli.commands.warnings import show_findings
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 
 if TYPE_CHECKING:
@@ -110,10 +109,7 @@ def command(call: Call) -> None:
         reports = _check(job, options)
     for report in reports:
         report.check.findings[:0] = job.remarks
-    if form != "json" and not options["quiet"]:
-        show_findings(
-            [one for report in reports for one in report.check.findings], options["color"]
-        )
+    call.tell([one for report in reports for one in report.check.findings], form)
     call.deliver(_written(reports, form, call))
     if not all(report.passed for report in reports):
         wrong = any(report.status == "mismatch" for report in reports)

@@ -10,6 +10,7 @@ from autodiff_cli.commands.help import ExamplesFirst
 from autodiff_cli.commands.inputs import FILE, INPUT, read_source, split_names
 from autodiff_cli.commands.running import (
     Call,
+    expressions_option,
     format_options,
     limit_options,
     prepared,
@@ -18,7 +19,6 @@ from autodiff_cli.commands.running import (
     takes_call,
 )
 from autodiff_cli.commands.solving import bound_options, read_bounds, split_starts
-from autodiff_cli.commands.warnings import show_findings
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ EXAMPLES = (
 
 @click.command("fit", cls=ExamplesFirst, examples=EXAMPLES)
 @click.argument("words", nargs=-1, type=FILE, metavar="[FILE] DATA [NAME=START]...")
-@click.option(
-    "-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines."
-)
+@expressions_option
 @click.option("--of", metavar="NAME", help="The output that predicts.  [the column's name]")
 @click.option(
     "--response", metavar="EXPR", help="What is predicted: a column, or as 'log(y)' of columns."
@@ -94,11 +92,10 @@ def command(call: Call) -> None:
 
     Inputs that are columns of DATA are read from there; the others are parameters.
     """
-    form, options = call.form(FORMATS), call.options
+    form = call.form(FORMATS)
     report = _fitted(call)
     findings = report.fit.findings
-    if form != "json" and not options["quiet"]:
-        show_findings(findings, options["color"])
+    call.tell(findings, form)
     call.deliver(_written(report, form, call))
     if not report.fit.has_converged:
         call.context.exit(1)

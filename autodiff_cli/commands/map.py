@@ -15,6 +15,7 @@ from autodiff_cli.commands.inputs import FILE, INPUT, read_inputs, read_source, 
 from autodiff_cli.commands.limits import run_settings, time_limit
 from autodiff_cli.commands.running import (
     color_option,
+    expressions_option,
     limit_options,
     number_options,
     question_options,
@@ -44,9 +45,7 @@ EXAMPLES = (
 
 @click.command("map", cls=ExamplesFirst, examples=EXAMPLES)
 @click.argument("words", nargs=-1, type=FILE, metavar="[FILE] [DATA]... [NAME=VALUE]...")
-@click.option(
-    "-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines."
-)
+@expressions_option
 @click.option(
     "--inputs",
     "inputs_file",

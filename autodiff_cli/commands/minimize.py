@@ -22,7 +22,6 @@ from autodiff_cli.commands.running import (
 )
 from autodiff_cli.commands.screen import is_terminal
 from autodiff_cli.commands.solving import bound_options, read_bounds, split_starts
-from autodiff_cli.commands.warnings import show_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +84,9 @@ def command(call: Call) -> None:
 
     Inputs from files, NAME=@FILE, are data and stay as they are.
     """
-    form, options = call.form(FORMATS), call.options
+    form = call.form(FORMATS)
     found = _found(call)
-    if form != "json" and not options["quiet"]:
-        show_findings(found.findings, options["color"])
+    call.tell(found.findings, form)
     call.deliver(_written(found, form, call))
     if not found.has_converged:
         call.context.exit(1)

@@ -19,7 +19,6 @@ from autodiff_cli.commands.running import (
     source_options,
     takes_call,
 )
-from autodiff_cli.commands.warnings import show_findings
 from autodiff_cli.errors import AdiffError, LimitError, UsageError
 from autodiff_cli.records import replace
 
@@ -91,8 +90,7 @@ def command(call: Call) -> None:
     words, uncertainties = _read_words(call)
     with replace(call, words=words).opened("propagating") as job:
         found = _propagated(job, uncertainties, options)
-    if form != "json" and not options["quiet"]:
-        show_findings([each for one in found for each in one.findings], options["color"])
+    call.tell([each for one in found for each in one.findings], form)
     call.deliver(_written(found, form, call))
 
 

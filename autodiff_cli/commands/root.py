@@ -18,7 +18,6 @@ from autodiff_cli.commands.running import (
     seed_option,
     takes_call,
 )
-from autodiff_cli.commands.warnings import show_findings
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import replace
 
@@ -62,10 +61,9 @@ def command(call: Call) -> None:
     With them comes their derivative by all other inputs, or by --wrt, by the implicit function
     theorem. The exit status is 1 where no root was found.
     """
-    form, options = call.form(FORMATS), call.options
+    form = call.form(FORMATS)
     root = _solved(call)
-    if form != "json" and not options["quiet"]:
-        show_findings(root.findings, options["color"])
+    call.tell(root.findings, form)
     call.deliver(_written(root, form, call))
     if not root.converged:
         call.context.exit(NOT_CONVERGED)

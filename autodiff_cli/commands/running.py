@@ -75,15 +75,14 @@ question_options = _all(
 )
 """`--wrt` and `--of`."""
 
+expressions_option = click.option(
+    "-e", "expressions", multiple=True, metavar="TEXT", help="The program; several are its lines."
+)
+"""`-e`."""
+
 source_options = _all(
     click.argument("words", nargs=-1, type=FILE, metavar="[FILE | -] [NAME=VALUE]..."),
-    click.option(
-        "-e",
-        "expressions",
-        multiple=True,
-        metavar="TEXT",
-        help="The program; several are its lines.",
-    ),
+    expressions_option,
     click.option(
         "--inputs",
         "inputs_file",
@@ -323,6 +322,13 @@ class Call:
     def color(self) -> bool:
         """Whether the results are in colour."""
         return self.options["output"] is None and wants_color(sys.stdout, self.options["color"])
+
+    def tell(self, findings: Sequence[Finding], form: str) -> None:
+        """Shows what there is to tell; JSON has a place for it."""
+        from autodiff_cli.commands.warnings import show_findings
+
+        if form != "json" and not self.options["quiet"]:
+            show_findings(findings, self.options["color"])
 
     def deliver(self, content: str | bytes) -> None:
         """Writes results to where they are to go."""
