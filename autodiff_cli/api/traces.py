@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.errors import AdiffError, UsageError
+from autodiff_cli.report.endings import BY_ENDING, PICTURES
 from autodiff_cli.report.trace.brief import Style
 from autodiff_cli.report.trace.view import Choice, View
 
@@ -20,7 +21,8 @@ Form = Literal["table", "tree", "steps", "plain", "json", "dot", "mermaid", "svg
 
 WIDTH = 100
 """Columns of the formats that are set for a screen."""
-ENDINGS = {".gv": "dot", ".mmd": "mermaid", ".htm": "html", ".txt": "table"}
+ENDINGS = {each: form for each, form in BY_ENDING.items() if form in PICTURES}
+ENDINGS[".txt"] = "table"
 
 
 class Trace:

@@ -16,6 +16,7 @@ from autodiff_cli.commands.limits import held, run_settings, seconds, size
 from autodiff_cli.commands.screen import COLOR, deliver, is_terminal, show_text, wants_color
 from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
+from autodiff_cli.report.endings import BY_ENDING, PICTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,21 +29,6 @@ if TYPE_CHECKING:
 
     Command: TypeAlias = Callable[..., Any]
 
-BY_ENDING = {
-    ".json": "json",
-    ".jsonl": "json",
-    ".csv": "csv",
-    ".npz": "npz",
-    ".dot": "dot",
-    ".gv": "dot",
-    ".mmd": "mermaid",
-    ".svg": "svg",
-    ".html": "html",
-    ".htm": "html",
-}
-"""The format that the ending of -o asks for, where a command has it."""
-
-PICTURES = ("svg", "html", "dot", "mermaid")
 PLAIN = ("", ".txt", ".tsv", ".log")
 """Endings of files of lines."""
 

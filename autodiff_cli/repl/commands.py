@@ -21,6 +21,7 @@ from autodiff_cli.language.source import Source
 from autodiff_cli.repl import shown
 from autodiff_cli.repl.entry import HELP
 from autodiff_cli.repl.state import LAST
+from autodiff_cli.report.endings import BY_ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +113,9 @@ def _tool(name: str) -> Callable[[Desk, str], None]:
     return lambda desk, argument: desk.tools.command(name, desk.state, argument)
 
 
-def _picture(form: str, *endings: str) -> Callable[[Desk, str], None]:
+def _picture(form: str) -> Callable[[Desk, str], None]:
+    endings = [each for each, its in BY_ENDING.items() if its == form]
+
     def run(desk: Desk, argument: str) -> None:
         path, rest = _file(argument, f":{form} FILE")
         ending = os.path.splitext(path)[1].lower()
@@ -342,10 +345,8 @@ COMMANDS = {
     "check": Command(
         "[Y] [X…]", "is the gradient right: sweeps, differences and 80 digits", _tool("check")
     ),
-    "svg": Command("FILE [Y]", "draw the graph of Y", _picture("svg", ".svg")),
-    "html": Command(
-        "FILE [Y]", "a page to step through the graph of Y", _picture("html", ".html", ".htm")
-    ),
+    "svg": Command("FILE [Y]", "draw the graph of Y", _picture("svg")),
+    "html": Command("FILE [Y]", "a page to step through the graph of Y", _picture("html")),
     "set": Command("NAME=VALUE", "change a value, and run again what depends on it", _set),
     "vars": Command("", "the names that there are", _vars),
     "functions": Command("[NAME]", "what is built in", _functions),
