@@ -27,6 +27,7 @@ from autodiff_cli.compiler.printing import (
     AND,
     ATOM,
     CHOICE,
+    COMPARED,
     INFIX,
     OR,
     SIGN,
@@ -295,13 +296,11 @@ class CPrinter(Printer):
 
     def whole(self, op: Apply) -> None:
         """Flags an operation on integers that would leave 64 bits, or divide by 0."""
-        name, args = op.primitive.name, op.args
-        if name in ("floordiv", "mod"):
+        sign, args = op.primitive.sign, op.args
+        if sign in ("//", "%"):
             self.flag_if(f"{self.text_of(args[1], SIGN)} == 0")
-        elif name in INFIX:
-            sign, binds = INFIX[name]
+        elif sign in INFIX and len(args) == 2:
             a, b = (f"(double){self.text_of(arg, ATOM)}" for arg in args)
-            del binds
             self.flag_if(f"fabs({a} {sign} {b}) > 9e18")
 
     def converting(self, op: Move) -> None:
@@ -468,10 +467,9 @@ class CPrinter(Printer):
         """The text of an operation, and how tightly it binds."""
         if isinstance(op, Move):
             return self.converted(op)
-        name, args = op.primitive.name, op.args
-        if name in INFIX:
-            sign, binds = INFIX[name]
-            return self.infix(sign, binds, *args)
+        name, sign, args = op.primitive.name, op.primitive.sign, op.args
+        if sign in INFIX and len(args) == 2:
+            return self.infix(sign, INFIX[sign], *args)
         if name == "neg":
             return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
         if name == "logical_and":
@@ -504,7 +502,7 @@ class CPrinter(Printer):
         if op.out.type == source:
             return self.operand(op.source)
         if op.out.type == "bool":
-            return f"{self.text_of(op.source, SUM)} != 0", INFIX["not_equal"][1]
+            return f"{self.text_of(op.source, SUM)} != 0", COMPARED
         return f"({TYPES[op.out.type]}){self.text_of(op.source, SIGN)}", SIGN
 
     def called(self, primitive: Primitive) -> str:

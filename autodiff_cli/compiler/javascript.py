@@ -10,7 +10,7 @@ from autodiff_cli.compiler.c import LIBRARY
 from autodiff_cli.compiler.c_file import CFile
 from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
 from autodiff_cli.compiler.form import Check, NotCompiled, Note, Value
-from autodiff_cli.compiler.printing import ATOM, COMPARED, INFIX, SIGN
+from autodiff_cli.compiler.printing import ATOM, COMPARED, SIGN
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class ScriptFile(CFile):
     def converted(self, op: Any) -> tuple[str, int]:
         kind = op.source.type if isinstance(op.source, Value) else type(op.source).__name__
         if op.out.type == "bool":
-            return f"{self.text_of(op.source, COMPARED + 1)} != 0", INFIX["not_equal"][1]
+            return f"{self.text_of(op.source, COMPARED + 1)} != 0", COMPARED
         if kind == "bool":
             return f"Number({self.text_of(op.source)})", ATOM
         return self.operand(op.source)

@@ -34,17 +34,11 @@ CHOICE, OR, AND, NOT, COMPARED, SUM, PRODUCT, SIGN, POWER, ATOM = range(10)
 """How tightly an expression binds."""
 
 INFIX = {
-    "add": ("+", SUM),
-    "sub": ("-", SUM),
-    "mul": ("*", PRODUCT),
-    "div": ("/", PRODUCT),
-    "less": ("<", COMPARED),
-    "less_equal": ("<=", COMPARED),
-    "greater": (">", COMPARED),
-    "greater_equal": (">=", COMPARED),
-    "equal": ("==", COMPARED),
-    "not_equal": ("!=", COMPARED),
+    **dict.fromkeys(("+", "-"), SUM),
+    **dict.fromkeys(("*", "/"), PRODUCT),
+    **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARED),
 }
+"""Signs between two operands that all languages write alike, and how tightly they bind."""
 
 
 class Names:

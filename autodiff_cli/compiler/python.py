@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from autodiff_cli.engine.primitive import Primitive
 
 TOO_LARGE = 2**63
-SIGNS = INFIX | {"floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT)}
+SIGNS = INFIX | dict.fromkeys(("//", "%"), PRODUCT)
 RESERVED = {
     *dir(builtins),
     *dir(math),
@@ -250,10 +250,9 @@ class PythonPrinter(Printer):
         """The text of an operation, and how tightly it binds."""
         if isinstance(op, Move):
             return self.converted(op)
-        name, args = op.primitive.name, op.args
-        if name in SIGNS:
-            sign, binds = SIGNS[name]
-            return self.infix(sign, binds, *self.plainest(*args))
+        name, sign, args = op.primitive.name, op.primitive.sign, op.args
+        if sign in SIGNS and len(args) == 2:
+            return self.infix(sign, SIGNS[sign], *self.plainest(*args))
         if name == "neg":
             return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
         if name == "logical_and":

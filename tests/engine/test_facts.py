@@ -44,7 +44,6 @@ PATTERNS = {
             "compiler/finite.py",
             "compiler/javascript.py",
             "compiler/lowering.py",
-            "compiler/printing.py",
             "compiler/python_file.py",
             "compiler/rules.py",
         ),
