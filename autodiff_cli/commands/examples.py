@@ -63,11 +63,6 @@ def _folder() -> Path:
     return Path(__file__).resolve().parents[1] / "examples"
 
 
-def command_line(path: Path) -> str:
-    """The command of an example: its first line, without the `#`."""
-    return path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
-
-
 def summary(path: Path) -> str:
     """The first sentence of an example's prose."""
     lines = path.read_text(encoding="utf-8").splitlines()[1:]

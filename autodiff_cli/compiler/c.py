@@ -49,7 +49,7 @@ TYPES = {"float": "double", "int": "long long", "bool": "int", "tape": "long lon
 _WORDS = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
-volatile while main run in out top end flag turns ended row rows status flags n j0 j1 jn y0 y1 yn
+volatile while main run in out top end flag turns ended status flags n j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
 throw finally await of eval arguments isfinite finite whole shaped array line size_t status left
@@ -196,22 +196,6 @@ static int turned(struct run *run)
     return run->poll && run->poll() ? 2 : 0;
 }
 """
-ROWS = """
-/* Every row of n, which has {inputs} numbers, to {outputs}; what flags a row is noted. */
-EXPORTED int rows(long long n, const double *in, double *out, unsigned char *flags,
-                  struct run *run)
-{{
-    long long row;
-    int status;
-    for (row = 0; row < n; row++, in += {inputs}, out += {outputs}) {{
-        status = value_and_gradient(in, out, run);
-        if (status == 2)
-            return 2;
-        flags[row] = (unsigned char)status;
-    }}
-    return 0;
-}}
-"""
 EXPORT = """
 #ifdef _WIN32
 #define EXPORTED __declspec(dllexport)
@@ -236,11 +220,9 @@ class CPrinter(Printer):
         self.known: set[str] = set()
 
     def module(self) -> str:
-        """All of a file to compile: `value_and_gradient`, and `rows` of it."""
+        """All of a file to compile: `value_and_gradient`, and what it needs."""
         body = self.body()
-        inputs, outputs = len(self.function.params), len(self.function.body.yields)
-        rows = ROWS.format(inputs=inputs, outputs=outputs)
-        return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body + rows
+        return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body
 
     def body(self) -> str:
         for place, param in enumerate(self.function.params):
