@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from autodiff_cli.commands import check as command
-from autodiff_cli.commands.examples import command_line, programs
+from autodiff_cli.commands.examples import programs
 from tests.commands.shell import adiff, process, terminal
+from tests.golden import command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +34,8 @@ def checked(*arguments: str) -> dict[str, Any]:
 # ── no false alarms ───────────────────────────────────────────────────────────────────
 
 
-def check_words(line: str) -> list[str]:
+def check_words(words: list[str]) -> list[str]:
     """The words of an example's command, without the derivatives that it asks for."""
-    _, _, *words = shlex.split(line)
     kept: list[str] = []
     skip = False
     for word in words:
