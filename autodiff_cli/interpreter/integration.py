@@ -468,7 +468,7 @@ def as_argument(value: Any) -> Any:
 
 def _forget(aside: Aside, kept: int) -> None:
     """Drops what a point recorded, and keeps the leaves."""
-    del aside.run.graph.nodes[kept:]
+    aside.run.graph.cut(kept)
     aside.run.array_bytes = 0
     aside.run.keep_journal(aside.run.journal)
 

@@ -327,14 +327,13 @@ class Machine(Surroundings):
     def forgetting(self) -> Iterator[None]:
         """Whatever is recorded while it is open is dropped: it is computed for its value only."""
         graph, journal = self.graph, self.journal
-        nodes, leaves = len(graph.nodes), graph.leaves
+        start = len(graph.nodes)
         mark = None if journal is None else journal.mark()
         try:
             yield
         finally:
             if not self.abandoned:
-                del graph.nodes[nodes:]
-                graph.leaves = leaves
+                graph.cut(start)
             if journal is not None and mark is not None:
                 journal.forget(mark)
 
