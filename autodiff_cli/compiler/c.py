@@ -30,6 +30,7 @@ from autodiff_cli.compiler.printing import (
     COMPARED,
     INFIX,
     OR,
+    PRODUCT,
     SIGN,
     SUM,
     Names,
@@ -305,8 +306,8 @@ class CPrinter(Printer):
         if isinstance(op.where, Value):
             parts.append(f"{self.text_of(op.where, SUM)} != 0.0")
         if isinstance(op.finite, Value):
-            name = self.text_of(op.finite, SUM + 1)
-            parts.append(f"{name} - {name} != 0.0")
+            # nan, and so no 0, of a nan or an inf.
+            parts.append(f"0.0 * {self.text_of(op.finite, PRODUCT + 1)} != 0.0")
         elif op.fails is not False:
             parts.append(self.text_of(op.fails, AND + 1))
         elif isinstance(op.holds, Value):

@@ -104,8 +104,8 @@ class PythonPrinter(Printer):
         if op.where == 0.0:
             return
         if isinstance(op.finite, Value):
-            name = self.text_of(op.finite, SUM + 1)
-            condition = f"{name} - {name}"
+            # nan, and so true, of a nan or an inf.
+            condition = f"0.0 * {self.text_of(op.finite, PRODUCT + 1)}"
         elif op.fails is not False:
             condition = self.text_of(op.fails, AND)
         elif isinstance(op.holds, Value):

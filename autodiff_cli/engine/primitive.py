@@ -67,6 +67,9 @@ class Primitive:
         of_several: of a reduction, the primitive that joins the operands, two by two, of a call
             with several: `maximum` of `max(a, b, c)`.
         exact: integers give an integer.
+        bound: the most that |value| can be, a number, or `bound(*sizes)` where |operand| is at
+            least `size.least` and at most `size.most`; left out, the value of an exact one is no
+            larger than its operands but for a rounding to integers, and of others nothing is known.
         sums: it adds up, so that its rounding goes by the size of the terms, not of the result.
         multiplies: where an operand gets a derivative of 0, it is as another one is 0.
         vanishes: where the value is 0, but for an underflow: `with an operand` where one is 0,
@@ -132,6 +135,7 @@ class Primitive:
     body: Rule | None = None
     of_several: Primitive | None = None
     exact: bool = False
+    bound: Callable[..., float] | float | None = None
     sums: bool = False
     multiplies: bool = False
     vanishes: Zero = "anywhere"

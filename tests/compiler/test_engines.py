@@ -75,6 +75,12 @@ COMPILED = {
 TOLD = {
     "nan": ("s = x; for i in range(9) { s = s * log(x - i) }; s", {"x": 3.5}),
     "swallowed": ("s = x; for i in range(99) { s = s * 1e9 }; x / s", {"x": 3.5}),
+    "swallowed after": ("s = x; for i in range(99) { s = s * 1e9 }; x + 1/s", {"x": 3.5}),
+    "swallowed on a way": (
+        "s = x; for i in range(99) { if s > 1 { s = s * 1e9 } else { s = 2 } }; exp(-s)",
+        {"x": 3.5},
+    ),
+    "large": ("s = 0; for i in range(9) { s += exp(-x*x*i) }; s", {"x": 1e180}),
     "kink": ("for i in range(9) { x = x + abs(x - 1) }; x", {"x": 1.0}),
     "lost": ("for i in range(9) { x = x + floor(x) / 9 }; x", {"x": 1.3}),
     "equality": ("for i in range(9) { if x == 1 { x = 2*x } }; x", {"x": 1.0}),

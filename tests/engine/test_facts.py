@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import autodiff_cli
+from autodiff_cli.compiler.finite import Size, bound
 from autodiff_cli.engine.graph import Graph, apply
 from autodiff_cli.engine.primitives import TABLE, elementwise
 from autodiff_cli.engine.sweeps import ones_of, reverse_sweep
@@ -41,7 +43,6 @@ PATTERNS = {
             "compiler/adjoint.py",
             "compiler/arrays.py",
             "compiler/c.py",
-            "compiler/finite.py",
             "compiler/javascript.py",
             "compiler/lowering.py",
             "compiler/python_file.py",
@@ -108,6 +109,20 @@ def test_terms_are_no_smaller_than_their_sum(entry: Primitive) -> None:
                   for x in operands]  # fmt: skip
         of_terms = entry.array(*(np.abs(x) for x in signed), *static)
         assert np.all(np.abs(entry.array(*signed, *static)) <= of_terms + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "entry", having(lambda entry: entry.scalar and (entry.exact or entry.bound is not None))
+)
+def test_a_value_is_no_larger_than_its_bound(entry: Primitive) -> None:
+    numbers = (0.0, 1e-300, 0.4, 1.0, -2.5, 7.0, -1e9, 1e75, -1e160, 1.7e308)
+    seen = 0
+    for operands in product(numbers, repeat=len(entry.operands)):
+        sizes = [Size(abs(x), abs(x)) for x in operands]
+        most = bound(entry, sizes)
+        assert abs(entry.guarded(*operands)) <= most or most == math.inf
+        seen += most < math.inf
+    assert seen or entry.bound == math.inf
 
 
 @pytest.mark.parametrize("entry", having(lambda entry: entry.multiplies))

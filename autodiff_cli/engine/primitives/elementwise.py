@@ -221,6 +221,7 @@ sin = _function(
     lambda out, x: cos(x),
     precise=lambda mp, x: mp.sin(x),
     special=((1e-9, math.pi, 1e16),),
+    bound=1.0,
 )
 cos = _function(
     "cos",
@@ -230,6 +231,7 @@ cos = _function(
     lambda out, x: -sin(x),
     precise=lambda mp, x: mp.cos(x),
     special=((1e-9, math.pi / 2, 1e16),),
+    bound=1.0,
 )
 tan = _function(
     "tan",
@@ -385,6 +387,7 @@ tanh = _function(
     precise=lambda mp, x: mp.tanh(x),
     special=((1e-9, 20.0, -400.0, 1e160),),
     remedies={"saturated": "keep its argument near 0: scale the input or the weights down"},
+    bound=1.0,
 )
 
 
@@ -718,6 +721,7 @@ sigmoid = _function(
     vanishes="never",
     remedies={"saturated": "keep its argument near 0, or take logsigmoid or softplus of it"},
     body=lambda x: where(x >= 0.0, 1.0, exp(-abs_(x))) / (1.0 + exp(-abs_(x))),
+    bound=1.0,
 )
 logsigmoid = _function(
     "logsigmoid",
