@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from autodiff_cli.compiler.counting import Count, after_if
 from autodiff_cli.compiler.form import Apply, Check, If, Move, NotCompiled, Region, TooLong, Value
 from autodiff_cli.compiler.variables import (
     Array,
@@ -34,7 +35,6 @@ from autodiff_cli.interpreter.expressions import OPERATORS
 from autodiff_cli.interpreter.values import NOTHING, UNSET
 from autodiff_cli.language import syntax
 from autodiff_cli.language.names import DIFFERENTIATED, BuiltIn
-from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,25 +50,6 @@ WHOLE_ARRAYS = frozenset(("concat", "dot", "len", "norm", "sum"))
 """What takes arrays of a few numbers besides arithmetic."""
 NUMERIC = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg", "pow"))
 """The operators that take true and false for the numbers 1 and 0."""
-
-
-@record
-class Count:
-    """A number that grows as the program goes: `base`, and what has been added since.
-
-    Attributes:
-        bits: conditions, each of which adds 1 where it is true.
-    """
-
-    base: Operand = 0
-    more: int = 0
-    bits: tuple[Operand, ...] = ()
-
-    def plus(self, more: int) -> Count:
-        return Count(self.base, self.more + more, self.bits)
-
-    def plus_bit(self, bit: Operand) -> Count:
-        return Count(self.base, self.more, (*self.bits, bit))
 
 
 class ExpressionForm:
@@ -256,7 +237,7 @@ class ExpressionForm:
         self.emit(op)
 
     def _meet(self, op: If, ends: list[Any]) -> None:
-        (first, one, counted), (second, two, counts) = ends
+        (_, one, counted), (_, two, counts) = ends
         self.frame.variables = {}
         for key in [*one, *(key for key in two if key not in one)]:
             a, b = one.get(key, UNSET), two.get(key, UNSET)
@@ -266,17 +247,7 @@ class ExpressionForm:
                 self.frame.variables[key] = op.condition
             else:
                 self.frame.variables[key] = self._either_of(op, a, b)
-        self.counts = {}
-        for name in counted:
-            x, y = counted[name], counts[name]
-            if (x.base, x.more, x.bits) == (y.base, y.more, y.bits):
-                self.counts[name] = x
-            else:
-                total = Value("int")
-                op.outs.append(total)
-                first.yields.append(self.total(x, first))
-                second.yields.append(self.total(y, second))
-                self.counts[name] = Count(total)
+        self.counts = {name: after_if(op, counted[name], counts[name]) for name in counted}
 
     def _either_of(self, op: If, a: Any, b: Any) -> Any:
         description = joined(described(a), described(b))
@@ -286,15 +257,6 @@ class ExpressionForm:
         op.otherwise.yields += numbers(b, description, op.otherwise.ops.append)
         op.outs += made
         return held
-
-    def total(self, count: Count, region: Region) -> Operand:
-        """A count as a number, computed in a region."""
-        total = count.base
-        for bit in count.bits:
-            one = Value("int")
-            region.ops.append(Move(one, bit))
-            total = _sum(total, one, region)
-        return _sum(total, count.more, region) if count.more else total
 
     def choose(
         self, condition: Operand, then: Callable[[], Any], otherwise: Callable[[], Any]
@@ -613,13 +575,3 @@ def _same(a: Any, b: Any) -> bool:
 
 def _name_of(held: Any) -> str:
     return held.name if isinstance(held, Value) else ""
-
-
-def _sum(a: Operand, b: Operand, region: Region) -> Operand:
-    if not isinstance(a, Value) and not isinstance(b, Value):
-        return a + b
-    if not isinstance(a, Value) and a == 0:
-        return b
-    out = Value("int")
-    region.ops.append(Apply(out, TABLE["add"], (a, b)))
-    return out

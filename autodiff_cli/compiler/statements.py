@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.arrays import MOST_ELEMENTS, ArrayForm
+from autodiff_cli.compiler.counting import Count, after_head, after_loop, total
 from autodiff_cli.compiler.form import (
     Apply,
     Check,
@@ -18,7 +19,6 @@ from autodiff_cli.compiler.form import (
     TooLong,
     Value,
 )
-from autodiff_cli.compiler.lowering import Count
 from autodiff_cli.compiler.variables import (
     Array,
     Closure,
@@ -445,69 +445,23 @@ class StatementForm(ArrayForm):
             if init is False and end is True
         }
         for name, count in in_head.items():
-            if count.base is not bases[name] or not late.issuperset(count.bits):
+            steady = count.base is bases[name] and late.issuperset(count.bits)
+            if not steady or count.terms:
                 raise _UnsteadyHead("a condition that counts otherwise in every turn", loop.span)
-        flushed = self._carry_counts(loop, bases, counted, late)
         self.emit(loop)
         if turns:
             for slot in slots:
                 variables[slot] = _narrowed(variables[slot], described(ends[slot]))
-        for name in counts:
-            if name not in flushed:
-                self._count_turns(name, counted[name], loop.trips)
-            if in_head[name].more or in_head[name].bits:
-                self._count_head(name, in_head[name], loop, variables)
+        went_round = self.plain("greater", loop.trips, 0, type="bool") if late else False
+        sums: dict[Value, Value] = {}
+        for name, count in counts.items():
+            after = after_loop(count, bases[name], counted[name], loop, late, went_round, sums)
+            broke = False if loop.leave is False else variables["broke"]
+            self.counts[name] = after_head(after, in_head[name], loop, broke)
         returned = variables.get("returned", False) if "returned" in slots else False
         variables["left"] = returned
         if "broke" in slots:
             variables["broke"] = returned if returned is not False else False
-
-    def _carry_counts(
-        self, loop: Loop, bases: dict[str, Value], counted: dict[str, Count], late: set[Value]
-    ) -> set[str]:
-        """Has the loop carry the counts that do not grow by the same in every turn."""
-        flushed = set()
-        for name, count in counted.items():
-            if count.base is bases[name] and late.issuperset(count.bits):
-                continue
-            flushed.add(name)
-            total = Value("int", name)
-            loop.inits.append(self.total(self.counts[name], self.region))
-            loop.body.params.append(bases[name])
-            loop.body.yields.append(self.total(count, loop.body))
-            loop.outs.append(total)
-            self.counts[name] = Count(total)
-        return flushed
-
-    def _count_turns(self, name: str, count: Count, trips: Value) -> None:
-        """Adds what every turn adds, and from the second turn on its bits."""
-        each = count.more + len(count.bits)
-        if not each:
-            return
-        grown = self.plain("mul", each, trips) if each != 1 else trips
-        if count.bits:
-            some = Value("int")
-            self.emit(Move(some, self.plain("greater", trips, 0, type="bool")))
-            first = self.plain("mul", len(count.bits), some)
-            grown = self.plain("sub", grown, first)
-        self._grow(name, grown)
-
-    def _count_head(
-        self, name: str, count: Count, loop: Loop, variables: dict[int | str, Any]
-    ) -> None:
-        """Adds what the condition of a `while` adds whenever it is looked at."""
-        more: Operand = loop.trips
-        if loop.leave is not False:
-            broke = Value("int")
-            self.emit(Move(broke, variables["broke"]))
-            more = self.plain("sub", more, broke)
-        # Once more than it went round, and a bit is false at first.
-        each = count.more + len(count.bits)
-        self._grow(name, self.plain("add", self.plain("mul", each, more), count.more))
-
-    def _grow(self, name: str, by: Operand) -> None:
-        total = self.total(self.counts[name], self.region)
-        self.counts[name] = Count(by if total == 0 else self.plain("add", total, by))
 
     def _unrolled(  # recurses: the program's blocks
         self, items: list[Any], node: syntax.For
@@ -677,7 +631,7 @@ def lower(
     missing = [name for name in prepared.by if name not in form.targets]
     if missing:
         raise NotCompiled(f"`{missing[0]}` is never bound")
-    totals = [form.total(form.counts[name], body) for name in ("nodes", "steps")]
+    totals = [total(form.counts[name], body) for name in ("nodes", "steps")]
     body.yields = [held, *totals]
     function = Function(params, body, ["value", "nodes", "steps"])
     return Lowered(function, inputs, form.targets, form.leaves)
