@@ -5,7 +5,8 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `form`: three-address code with regions; what the other files make, change and print.
 - `lowering`, `statements`, `variables`: the resolved tree to the form, for given inputs.
 - `rules`: a primitive's partials, kink and scalar body, which its entry gives, as code.
-- `adjoint`: the reverse pass of a form, and what of the forward pass it must keep.
+- `adjoint`: the reverse pass of a form. `tape`: what of the forward pass is kept for it.
+- `counting`: how many nodes and steps the interpreter would have counted.
 - `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
 - `python`, `c`, `javascript`: printers, which share what is in `printing`.
 - `native`: the C as machine code, kept in the user's cache. `engine`: what runs all that.

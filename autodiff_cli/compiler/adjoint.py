@@ -25,6 +25,7 @@ from autodiff_cli.compiler.form import (
     writes,
 )
 from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.compiler.tape import save
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def add_adjoint(
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
     body.ops += [Note("the way back"), *reverse.region.ops]
-    _save(body, lean)
+    save(body, lean)
     return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
 
 
@@ -308,18 +309,28 @@ class _Reverse:
         taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
         if not taken:
             return
-        for value in _outside(op, self.active):
-            self.begin(value)
-        outer, before = self.region, set(self.known)
-        ways = []
+        before = self.region, self.known, self._doubtful, self._here
+        ends = []
         for way in (op.then, op.otherwise):
-            self.region, self.known = Region(), set(before)
+            self.region, self.known = Region(), set(before[1])
+            self._doubtful = set(before[2])
+            self._here = {value for inner in way.ops for value in writes(inner)}
             for k in taken:
                 self.contribute(way.yields[k], self.adjoint(op.outs[k]))
             self.back(way.ops)
-            ways.append(self.region)
-        self.region, self.known = outer, before
-        self.emit(If(op.condition, ways[0], ways[1], span=op.span))
+            ends.append((self.region, self.known, self._doubtful))
+        self.region, self.known, _, self._here = before
+        self._doubtful = ends[0][2] | ends[1][2]
+        # What only one way adds to is 0 after the other.
+        for value in _outside(op, self.active):
+            lacking = [region for region, known, _ in ends if value not in known]
+            if len(lacking) < 2:
+                self.known.add(value)
+            if len(lacking) == 1:
+                self._doubtful.add(value)
+                lacking[0].ops.append(Move(self.adjoint(value), 0.0))
+        then, otherwise = (region for region, _, _ in ends)
+        self.emit(If(op.condition, then, otherwise, span=op.span, way_back_of=op))
 
     def _loop(self, op: Loop) -> None:  # recurses: the program's blocks
         carried = [k for k, param in enumerate(op.body.params) if param in self.active]
@@ -370,69 +381,3 @@ def _outside(op: Any, active: set[Value]) -> list[Value]:
     if isinstance(op, Loop):
         inside.update(op.body.params)
     return [value for value in read if value in active and value not in inside]
-
-
-# ── the tape ──────────────────────────────────────────────────────────────────────────
-
-
-CHEAP = frozenset(("add", "sub", "mul", "neg"))
-"""What costs less to compute again than to write down and read."""
-
-
-def _save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
-    """Has every loop save what its way back reads of it, inner loops first."""
-    for op in body.ops:
-        for region in regions(op):
-            _save(region, lean)
-        if isinstance(op, Unwind):
-            made = _made(op.loop)
-            op.loop.saved = [value for value in _needs(op.body) if value in made]
-            if lean:
-                _recompute(op, made)
-            if op.loop.saved:
-                op.loop.tape = Value("tape", "tape")
-
-
-def _recompute(op: Unwind, made: set[Value]) -> None:
-    """Has the way back compute again what is cheap to make of what else is saved."""
-    saved, again = dict.fromkeys(op.loop.saved), []
-    done: set[Value] = set()
-    for one in op.loop.body.ops:
-        if not isinstance(one, Apply) or one.out not in saved or one.primitive.name not in CHEAP:
-            continue
-        if all(arg in saved or arg in done or arg not in made for arg in _values(one.args)):
-            del saved[one.out]
-            done.add(one.out)
-            again.append(Apply(one.out, one.primitive, one.args, one.span))
-    op.loop.saved = list(saved)
-    op.body.ops[:0] = again
-
-
-def _made(loop: Loop) -> set[Value]:
-    """What the turns of a loop define."""
-    made = set(loop.body.params)
-    if loop.index is not None:
-        made.add(loop.index)
-    for op in everything(loop.body):
-        made.update(writes(op))
-        for region in regions(op):
-            made.update(region.params)
-        if isinstance(op, Loop) and op.index is not None:
-            made.add(op.index)
-    return made
-
-
-def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
-    """What operations read, but for what they have from the tapes of loops among them."""
-    needed: dict[Value, None] = {}
-    for op in region.ops:
-        if isinstance(op, Unwind):
-            loop = op.loop
-            needed[loop.tape or loop.trips] = None
-            made = _made(loop)
-            needed.update((value, None) for value in _needs(op.body) if value not in made)
-            continue
-        needed.update(dict.fromkeys(_values(reads(op))))
-        for inner in regions(op):
-            needed.update(_needs(inner))
-    return needed

@@ -120,11 +120,18 @@ class Print:
 
 @dataclass(slots=True, eq=False)
 class If:
+    """One of two regions.
+
+    Attributes:
+        way_back_of: the `if` that it differentiates, way by way.
+    """
+
     condition: Operand
     then: Region
     otherwise: Region
     outs: list[Value] = field(default_factory=list)
     span: Span | None = None
+    way_back_of: If | None = None
 
 
 @dataclass(slots=True, eq=False)

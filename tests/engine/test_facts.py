@@ -40,7 +40,6 @@ PATTERNS = {
     "explain/rewriting.py": "identities between primitives, of which none is of one of them",
     **dict.fromkeys(
         (
-            "compiler/adjoint.py",
             "compiler/arrays.py",
             "compiler/c.py",
             "compiler/javascript.py",

@@ -1,0 +1,115 @@
+"""What the turns of a loop keep for the way back, and what that computes again.
+
+To compute a sum again costs less than to write it down and read it, and far less where what is
+written is an object of Python's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff_cli.compiler.form import (
+    Apply,
+    If,
+    Loop,
+    Region,
+    Unwind,
+    Value,
+    everything,
+    reads,
+    regions,
+    writes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from autodiff_cli.compiler.form import Operand
+
+
+def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
+    """Has every loop save what its way back reads of it, inner loops first."""
+    for op in body.ops:
+        for region in regions(op):
+            save(region, lean)
+        if isinstance(op, Unwind):
+            op.loop.saved = _Again(op).saved()
+            if op.loop.saved:
+                op.loop.tape = Value("tape", "tape")
+
+
+class _Again:
+    """Chooses what a way back computes again of a turn."""
+
+    def __init__(self, op: Unwind) -> None:
+        self.op = op
+        self.made = _made(op.loop)
+        self._kept: dict[Value, None] = {}
+        self._makers: dict[Value, tuple[Apply, Region]] = {}
+        """Of what is cheap to compute: how, and where on the way back."""
+        ways = {one.way_back_of: one for one in everything(op.body) if isinstance(one, If)}
+        self._find(op.loop.body, op.body, ways)
+
+    def _find(  # recurses: the program's blocks
+        self, region: Region, back: Region, ways: dict[Any, If]
+    ) -> None:
+        for op in region.ops:
+            if isinstance(op, Apply) and op.primitive.python:
+                self._makers[op.out] = op, back
+            elif isinstance(op, If) and op in ways:
+                self._find(op.then, ways[op].then, ways)
+                self._find(op.otherwise, ways[op].otherwise, ways)
+
+    def saved(self) -> list[Value]:
+        """What is to be saved; all else that is needed is computed again."""
+        needed = [value for value in _needs(self.op.body) if value in self.made]
+        self._kept = dict.fromkeys(value for value in needed if value not in self._makers)
+        there = set(self._kept)
+        again: dict[int, tuple[Region, list[Apply]]] = {}
+        wanted = set(needed)
+        for value, (maker, region) in self._makers.items():
+            if value not in wanted:
+                continue
+            there.add(value)
+            if all(arg in there or arg not in self.made for arg in _values(maker.args)):
+                ops = again.setdefault(id(region), (region, []))[1]
+                ops.append(Apply(value, maker.primitive, maker.args, maker.span))
+            else:
+                self._kept[value] = None
+        for region, ops in again.values():
+            region.ops[:0] = ops
+        return list(self._kept)
+
+
+def _made(loop: Loop) -> set[Value]:
+    """What the turns of a loop define."""
+    made = set(loop.body.params)
+    if loop.index is not None:
+        made.add(loop.index)
+    for op in everything(loop.body):
+        made.update(writes(op))
+        for region in regions(op):
+            made.update(region.params)
+        if isinstance(op, Loop) and op.index is not None:
+            made.add(op.index)
+    return made
+
+
+def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
+    """What operations read, but for what they have from the tapes of loops among them."""
+    needed: dict[Value, None] = {}
+    for op in region.ops:
+        if isinstance(op, Unwind):
+            loop = op.loop
+            needed[loop.tape or loop.trips] = None
+            made = _made(loop)
+            needed.update((value, None) for value in _needs(op.body) if value not in made)
+            continue
+        needed.update(dict.fromkeys(_values(reads(op))))
+        for inner in regions(op):
+            needed.update(_needs(inner))
+    return needed
+
+
+def _values(operands: Iterable[Operand]) -> list[Value]:
+    return [operand for operand in operands if isinstance(operand, Value)]
