@@ -22,7 +22,7 @@ from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collecti
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from autodiff_cli.compiler.form import Value
     from autodiff_cli.compiler.statements import Lowered
@@ -189,7 +189,7 @@ def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:
     return numbers
 
 
-def answer(form: Form, found: tuple[Any, ...], limits: Limits) -> Answer:
+def answer(form: Form, found: Sequence[Any], limits: Limits) -> Answer:
     """The answer in the numbers that compiled code gives.
 
     Raises:

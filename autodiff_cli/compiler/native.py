@@ -13,9 +13,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from threading import current_thread, main_thread
+from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
@@ -25,7 +25,7 @@ from autodiff_cli.interpreter.process import deep_recursion
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from autodiff_cli.compiler.engine import Answer
     from autodiff_cli.interpreter.machine import Limits
@@ -48,21 +48,35 @@ SLOWEST = 30.0
 """Seconds that a compiler may take."""
 
 
+Poll = ctypes.CFUNCTYPE(ctypes.c_int)
+
+
 class _Run(ctypes.Structure):
+    """What a call of C is handed, with its tape; later calls may have it again.
+
+    Attributes:
+        poll: what C asks now and then.
+        ended: what signals have raised meanwhile.
+    """
+
     _fields_ = [
         ("turns", ctypes.c_longlong),
-        ("poll", ctypes.c_void_p),
+        ("asked", Poll),
         ("tape", ctypes.c_void_p),
         ("end", ctypes.c_void_p),
         ("most", ctypes.c_longlong),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        ended: list[BaseException] = []
+        self.ended = ended
+        self.poll = lambda: bool(ended)
+        self.asked = Poll(self.poll)
+
     def __del__(self) -> None:
         if self.tape:
             _LIBC.free(ctypes.c_void_p(self.tape))
-
-
-Poll = ctypes.CFUNCTYPE(ctypes.c_int)
 
 
 @record
@@ -124,13 +138,16 @@ class Native:
         function = self.form.lowered.function
         with deep_recursion():
             self.source = CPrinter(function).module()
-        self.is_whole = [
-            isinstance(value, Value) and value.type == "int" for value in function.body.yields
+        self._whole = [
+            place
+            for place, value in enumerate(function.body.yields)
+            if isinstance(value, Value) and value.type == "int"
         ]
         self.engine = f"native, by {maker.name}"
+        self._given = ctypes.c_double * max(len(function.params), 1)
+        self._found = ctypes.c_double * len(function.body.yields)
         self._run = load(self.source, maker, only_kept).value_and_gradient
-        self._spare: list[_Run] = []
-        """What runs have left behind for others: their tapes."""
+        self._calls = Calls()
 
     def run(
         self,
@@ -140,55 +157,55 @@ class Native:
         most_turns: float = math.inf,
     ) -> Answer:
         """As `Compiled.run`."""
-        numbers = flat(self.form.lowered.inputs, inputs)
-        count = len(self.is_whole)
-        given = (ctypes.c_double * max(len(numbers), 1))(*numbers)
-        out = (ctypes.c_double * count)()
-        ended: list[BaseException] = []
-
-        def poll() -> int:
-            return bool(ended)
-
-        asked = Poll(poll)
-        run = self._spare.pop() if self._spare else _Run()
-        run.turns = int(min(turns_within(limits), most_turns))
-        run.poll = ctypes.cast(asked, ctypes.c_void_p).value
-        run.most = int(min(limits.memory / 8, 2**40))
-        with _heard(poll, ended):
-            status = self._run(given, out, ctypes.byref(run))
-        self._spare.append(run)
-        if ended:
-            raise ended[0]
-        if status:
+        given = self._given(*flat(self.form.lowered.inputs, inputs))
+        out = self._found()
+        if self._calls.call(self._run, limits, most_turns, given, out):
             raise Flag
-        found = tuple(
-            int(value) if whole else value for value, whole in zip(out, self.is_whole, strict=True)
-        )
+        found = out[:]
+        for place in self._whole:
+            found[place] = int(found[place])
         return answer(self.form, found, limits)
 
 
-@contextmanager
-def _heard(poll: Callable[[], int], ended: list[BaseException]) -> Iterator[None]:
-    """Collects what signals raise while C polls.
+class Calls:
+    """Calls of machine code, which signals can stop."""
+
+    def __init__(self) -> None:
+        self._spare: list[_Run] = []
+        """What calls have left behind for others: their tapes."""
+
+    def call(self, function: Any, limits: Limits, most_turns: float, *given: Any) -> int:
+        """The status of a call. What a signal raised meanwhile is raised."""
+        run = self._spare.pop() if self._spare else _Run()
+        run.turns = int(min(turns_within(limits), most_turns))
+        run.most = int(min(limits.memory / 8, 2**40))
+        status = _heard(run, function, *given, ctypes.byref(run))
+        if run.ended:
+            raise run.ended[0]
+        self._spare.append(run)
+        return status
+
+
+def _heard(run: _Run, function: Any, *given: Any) -> int:
+    """Calls C, and collects what signals raise while it polls.
 
     Python hears of a signal as it enters `poll`, before a handler in there could catch anything,
     and what a callback raises goes to `sys.unraisablehook`.
     """
-    if current_thread() is not main_thread():
-        yield  # which hears of no signal
-        return
+    if get_ident() != main_thread().ident:  # which hears of no signal
+        return int(function(*given))
     others = sys.unraisablehook
 
     def hook(unraisable: Any) -> None:
         # Newer Pythons name the callback in the message only.
-        if unraisable.object is poll or "ctypes callback" in (unraisable.err_msg or ""):
-            ended.append(unraisable.exc_value)
+        if unraisable.object is run.poll or "ctypes callback" in (unraisable.err_msg or ""):
+            run.ended.append(unraisable.exc_value)
         else:
             others(unraisable)
 
     sys.unraisablehook = hook
     try:
-        yield
+        return int(function(*given))
     finally:
         sys.unraisablehook = others
 
