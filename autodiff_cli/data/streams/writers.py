@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+ROW_GROUP = 2**25
+"""Bytes of the batches that make one row group of a Parquet file."""
 _SPECIAL = '[",\r\n\t]'
 
 
@@ -109,6 +111,13 @@ def numbers(values: Array) -> Any:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
+def _is_floating(table: Any, name: str) -> bool:
+    kind = table.schema.field(name).type
+    while pa.types.is_nested(kind) and kind.num_fields:
+        kind = kind.field(0).type
+    return bool(pa.types.is_floating(kind))
+
+
 class Sink:
     """Where a stream is written: the header comes with its first batch.
 
@@ -120,6 +129,7 @@ class Sink:
         self._stream = stream
         self._form = form
         self._writer: Any = None
+        self._waiting: list[Any] = []
         self.begun = False
 
     def begin(self, names: Sequence[str]) -> None:
@@ -136,15 +146,28 @@ class Sink:
             if self._form == "arrow":
                 self._writer = pa.ipc.new_stream(self._stream, batch.schema)
             else:
-                self._writer = pa.parquet.ParquetWriter(self._stream, batch.schema)
-        # Batches go on in the row group that was begun, until that is large.
-        for part in batch.to_batches():
-            self._writer.write_batch(part)
+                # Floats rarely repeat: a dictionary of them costs more than all else.
+                repeating = [name for name in batch.schema.names if not _is_floating(batch, name)]
+                self._writer = pa.parquet.ParquetWriter(
+                    self._stream, batch.schema, use_dictionary=repeating or False
+                )
+        if self._form == "arrow":
+            self._writer.write_table(batch)
+            return
+        self._waiting.append(batch)
+        if sum(one.nbytes for one in self._waiting) >= ROW_GROUP:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            table, self._waiting = pa.concat_tables(self._waiting), []
+            self._writer.write_table(table)
 
     def flush(self) -> None:
         self._stream.flush()
 
     def close(self) -> None:
         if self._writer is not None:
+            self._write_group()
             self._writer.close()
         self._stream.flush()
