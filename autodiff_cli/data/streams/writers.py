@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -25,11 +25,14 @@ ROW_GROUP = 2**25
 _SPECIAL = '[",\r\n\t]'
 
 
-def csv_bytes(columns: Mapping[str, Any], separator: str) -> bytes:
-    """Rows without their header: text as it stands, floats in the digits that read back."""
+def csv_bytes(columns: Mapping[str, Any], separator: str) -> Any:
+    """Rows without their header, as bytes or a buffer of them.
+
+    Text is as it stands, floats have the digits that read back.
+    """
     table = pa.table([_cells(column) for column in columns.values()], names=[*map(str, columns)])
     options = {"include_header": False, "delimiter": separator}
-    out = io.BytesIO()
+    out = pa.BufferOutputStream()
     try:
         pa.csv.write_csv(table, out, pa.csv.WriteOptions(quoting_style="none", **options))
     except pa.ArrowInvalid:
@@ -45,7 +48,8 @@ def csv_bytes(columns: Mapping[str, Any], separator: str) -> bytes:
 
 
 def csv_header(names: Sequence[str], separator: str) -> bytes:
-    cells = [_quoted(pa.array([name], pa.string()))[0].as_py() for name in names]
+    quoted = [name.replace('"', '""') for name in names]
+    cells = [f'"{q}"' if re.search(_SPECIAL, q) else q for q in quoted]
     return (separator.join(cells) + "\n").encode()
 
 
@@ -138,8 +142,8 @@ class Sink:
             self._stream.write(csv_header(names, SEPARATORS[self._form]))
 
     def write(self, batch: Any) -> None:
-        """A batch of bytes, or of a table."""
-        if isinstance(batch, bytes):
+        """A batch of bytes, a buffer of them, or a table."""
+        if not isinstance(batch, pa.Table):
             self._stream.write(batch)
             return
         if self._writer is None:
