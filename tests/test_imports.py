@@ -88,13 +88,13 @@ finally:
 """
 
 
-def loaded_by(*arguments: str) -> set[str]:
+def loaded_by(*arguments: str, prints: bool = True) -> set[str]:
     """The packages, but for Python's own, that a command line has loaded when it ends."""
     run = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout
+    assert bool(run.stdout) == prints
     return set(run.stderr.splitlines()[-1].split())
 
 
@@ -107,6 +107,17 @@ def test_help_loads_click_alone(command):
 def test_scalars_to_json_load_neither_numpy_nor_rich(program):
     text, *rest = program
     assert loaded_by("eval", "-e", text, *rest, "--json") <= ALONE
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "arrow", "parquet"])
+def test_records_are_mapped_without_pandas(form, tmp_path):
+    (tmp_path / "in.csv").write_text('t,"a ""b"", c"\n1,x\n2,"y,z"\n')
+    of, out = str(tmp_path / f"in.{form}"), str(tmp_path / f"out.{form}")
+    if form != "csv":
+        loaded_by("map", "-e", "t", "--wrt", "", str(tmp_path / "in.csv"), "-o", of, prints=False)
+    loaded = loaded_by("map", "-e", "t^2", of, "--only-new", "-o", out, prints=False)
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
 
 
 EXPLAINING = {"dependence", "losses", "origins", "paths", "poison", "remedies", "zeros"}

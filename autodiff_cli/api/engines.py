@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.compiler.engine import Compiled
     from autodiff_cli.compiler.native import Compiler, Native
+    from autodiff_cli.compiler.rows import NativeRows
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.interpreter.program import Program
 
@@ -64,11 +65,14 @@ class Engines:
     """Runs one program, by what is worth it.
 
     What is compiled is kept for the kinds of inputs that it is for.
+
+    Attributes:
+        choice: what is to run it, as the user says.
     """
 
     def __init__(self, program: Program, engine: Engine) -> None:
+        self.choice = engine
         self._program = program
-        self._engine = engine
         self._compiled: dict[tuple[str, Key], Code | str] = {}
         self._makers: list[Compiler | None] = []
         self._nodes = 0
@@ -85,11 +89,11 @@ class Engines:
         """As `explain.evaluation.evaluate`, by the engine that is chosen."""
         question = question or Question()
         why = self._why_not(settings, question)
-        if why or self._engine == "graph":
+        if why or self.choice == "graph":
             return self._interpreted(inputs, wrt, of, settings, question, why)
         check_inputs(self._program.resolved, inputs)
         once = Once(settings.on_print)
-        if self._engine == "auto" and self._nodes < MANY_NODES:
+        if self.choice == "auto" and self._nodes < MANY_NODES:
             probing = replace(settings, on_print=once.from_start())
             found = self._short(inputs, wrt, of, probing, question)
             if found is not None:
@@ -112,7 +116,7 @@ class Engines:
         code, why = self._code(key, inputs)
         if code is None:
             return None, why
-        short = not code.is_native and self._engine == "auto" and self._maker() is not None
+        short = not code.is_native and self.choice == "auto" and self._maker() is not None
         most = MANY_TURNS if short and self._turns < MANY_TURNS else inf
         try:
             found = code.run(inputs, settings.limits, once.from_start(), most)
@@ -145,18 +149,12 @@ class Engines:
     def _code(self, key: Key, inputs: Mapping[str, Any]) -> tuple[Code | None, str]:
         """The program as code that runs, and why it is none, or no machine code."""
         why = ""
-        if self._engine != "python":
+        if self.choice != "python":
             maker = self._maker()
             if maker is None:
-                if self._engine == "native":
-                    raise UsageError(
-                        "--engine native: there is no C compiler",
-                        help="install one that is called cc, or name one by CC=…, or "
-                        "pip install 'autodiff-cli[native]'",
-                    )
                 why = "there is no C compiler"
             else:
-                kept = not (self._engine == "native" or maker.is_quick)
+                kept = not (self.choice == "native" or maker.is_quick)
                 only_kept = kept and self._turns < MANY_TURNS
                 code = self._made("kept" if only_kept else "native", key, inputs)
                 if not isinstance(code, str):
@@ -165,7 +163,35 @@ class Engines:
         code = self._made("python", key, inputs)
         return (None, code) if isinstance(code, str) else (code, why)
 
-    def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Code | str:
+    def rows(
+        self,
+        inputs: Mapping[str, Any],
+        wrt: Sequence[str] | None,
+        of: Sequence[str] | None,
+        settings: Settings,
+        question: Question,
+        only_kept: bool,
+    ) -> NativeRows | str:
+        """Machine code for many records, or why there is none.
+
+        Args:
+            inputs: of one of them, which all are like.
+            only_kept: no compiler is to be called for it.
+
+        Raises:
+            UsageError: an input is missing or unknown, or there has to be a compiler, and is none.
+        """
+        why = self._why_not(settings, question)
+        if why or self.choice in ("graph", "python"):
+            return why
+        check_inputs(self._program.resolved, inputs)
+        if self._maker() is None:
+            return "there is no C compiler"
+        kind = "kept rows" if only_kept else "rows"
+        made: NativeRows | str = self._made(kind, self._key(inputs, wrt, of), inputs)
+        return made
+
+    def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
         """Code of a kind for some inputs, or why there is none; made once."""
         from autodiff_cli.compiler.engine import Compiled, kinds_of
         from autodiff_cli.compiler.form import NotCompiled
@@ -173,17 +199,19 @@ class Engines:
         if (kind, key) not in self._compiled:
             by, unasked, of, _ = key
             prepared = self._program.prepared(by, unasked, of, False, False)
-            made: Code | str
+            made: Any
             try:
                 if kind == "python":
                     made = Compiled(self._program, prepared, kinds_of(inputs))
                 else:
                     from autodiff_cli.compiler.native import Native
+                    from autodiff_cli.compiler.rows import NativeRows
 
                     maker = self._maker()
                     assert maker is not None
                     kinds = kinds_of(inputs)
-                    made = Native(self._program, prepared, kinds, maker, kind == "kept")
+                    of_kind = NativeRows if kind.endswith("rows") else Native
+                    made = of_kind(self._program, prepared, kinds, maker, kind.startswith("kept"))
             except NotCompiled as error:
                 line = "" if error.where is None else f", in line {error.where.line}"
                 made = f"{error.what}{line}"
@@ -196,6 +224,12 @@ class Engines:
             from autodiff_cli.compiler import native
 
             self._makers.append(native.compiler())
+        if self._makers[0] is None and self.choice == "native":
+            raise UsageError(
+                "--engine native: there is no C compiler",
+                help="install one that is called cc, or name one by CC=…, or "
+                "pip install 'autodiff-cli[native]'",
+            )
         return self._makers[0]
 
     def _key(

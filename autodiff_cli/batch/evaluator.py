@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autodiff_cli.batch.ways import Ways
 from autodiff_cli.engine import derivatives
 from autodiff_cli.engine.graph import Node, below, value_of
 from autodiff_cli.engine.sweeps import forward_sweep, reverse_sweep
@@ -23,7 +24,7 @@ from autodiff_cli.interpreter.values import is_boolean
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Evaluation, Question
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 
 FEWEST = 8
 """Records that are worth a run together."""
+WORTH_A_LOOK = 2.5e5
+"""Numbers that arrays have held, from which machine code is looked for that was kept."""
+WORTH_COMPILING = 2e6
+"""The same, from which a C compiler is worth its time."""
+ALONE = 300
+"""Numbers of an array that take as long as one that is computed by itself."""
 
 
 @record
@@ -43,6 +50,8 @@ class Task:
     Attributes:
         wrt: names to differentiate by; every floating input where it is None.
         shared: the inputs that are the same for all records.
+        engines: gives what runs the program as compiled code, an `api.engines.Engines`; None
+            where the interpreter is to run it.
     """
 
     program: Program
@@ -51,6 +60,7 @@ class Task:
     settings: Settings
     question: Question
     shared: Mapping[str, Any]
+    engines: Callable[[Program], Any] | None = None
 
 
 @record
@@ -110,6 +120,7 @@ class Answer:
         errors: what went wrong, by the record's place in the batch; its rows mean nothing.
         kinks: whether a derivative of a record met a kink.
         odd: whether a value or a derivative of a record is nan or inf.
+        ways: how they were evaluated.
     """
 
     def __init__(self, count: int) -> None:
@@ -119,6 +130,7 @@ class Answer:
         self.ranks: dict[str, int] = {}
         self.errors: dict[int, AdiffError] = {}
         self.kinks = np.zeros(count, dtype=bool)
+        self.ways = Ways()
 
     @property
     def odd(self) -> Array:
@@ -157,13 +169,17 @@ class Evaluator:
 
     Attributes:
         reason: why records are evaluated one by one; None where they are not.
-        singles: how many were evaluated one by one.
+        engines: what runs the program as compiled code; None where the interpreter is to run it.
     """
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.reason: NotBatched | None = None
-        self.singles = 0
+        self.engines = task.engines(task.program) if task.engines else None
+        self._work = 0.0
+        """Numbers that arrays have held, of all records so far."""
+        self._flags_most = False
+        """The interpreter has something to tell of most records."""
         self._widest = 2**62
         self._prepared: dict[tuple[str, ...], Prepared] = {}
 
@@ -177,12 +193,17 @@ class Evaluator:
             UsageError: an input is missing or unknown, or a name of the question is.
         """
         answer = Answer(count)
+        engines, code = self.engines, self._code(columns, answer) if count else None
         pending = [np.arange(count)]
+        if code is not None:
+            # The interpreter has something to tell of those that are left.
+            engines, pending = None, [self._compiled(code, columns, answer)]
+        alone = engines is not None and engines.choice == "python"
         first = True
         while pending:
             rows = pending.pop()
-            if self.reason is not None or (len(rows) < FEWEST):
-                self._one_by_one(columns, rows, answer)
+            if self.reason is not None or alone or len(rows) < FEWEST:
+                self._one_by_one(columns, rows, answer, engines)
                 continue
             if len(rows) > self._widest:
                 pending += np.array_split(rows, -(-len(rows) // self._widest))[::-1]
@@ -193,17 +214,55 @@ class Evaluator:
             except NotBatched as error:
                 if first and not machine.parted:
                     self.reason = error
-                self._one_by_one(columns, machine.rows[machine.active], answer)
+                self._one_by_one(columns, machine.rows[machine.active], answer, engines)
             except TooWide:
                 self._widest = max(len(rows) // 4, FEWEST)
                 pending.append(rows)
                 continue
             except AdiffError:
                 # Told in the words of the record's own run.
-                self._one_by_one(columns, machine.rows[machine.active], answer)
+                self._one_by_one(columns, machine.rows[machine.active], answer, engines)
             first = False
             pending += machine.parted
+        answer.ways.together = count - answer.ways.compiled - answer.ways.alone
+        if self.reason is not None:
+            where = self.reason.where
+            place = "" if where is None else f", line {where.line}"
+            answer.ways.why_alone = f"{self.reason.what}{place}"
         return answer
+
+    # ── compiled ──────────────────────────────────────────────────────────────────────
+
+    def _compiled(self, code: Any, columns: Mapping[str, Array], answer: Answer) -> Array:
+        """Evaluates records in machine code, and gives the places of those that are left."""
+        task = self.task
+        found = code.run(columns, task.shared, answer.count, task.settings.limits)
+        rows, left = np.flatnonzero(~found.flagged), np.flatnonzero(found.flagged)
+        self._flags_most = 2 * len(left) > answer.count
+        answer.ways.compiled, answer.ways.engine = len(rows), code.engine
+        if len(rows):
+            output = code.prepared.outputs[0].name
+            answer.ranks[output] = 0
+            kept = rows if len(left) else slice(None)
+            answer.put(value_label(output), rows, found.value[kept])
+            for name, part in found.gradient.items():
+                answer.ranks[name] = part.ndim - 1
+                answer.put(first_label(output, name), rows, part[kept])
+        return left
+
+    def _code(self, columns: Mapping[str, Array], answer: Answer) -> Any:
+        """The program as machine code for records of this kind; None where there is none yet."""
+        engines, task = self.engines, self.task
+        is_asked = engines is not None and engines.choice == "native"
+        if engines is None or (self._work < WORTH_A_LOOK and not is_asked) or self._flags_most:
+            return None
+        inputs = {name: _scalar(column[0]) for name, column in columns.items()} | dict(task.shared)
+        only_kept = self._work < WORTH_COMPILING and not is_asked
+        code = engines.rows(inputs, task.wrt, task.of, task.settings, task.question, only_kept)
+        if not isinstance(code, str):
+            return code
+        answer.ways.why_not_compiled = code
+        return None
 
     # ── together ──────────────────────────────────────────────────────────────────────
 
@@ -235,6 +294,7 @@ class Evaluator:
                     frame[slot] = value if is_boolean(value) else machine.as_float(value, name)
             result = prepared.body(frame)
             machine.check_nodes()
+            self._work += machine.array_bytes / 8
             targets = {name: machine.targets[name] for name in by if name in machine.targets}
             if task.wrt is not None and len(targets) < len(by):
                 raise NotBatched("a name to differentiate by has no value")
@@ -329,14 +389,17 @@ class Evaluator:
 
     # ── one by one ────────────────────────────────────────────────────────────────────
 
-    def _one_by_one(self, columns: Mapping[str, Array], rows: Any, answer: Answer) -> None:
+    def _one_by_one(
+        self, columns: Mapping[str, Array], rows: Array, answer: Answer, engines: Any
+    ) -> None:
+        """Evaluates records each by itself, by compiled code where there are `engines`."""
         for row in rows.tolist():
-            self.singles += 1
+            answer.ways.alone += 1
             try:
-                evaluations = self.single(
-                    {name: _scalar(values[row]) for name, values in columns.items()}
-                )
+                inputs = {name: _scalar(values[row]) for name, values in columns.items()}
+                evaluations = self.single(inputs, engines)
                 for evaluation in evaluations:
+                    self._work += ALONE * evaluation.nodes
                     if any(finding.kind == "kink" for finding in evaluation.findings):
                         answer.kinks[row] = True
                     answer_one(answer, row, evaluation)
@@ -349,16 +412,20 @@ class Evaluator:
                     raise
                 answer.errors[row] = error
 
-    def single(self, inputs: Mapping[str, Any]) -> list[Evaluation]:
-        """One record through the interpreter, with all there is to tell of it."""
+    def single(self, inputs: Mapping[str, Any], engines: Any) -> list[Evaluation]:
+        """One record by itself, with all there is to tell of it."""
         task = self.task
         given = {**inputs, **task.shared}
-        return evaluate(task.program, given, task.wrt, task.of, task.settings, task.question)
+        asked_for = task.wrt, task.of, task.settings, task.question
+        if engines is None:
+            return evaluate(task.program, given, *asked_for)
+        found: list[Evaluation] = engines.evaluate(given, *asked_for)
+        return found
 
     def findings(self, columns: Mapping[str, Array], row: int) -> list[Finding]:
         """What there is to tell of one record of a batch."""
         inputs = {name: _scalar(values[row]) for name, values in columns.items()}
-        return [finding for one in self.single(inputs) for finding in one.findings]
+        return [finding for one in self.single(inputs, None) for finding in one.findings]
 
 
 def answer_one(answer: Answer, row: int, evaluation: Evaluation) -> None:

@@ -20,6 +20,7 @@ from autodiff_cli.batch.evaluator import (
     value_label,
 )
 from autodiff_cli.batch.sums import Sum, sum_of
+from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.formats import SEPARATORS
 from autodiff_cli.data.streams.records import Bad, bind
@@ -29,12 +30,13 @@ from autodiff_cli.interpreter.program import load
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from autodiff_cli.data.streams.records import Binding, Records
     from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Question
     from autodiff_cli.interpreter.machine import Settings
+    from autodiff_cli.interpreter.program import Program
     from autodiff_cli.language.source import Source
 
     Array = np.ndarray[Any, Any]
@@ -53,6 +55,7 @@ class Plan:
         asked: columns by input, as --bind says.
         reduce: "sum" or "mean" for one record of all; "" for one of each.
         group_by: the column whose values each get a total of their own.
+        engines: as of a `Task`.
     """
 
     source: Source
@@ -69,6 +72,7 @@ class Plan:
     strict: bool = False
     reduce: str = ""
     group_by: str = ""
+    engines: Callable[[Program], Any] | None = None
 
 
 @dataclass
@@ -83,6 +87,7 @@ class Piece:
         told: for "kink" and "odd" how many records met one, the first's place and what to say.
         rounded: integers that became the nearest float: how many, and the first.
         totals: for each group its count and its sums by name.
+        ways: how its records were evaluated.
     """
 
     count: int
@@ -92,6 +97,7 @@ class Piece:
     told: dict[str, tuple[int, int, list[Finding]]] = field(default_factory=dict)
     rounded: tuple[int, str] = (0, "")
     totals: dict[Any, Totals] = field(default_factory=dict)
+    ways: Ways = field(default_factory=Ways)
 
 
 class Totals:
@@ -125,20 +131,10 @@ class Mapper:
 
             raise unknown_name(where, "column", plan.group_by, names)
         shared = {name: v for name, v in plan.shared.items() if name not in self.binding}
-        self.task = Task(program, wrt, plan.of, plan.settings, plan.question, shared)
+        self.task = Task(program, wrt, plan.of, plan.settings, plan.question, shared, plan.engines)
         self.evaluator = Evaluator(self.task)
         self._kept = [] if plan.only_new else list(names)
         self._refuse_twice(self._kept)
-
-    def how(self, records: int) -> str:
-        """How the records were evaluated, for who asks."""
-        evaluator = self.evaluator
-        if evaluator.reason is not None:
-            where = evaluator.reason.where
-            place = "" if where is None else f", line {where.line}"
-            return f"{records:,} records, one by one: {evaluator.reason.what}{place}"
-        alone = f", {evaluator.singles:,} of them one by one" if evaluator.singles else ""
-        return f"{records:,} records, {self.plan.batch:,} at a time as arrays{alone}"
 
     def _wrt(self, inputs: Sequence[str]) -> list[str]:
         """What totals are differentiated by: what is the same for all records."""
@@ -198,7 +194,7 @@ class Mapper:
         if len(objects) == 1 and not block.bad and not self.plan.reduce:
             line = self._line(objects[0])
             if line is not None:
-                return Piece(1, content=line)
+                return Piece(1, content=line, ways=Ways(alone=1))
         return self.work(block)
 
     def _line(self, given: dict[str, Any]) -> bytes | None:
@@ -210,7 +206,7 @@ class Mapper:
                 return None
             inputs[name] = float(value)
         try:
-            evaluations = self.evaluator.single(inputs)
+            evaluations = self.evaluator.single(inputs, self.evaluator.engines)
         except AdiffError:
             return None
         line = dict(given) if self._kept else {}
@@ -253,7 +249,7 @@ class Mapper:
         given = {name: column[rows] for name, column in inputs.items()}
         part = self.evaluator.evaluate(given, len(rows))
         answer = Answer(stop - start)
-        answer.ranks = part.ranks
+        answer.ranks, answer.ways = part.ranks, part.ways
         places = np.array(rows, dtype=np.int64) - start
         for text, column in part.columns.items():
             answer.put(part.labels[text], places, column)
@@ -280,7 +276,8 @@ class Mapper:
         rows = np.arange(count)
         if bad and plan.on_error != "emit":
             rows = np.array([i for i in rows.tolist() if i not in bad], dtype=np.int64)
-        piece = Piece(records.count, bad=dict(sorted(bad.items())), told=told)
+        bad = dict(sorted(bad.items()))
+        piece = Piece(records.count, bad=bad, told=told, ways=answer.ways)
         if records.rounded:
             piece.rounded = len(records.rounded), records.rounded[0]
         if plan.reduce:
@@ -416,6 +413,7 @@ def joined(answers: Sequence[Answer], count: int) -> Answer:
     for answer in answers:
         rows = np.arange(start, start + answer.count)
         whole.ranks |= answer.ranks
+        whole.ways.add(answer.ways)
         for text, column in answer.columns.items():
             whole.put(answer.labels[text], rows, column)
         whole.errors |= {start + place: error for place, error in answer.errors.items()}

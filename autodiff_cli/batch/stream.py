@@ -7,6 +7,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals
+from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.formats import SEPARATORS, format_of, opened, reader
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes
@@ -51,6 +52,7 @@ class Stream:
         """Records of this file that are done."""
         self.records = 0
         self.bad = 0
+        self.ways = Ways()
         self._told: dict[str, tuple[int, str, list[Finding]]] = {}
         self._rounded = 0, ""
         self._totals: dict[Any, Totals] = {}
@@ -137,6 +139,7 @@ class Stream:
         self._rounded = self._rounded[0] + count, self._rounded[1] or first
         for place, bad in piece.bad.items():
             self._refuse(self._before + place + 1, bad)
+        self.ways.add(piece.ways)
         self._before += piece.count
         self.records += piece.count
 

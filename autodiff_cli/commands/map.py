@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from autodiff_cli.commands.inputs import FILE, INPUT, read_inputs, read_source, 
 from autodiff_cli.commands.limits import run_settings, time_limit
 from autodiff_cli.commands.running import (
     color_option,
+    engine_option,
     expressions_option,
     limit_options,
     number_options,
@@ -91,6 +93,7 @@ EXAMPLES = (
 @number_options
 @strict_option
 @limit_options
+@engine_option
 @color_option
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @quiet_option
@@ -126,6 +129,7 @@ def _read_words(
 
 
 def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say: Any) -> Plan:
+    from autodiff_cli.api.engines import Engines
     from autodiff_cli.batch.mapping import RECORDS, Plan
     from autodiff_cli.data.streams.formats import format_of
 
@@ -160,6 +164,7 @@ def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say:
         options["strict"],
         reduce,
         options["group_by"] or "",
+        partial(Engines, engine=options["engine"]),
     )
 
 
@@ -222,5 +227,5 @@ def _tell(stream: Stream, options: Mapping[str, Any], say: Any) -> None:
         show_findings(stream.findings(), options["color"])
     if stream.closing():
         say(stream.closing())
-    if options["verbose"] and stream.mapper is not None:
-        say(stream.mapper.how(stream.records))
+    if options["verbose"] and stream.records:
+        say(stream.ways.text(stream.plan.batch))

@@ -220,12 +220,12 @@ class CPrinter(Printer):
         self.declared: dict[str, list[str]] = {}
         self.known: set[str] = set()
 
-    def module(self) -> str:
+    def module(self, linkage: str = "EXPORTED") -> str:
         """All of a file to compile: `value_and_gradient`, and what it needs."""
-        body = self.body()
+        body = self.body(linkage)
         return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body
 
-    def body(self) -> str:
+    def body(self, linkage: str) -> str:
         for place, param in enumerate(self.function.params):
             self.declare(param)
             self.add(f"{self.names[param]} = in[{place}]{' != 0.0' * (param.type == 'bool')};")
@@ -233,7 +233,8 @@ class CPrinter(Printer):
         for place, result in enumerate(self.function.body.yields):
             self.add(f"out[{place}] = {self.as_double(result)};")
         lines, self.lines = self.lines, []
-        self.add("EXPORTED int value_and_gradient(const double *in, double *out, struct run *run)")
+        given = "const double *in, double *out, struct run *run"
+        self.add(f"{linkage} int value_and_gradient({given})")
         self.add("{")
         self.depth = 1
         for kind, names in self.declared.items():

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
-from autodiff_cli.compiler.form import Flag, NotCompiled, Value
+from autodiff_cli.compiler.form import Flag, NotCompiled
+from autodiff_cli.compiler.variables import type_of
 from autodiff_cli.interpreter.process import deep_recursion
 from autodiff_cli.records import record
 
@@ -138,15 +139,16 @@ class Native:
         function = self.form.lowered.function
         with deep_recursion():
             self.source = CPrinter(function).module()
-        self._whole = [
-            place
-            for place, value in enumerate(function.body.yields)
-            if isinstance(value, Value) and value.type == "int"
+        types = [type_of(value) for value in function.body.yields]
+        self._others = [
+            (place, {"int": int, "bool": bool}[one])
+            for place, one in enumerate(types)
+            if one != "float"
         ]
         self.engine = f"native, by {maker.name}"
         self._given = ctypes.c_double * max(len(function.params), 1)
         self._found = ctypes.c_double * len(function.body.yields)
-        self._run = load(self.source, maker, only_kept).value_and_gradient
+        self._run = load(self.source, maker, only_kept)
         self._calls = Calls()
 
     def run(
@@ -162,8 +164,8 @@ class Native:
         if self._calls.call(self._run, limits, most_turns, given, out):
             raise Flag
         found = out[:]
-        for place in self._whole:
-            found[place] = int(found[place])
+        for place, of_type in self._others:
+            found[place] = of_type(found[place])
         return answer(self.form, found, limits)
 
 
@@ -221,8 +223,10 @@ class NotKept(NotCompiled):
     """What was asked for is not in the cache."""
 
 
-def load(source: str, maker: Compiler, only_kept: bool = False) -> Any:
-    """The library of a source, from the user's cache where it is there.
+def load(
+    source: str, maker: Compiler, only_kept: bool = False, name: str = "value_and_gradient"
+) -> Any:
+    """A function of a source, from the user's cache where it is there.
 
     Raises:
         NotCompiled: it cannot be compiled, or loaded.
@@ -233,18 +237,18 @@ def load(source: str, maker: Compiler, only_kept: bool = False) -> Any:
     ).hexdigest()
     folder = cache_folder()
     data = None if folder is None else _kept(folder / f"{key}.so")
-    library = None if data is None else _opened(data)
-    if library is not None:
-        return library
+    function = None if data is None else _opened(data, name)
+    if function is not None:
+        return function
     if only_kept:
         raise NotKept("it has not run for long enough to call the C compiler")
     data = _make(source, maker)
-    library = _opened(data)
-    if library is None:
+    function = _opened(data, name)
+    if function is None:
         raise NotCompiled("what the C compiler made cannot be loaded")
     if folder is not None:
         _keep(data, folder / f"{key}.so")
-    return library
+    return function
 
 
 def cache_folder() -> Path | None:
@@ -294,8 +298,8 @@ def _keep(data: bytes, path: Path) -> None:
             os.unlink(name)
 
 
-def _opened(data: bytes) -> Any:
-    """A shared object's library; None where it is none.
+def _opened(data: bytes, name: str) -> Any:
+    """A function of a shared object; None where it is none, or has none of that name.
 
     It is loaded from a file that nothing else can reach, so that what happens to the cache
     cannot touch a process that runs.
@@ -304,23 +308,21 @@ def _opened(data: bytes) -> Any:
         # It stays open: a library is known by its name, and another one must not get it.
         file = os.memfd_create("adiff")
         os.write(file, data)
-        return _library(f"/proc/self/fd/{file}")
+        return _function(f"/proc/self/fd/{file}", name)
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "code.so")
     Path(path).write_bytes(data)
-    library = _library(path)
+    function = _function(path, name)
     if os.name != "nt":
         shutil.rmtree(folder, ignore_errors=True)
-    return library
+    return function
 
 
-def _library(path: str) -> Any:
+def _function(path: str, name: str) -> Any:
     try:
-        library = ctypes.CDLL(path)
-        library.value_and_gradient.restype = ctypes.c_int
+        return getattr(ctypes.CDLL(path), name)
     except (OSError, AttributeError):
         return None
-    return library
 
 
 def _make(source: str, maker: Compiler) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autodiff_cli.batch.evaluator import Evaluator, Task
+from autodiff_cli.batch.evaluator import Answer, Evaluator, Task
 from autodiff_cli.batch.sums import Sum, sum_of
 from autodiff_cli.explain.evaluation import Question
 from autodiff_cli.interpreter.machine import Settings
@@ -25,7 +25,7 @@ def evaluator(text: str, kind: Any = "gradient", **shared: Any) -> Evaluator:
     return Evaluator(Task(load(Source("<test>", text)), None, None, Settings(), question, shared))
 
 
-def compare(text: str, columns: dict[str, Any], kind: Any = "gradient", **shared: Any) -> Evaluator:
+def compare(text: str, columns: dict[str, Any], kind: Any = "gradient", **shared: Any) -> Answer:
     """Evaluates records at once and one by one, and compares what both come to."""
     inputs = load(Source("<test>", text)).resolved.inputs
     columns = {name: column for name, column in columns.items() if name in inputs}
@@ -34,7 +34,7 @@ def compare(text: str, columns: dict[str, Any], kind: Any = "gradient", **shared
     found = together.evaluate(columns, count)
     alone = evaluator(text, kind, **shared)
     want = [alone.evaluate({k: v[i : i + 1] for k, v in columns.items()}, 1) for i in range(count)]
-    assert alone.singles == count
+    assert all(one.ways.alone == 1 for one in want)
     assert set(found.errors) == {i for i, one in enumerate(want) if one.errors}, text
     for i, one in enumerate(want):
         if one.errors:
@@ -49,7 +49,7 @@ def compare(text: str, columns: dict[str, Any], kind: Any = "gradient", **shared
             close = np.isclose(got, wanted, rtol=0 if is_value else 1e-13, atol=slack)
             same = (got == wanted) | (np.isnan(got) & np.isnan(wanted)) | close
             assert same.all(), (text, name, got, wanted)
-    return together
+    return found
 
 
 class Programs:
@@ -145,8 +145,8 @@ def test_arrays_of_each_record(text: str) -> None:
 def test_other_derivatives(kind: str) -> None:
     rng = np.random.default_rng(2)
     text = "if x > 0 { x^3 * sin(y) } else { exp(x) * y^2 + abs(x) }"
-    together = compare(text, {name: rng.uniform(-2, 2, ROWS) for name in "xy"}, kind)
-    assert together.singles == 0
+    found = compare(text, {name: rng.uniform(-2, 2, ROWS) for name in "xy"}, kind)
+    assert found.ways.together == ROWS
 
 
 ALONE = ["grad(x^3, x) * y", "rand() * 0 + x * y", "print(x); x * y", "sum(cumsum([x, y]))"]
@@ -155,9 +155,9 @@ ALONE = ["grad(x^3, x) * y", "rand() * 0 + x * y", "print(x); x * y", "sum(cumsu
 @pytest.mark.parametrize("text", ALONE)
 def test_what_has_no_meaning_for_columns_goes_record_by_record(text: str) -> None:
     rng = np.random.default_rng(3)
-    together = compare(text, {name: rng.uniform(1, 2, 12) for name in "xy"})
-    assert together.reason is not None
-    assert together.singles == 12
+    found = compare(text, {name: rng.uniform(1, 2, 12) for name in "xy"})
+    assert found.ways.why_alone
+    assert found.ways.alone == 12
 
 
 def test_a_long_run_takes_fewer_records_at_once() -> None:
@@ -169,7 +169,7 @@ def test_a_long_run_takes_fewer_records_at_once() -> None:
     alone = evaluator(text).evaluate({"x": x[:1]}, 1)
     assert found.columns["result"][0] == alone.columns["result"][0]
     assert math.isclose(found.columns["dresult_dx"][0], alone.columns["dresult_dx"][0])
-    assert task.singles == 0
+    assert found.ways.together == len(x)
 
 
 def test_a_sum_does_not_depend_on_its_parts() -> None:

