@@ -24,7 +24,9 @@ from autodiff_cli.compiler.form import (
     regions,
     writes,
 )
+from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.compiler.simplifying import simplify
 from autodiff_cli.compiler.tape import save
 from autodiff_cli.engine.primitives import TABLE
 
@@ -54,8 +56,11 @@ def add_adjoint(
     reverse.contribute(output, 1.0)
     reverse.back(body.ops)
     body.ops += [Note("the way back"), *reverse.region.ops]
+    gradient = [reverse.adjoint(one) if one in reverse.known else 0.0 for one in targets]
+    gradient = simplify(body, gradient)
+    prune(function, gradient)
     save(body, lean)
-    return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
+    return gradient
 
 
 def _varied(body: Region, seeds: set[Value]) -> set[Value]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.errors import AdiffError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
@@ -218,6 +218,30 @@ def reads(op: Any) -> list[Operand]:
     return [op.loop.tape or op.loop.trips]
 
 
+def yielded(op: Any) -> list[Operand]:
+    """What the regions of an operation hand to it, and the condition that ends a loop."""
+    found = [one for region in regions(op) for one in region.yields]
+    return [*found, op.leave] if isinstance(op, Loop) else found
+
+
+def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
+    """Has an operation read others, and none of its regions, but for what ends a loop."""
+    if isinstance(op, Apply):
+        op.args = tuple([new(arg) for arg in op.args])
+    elif isinstance(op, Move):
+        op.source = new(op.source)
+    elif isinstance(op, Check):
+        op.holds, op.fails = new(op.holds), new(op.fails)
+        op.finite, op.where = new(op.finite), new(op.where)
+    elif isinstance(op, Print):
+        op.parts = tuple([new(part) for part in op.parts])
+    elif isinstance(op, If):
+        op.condition = new(op.condition)
+    elif isinstance(op, Loop):
+        op.inits = [new(one) for one in op.inits]
+        op.start, op.stop, op.step = new(op.start), new(op.stop), new(op.step)
+
+
 def writes(op: Any) -> list[Value]:
     """What an operation defines, outside of its regions."""
     if isinstance(op, (Apply, Move)):
@@ -234,6 +258,16 @@ def defined_by(op: Any) -> list[Value]:
     if isinstance(op, Loop):
         return [*op.body.params, *([op.index] if op.index else [])]
     return op.loop.saved if isinstance(op, Unwind) else []
+
+
+def made_by(loop: Loop) -> set[Value]:
+    """What the turns of a loop define."""
+    made = set(defined_by(loop))
+    for op in everything(loop.body):
+        made.update(writes(op))
+        if isinstance(op, Loop):
+            made.update(defined_by(op))
+    return made
 
 
 def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks

@@ -19,15 +19,20 @@ from autodiff_cli.compiler.form import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from autodiff_cli.compiler.form import Function
 
 
-def prune(function: Function) -> None:
-    """Keeps what the results are made of, and what checks, prints, or may never end."""
+def prune(function: Function, also: Sequence[Any] = ()) -> None:
+    """Keeps what the results are made of, and what checks, prints, or may never end.
+
+    Args:
+        also: what is kept besides.
+    """
     live = _Live(function.body)
     live.need(function.body.yields)
+    live.need(also)
     live.settle()
     _drop(function.body, live)
 

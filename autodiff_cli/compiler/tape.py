@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.compiler.form import (
     Apply,
     If,
-    Loop,
     Region,
     Unwind,
     Value,
     everything,
+    made_by,
     reads,
     regions,
-    writes,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class _Again:
 
     def __init__(self, op: Unwind) -> None:
         self.op = op
-        self.made = _made(op.loop)
+        self.made = made_by(op.loop)
         self._kept: dict[Value, None] = {}
         self._makers: dict[Value, tuple[Apply, Region]] = {}
         """Of what is cheap to compute: how, and where on the way back."""
@@ -81,20 +80,6 @@ class _Again:
         return list(self._kept)
 
 
-def _made(loop: Loop) -> set[Value]:
-    """What the turns of a loop define."""
-    made = set(loop.body.params)
-    if loop.index is not None:
-        made.add(loop.index)
-    for op in everything(loop.body):
-        made.update(writes(op))
-        for region in regions(op):
-            made.update(region.params)
-        if isinstance(op, Loop) and op.index is not None:
-            made.add(op.index)
-    return made
-
-
 def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
     """What operations read, but for what they have from the tapes of loops among them."""
     needed: dict[Value, None] = {}
@@ -102,7 +87,7 @@ def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's bloc
         if isinstance(op, Unwind):
             loop = op.loop
             needed[loop.tape or loop.trips] = None
-            made = _made(loop)
+            made = made_by(loop)
             needed.update((value, None) for value in _needs(op.body) if value not in made)
             continue
         needed.update(dict.fromkeys(_values(reads(op))))
