@@ -270,6 +270,17 @@ def made_by(loop: Loop) -> set[Value]:
     return made
 
 
+def replace_in(region: Region, new: Callable[[Operand], Operand]) -> None:
+    """Has the operations of a region read others."""
+    for op in everything(region):
+        replace_reads(op, new)
+        for inner in regions(op):
+            inner.yields = [new(one) for one in inner.yields]
+        if isinstance(op, Loop):
+            op.leave = new(op.leave)
+    region.yields = [new(one) for one in region.yields]
+
+
 def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks
     """All operations in a region, an operation before those of its regions."""
     for op in region.ops:

@@ -20,6 +20,7 @@ from autodiff_cli.compiler.form import (
     made_by,
     reads,
     regions,
+    replace_in,
     replace_reads,
     writes,
     yielded,
@@ -27,7 +28,7 @@ from autodiff_cli.compiler.form import (
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from autodiff_cli.compiler.form import Operand
 
@@ -92,7 +93,7 @@ def _localise(  # recurses: the program's blocks
                 names[op.out] = op.out = Value(op.out.type)
         for inner in regions(op):
             if names:
-                _replace_in(inner, new)
+                replace_in(inner, new)
             last = _localise(inner, made, times_read)
             if isinstance(op, Loop):  # the body comes last
                 op.leave = last.get(op.leave, op.leave)
@@ -107,17 +108,6 @@ def _is_renaming(op: Move, made: Counter[Value], steady: set[Any]) -> bool:
     if not isinstance(source, Value) or source.type != op.out.type or made[op.out] > 1:
         return False
     return (made[source] <= 1 or op in steady) and not (source.name and op.out.name)
-
-
-def _replace_in(region: Region, new: Callable[[Operand], Operand]) -> None:
-    """Has the operations of a region read others."""
-    for op in everything(region):
-        replace_reads(op, new)
-        for inner in regions(op):
-            inner.yields = [new(one) for one in inner.yields]
-        if isinstance(op, Loop):
-            op.leave = new(op.leave)
-    region.yields = [new(one) for one in region.yields]
 
 
 def _steady(

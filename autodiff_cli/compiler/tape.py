@@ -18,6 +18,7 @@ from autodiff_cli.compiler.form import (
     made_by,
     reads,
     regions,
+    replace_in,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class _Again:
         there = set(self._kept)
         again: dict[int, tuple[Region, list[Apply]]] = {}
         wanted = set(needed)
+        names: dict[Operand, Value] = {}
         for value, (maker, region) in self._makers.items():
             if value not in wanted:
                 continue
@@ -73,10 +75,15 @@ class _Again:
             if all(arg in there or arg not in self.made for arg in _values(maker.args)):
                 ops = again.setdefault(id(region), (region, []))[1]
                 ops.append(Apply(value, maker.primitive, maker.args, maker.span))
+                names[value] = Value(value.type, value.name)
             else:
                 self._kept[value] = None
         for region, ops in again.values():
             region.ops[:0] = ops
+        replace_in(self.op.body, lambda operand: names.get(operand, operand))
+        for _, ops in again.values():
+            for op in ops:
+                op.out = names[op.out]
         return list(self._kept)
 
 
