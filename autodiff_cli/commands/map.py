@@ -84,7 +84,7 @@ EXAMPLES = (
     "--on-error",
     type=click.Choice(("stop", "skip", "emit")),
     default="stop",
-    help="At a bad record. emit: write it with its error.",
+    help="At a bad record: stop after those before it, leave it out, or write it with its error.",
 )
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Records at once.  [16384]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes.")
@@ -97,8 +97,12 @@ EXAMPLES = (
 @color_option
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @quiet_option
-def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> None:
-    """Evaluate a program for each record of DATA, or of standard input."""
+def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> int:
+    """Evaluate a program for each record of DATA, or of standard input.
+
+    A record that cannot be read or evaluated is told on standard error, with its number and its
+    column, and makes the exit status 1 (4 under --strict): also where --on-error goes on after it.
+    """
     from autodiff_cli.commands.progress import progress
 
     source, data, given = _read_words(words, expressions)
@@ -110,6 +114,7 @@ def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
         with _output(options["output"]) as file:
             stream = _run(plan, file, data, options, say)
     _tell(stream, options, say)
+    return stream.status
 
 
 def _read_words(

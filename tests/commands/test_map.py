@@ -113,14 +113,14 @@ def test_files_follow_one_another_and_may_be_packed(folder: Path) -> None:
 
 # ── how it is computed ────────────────────────────────────────────────────────────────
 
-MANY = "t,w\n" + "".join(f"{i / 7},{i % 5}\n" for i in range(3000))
+MANY = "t,w\n" + "".join(f"{i / 5},{i % 5}\n" for i in range(1000))
 PATHS = "y = if t > 100 { sin(t) * a } else { n = 0; while n < w { n += 1 }; exp(-n) * a * t }"
 
 
 def test_totals_do_not_depend_on_batches_or_workers() -> None:
     totals = set()
     for words in ((), ("--batch", "7"), ("--batch", "1000", "--workers", "2")):
-        done = process("map", "-e", PATHS, "a=0.3", "--sum", *words, stdin=MANY)
+        done = adiff("map", "-e", PATHS, "a=0.3", "--sum", *words, stdin=MANY)
         assert done.err == ""
         totals.add(tuple(f"{float(cell):.15g}" for cell in rows(done.out)[1]))
     assert len(totals) == 1
@@ -159,33 +159,24 @@ def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -
 
 
 # ── bad records ───────────────────────────────────────────────────────────────────────
-
-BAD = "t,n\n0.5,a\n x ,b\n2,c\n,d\n3\n4,e,f\n1D1,g\n"
-
-
-def test_a_bad_record_stops_after_those_before_it() -> None:
-    done = adiff(*SQUARE, stdin=BAD)
-    assert done.status == 1
-    assert done.out == "t,n,y,dy_dt\n0.5,a,0.25,1\n"
-    assert 'error: <stdin>, record 2, column "t": got "x", want a number' in done.err
+# Those of each format, and on each way of working on them: tests/batch/test_bad_records.py.
 
 
-def test_bad_records_are_skipped_and_counted() -> None:
-    done = adiff(*SQUARE, "--on-error", "skip", stdin=BAD)
-    assert done.status == 0
-    assert done.out == "t,n,y,dy_dt\n0.5,a,0.25,1\n2,c,4,4\n1D1,g,100,20\n"
-    assert "record 5: has 1 cell, want 2\n" in done.err
-    assert done.err.endswith("4 of 7 records skipped\n")
-
-
-def test_bad_records_are_written_with_their_error() -> None:
-    done = adiff(*SQUARE, "--on-error", "emit", "--to", "jsonl", stdin=BAD)
-    assert [one["y"] for one in done.objects] == [0.25, None, 4, None, None, None, 100]
-    assert [one["error"] for one in done.objects[:2]] == [None, 't: got "x", want a number']
+def test_a_bad_record_keeps_what_there_is_of_it() -> None:
+    done = adiff(*SQUARE, "--on-error", "emit", stdin="t,n\n0.5,a\n x ,b\n3\n4,e,f\n1D1,g\n")
+    assert done.out.splitlines() == [
+        "t,n,y,dy_dt,error",
+        "0.5,a,0.25,1,",
+        ' x ,b,,,"t: got ""x"", want a number"',
+        '3,,,,"has 1 cell, want 2"',
+        '4,e,,,"has 3 cells, want 2"',
+        "1D1,g,100,20,",
+    ]
 
 
 WRONG = [
     (("y = t^2",), "t,t\n1,2\n", 2, '<stdin> has 2 columns "t", want one'),
+    (("y = t^2",), "t,n,n\n1,2,3\n", 2, '<stdin> has 2 columns "n", want one'),
     (("y = t^2",), "u,v\n1,2\n", 2, "no column is an input of the program"),
     (("y = t^2 + s",), "t\n1\n", 2, "input `s` has no value"),
     (("y = t^2",), "1,2\n3,4\n", 2, "its columns are: #1, #2"),
@@ -193,6 +184,13 @@ WRONG = [
     (("y = t^2",), "t\n1\nt\n", 1, 'record 2, column "t": got the header once more'),
     (("y = t^2",), b"t,n\n1,a\n2,\xff\n", 1, 'record 2, column "n": is not UTF-8'),
     (("y = t^2",), "", 2, "has no numbers"),
+    (("y = t^2",), b"t,\xff\n1,2\n", 2, "its header is not UTF-8"),
+    (("y = t^2",), "t\n1\n".encode("utf-16"), 2, "its header is not UTF-8"),
+    (("y = t", "--bind", "t=u", "t=3"), "u\n1\n", 2, "`t` has a value already"),
+    (("error = t", "--on-error", "emit"), "t\n1\n", 2, "has an output `error` itself"),
+    (("log(t)", "--strict", "--on-error", "skip"), "t\n1\n0\n", 4, "1 of 2 records skipped"),
+    (("y = w*t", "w=2", "--sum", "--on-error", "emit"), "t\n1\nx\n", 1, "1 of 2 records skipped"),
+    (("y = w*t", "w=2", "--sum", "--on-error", "skip"), "t\nx\n", 1, "no record to add up"),
     (("assert t < 2; y = t",), "t\n1\n2\n", 1, "record 2: the assertion does not hold"),
     (("y = log(t)", "--strict"), "t\n1\n0\n", 4, "record 2: a value or a derivative is nan or inf"),
     (("y = t", "--bind", "t=a"), "ab\n1\n", 2, 'has no column "a"'),
@@ -200,6 +198,15 @@ WRONG = [
     (("y = t", "--sum", "--wrt", "t"), "t\n1\n", 2, "--wrt t: is a column"),
     (("y = t", "--group-by", "t"), "t\n1\n", 2, "--group-by: of what?"),
     (("y = t", "--from", "jsonl"), '{"t": 1}\n{"u": 1}\n', 1, 'record 2, column "t": is not there'),
+    (("y = t", "--from", "jsonl"), '{"u": 1}\n{"t": 1}\n', 1, 'record 1, column "t": is not there'),
+    (("y = t", "--from", "jsonl"), '[{"t": 1}, {"t": 2}]', 1, 'got [{"t": 1}, {"t": 2}], want an'),
+    (("y = t", "--from", "jsonl"), "hello", 1, "record 1: not JSON"),
+    (
+        ("y = sum(x)", "--bind", "x=a,b", "--from", "jsonl"),
+        '{"a": [1, 2], "b": 3}',
+        1,
+        'column "a,b": got a list, want a number for each element',
+    ),
     (("y = t", "--from", "jsonl"), '{"t": 1}\n{"t": \n', 1, "record 2: not JSON"),
     (("y = t", "--from", "jsonl"), '{"t": 1}\n[3]', 1, "record 2: got [3], want an object"),
     (("y = t", "--from", "parquet"), "PAR1", 2, "not a Parquet file, or cut off"),
@@ -218,17 +225,48 @@ def test_what_is_wrong_is_said(
     assert done.status == status
 
 
-def test_a_stream_that_is_cut_off_is_written_up_to_there(folder: Path) -> None:
-    with pa.OSFile(str(folder / "in.arrow"), "wb") as file:
-        table = pa.table({"t": [float(i) for i in range(4000)]})
-        with pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table, max_chunksize=1000)
+def _arrow(folder: Path) -> bytes:
+    table = pa.table({"t": [float(i) for i in range(4000)]})
+    with pa.OSFile("in.arrow", "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
     content = (folder / "in.arrow").read_bytes()
-    (folder / "cut.arrow").write_bytes(content[: len(content) // 2])
-    done = adiff(*SQUARE, "cut.arrow", "-o", "out.csv")
-    assert "cut.arrow is damaged, or cut off" in done.err
+    return content[: len(content) // 2]
+
+
+def _parquet(folder: Path) -> bytes:
+    table = pa.table({"t": [float(i) for i in range(200_000)]})
+    pq.write_table(table, folder / "in.parquet", row_group_size=50_000)
+    content = bytearray((folder / "in.parquet").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 100] = b"\xaa" * 100
+    return bytes(content)
+
+
+def _gzip(text: str) -> bytes:
+    return gzip.compress(text.encode())[:-20]
+
+
+DAMAGED = {
+    "cut.arrow": (_arrow, 1000),
+    "broken.parquet": (_parquet, 50_000),
+    "cut.csv.gz": (lambda _: _gzip("t\n" + "".join(f"{i / 7}\n" for i in range(1200))), 1000),
+    "cut.jsonl.gz": (lambda _: _gzip("".join(f'{{"t": {i / 7}}}\n' for i in range(1200))), 1000),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_file_that_is_damaged_is_written_up_to_there(name: str, folder: Path) -> None:
+    content, least = DAMAGED[name]
+    (folder / name).write_bytes(content(folder))
+    done = adiff(*SQUARE, name, "-o", "out.csv")
+    assert f"{name} is damaged, or cut off" in done.err
     assert done.status == 1
-    assert (folder / "out.csv").read_text().count("\n") == 1 + 1000
+    written = (folder / "out.csv").read_text().splitlines()
+    assert len(written) >= 1 + least
+    assert all(line.count(",") == 2 for line in written)
+    total = adiff("map", "-e", "y = t * w", "w=2", name, "--sum", "-o", "total.csv")
+    assert total.status == 1
+    assert not (folder / "total.csv").exists()
 
 
 def test_kinks_nans_and_rounded_integers_are_told_once() -> None:
