@@ -18,6 +18,7 @@ from autodiff_cli.compiler.form import (
     Print,
     Region,
     Value,
+    called,
     everything,
     regions,
 )
@@ -104,20 +105,25 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     """
     function = lowered.function
     function.body.yields = function.body.yields[:1]
-    prints = any(isinstance(op, Print) for op in everything(function.body))
-    _keep_errors(function.body)
+    functions = called(function.body)
+    bodies = [function.body, *(one.body for one in functions)]
+    prints = any(isinstance(op, Print) for body in bodies for op in everything(body))
+    for body in bodies:
+        _keep_errors(body)
     prune(function)
-    _add_checks(function.body)
+    for body in bodies:
+        _add_checks(body)
     by: dict[str, tuple[int, ...]] = {}
     targets: list[Value] = []
     for target in prepared.by:
         held = lowered.targets[target]
         by[target] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
-    kinks = _kinks(function.body)
+    kinks = _kinks(bodies)
     gradient = add_adjoint(function, targets, careful=True, lean=lean)
     function.body.yields += gradient
-    _keep_errors(function.body)
+    for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
+        _keep_errors(body)
     prune(function)
     (output,) = prepared.outputs
     return Exported(name, function, lowered.inputs, output.name, by, gradient, kinks, prints)
@@ -177,9 +183,9 @@ def _differs(name: str, position: int, odd: tuple[float, ...]) -> bool:
         )
 
 
-def _kinks(body: Region) -> list[str]:
+def _kinks(bodies: Sequence[Region]) -> list[str]:
     lines: dict[tuple[str, str], dict[int, None]] = {}
-    for op in everything(body):
+    for op in (op for body in bodies for op in everything(body)):
         if not isinstance(op, Apply) or op.span is None or not op.primitive.has_edges:
             continue
         exponent = op.args[-1]

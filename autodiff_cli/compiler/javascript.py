@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.exported import Exported
-    from autodiff_cli.compiler.form import Apply, Move, Operand
+    from autodiff_cli.compiler.form import Apply, Function, Move, Operand
     from autodiff_cli.engine.primitive import Primitive
 
 SCRIPTS = {
@@ -192,6 +192,40 @@ class ScriptFile(CFile):
             self.helpers[name] = f"\nfunction {name}({given}) {{\n{declared}{inner.text()}}}\n"
         return name
 
+    # ── functions ─────────────────────────────────────────────────────────────────────
+
+    def alike(self, function: Function) -> ScriptFile:
+        return ScriptFile(function, self.outer or self)
+
+    def defined(self) -> tuple[str, str]:
+        names = [self.names[param] for param in self.function.params]
+        results = [self.as_double(result) for result in self.function.body.yields]
+        self.add(f"return [{', '.join(results)}];")
+        given = ", ".join(["tape"] * self.pushes + names)
+        declared = _declared(self.declared)
+        return (
+            f"function {self.callees[self.function]}({given})",
+            f"{{\n{declared}{self.text()}}}\n",
+        )
+
+    def functions(self) -> str:
+        """The text of the functions that the program calls, and of their ways back."""
+        return "".join(f"\n{head} {text}" for head, text in self.definitions())
+
+    def called_with(
+        self, function: Function, args: list[str], outs: Sequence[Value], levels: int
+    ) -> None:
+        given = ", ".join(["tape"] * self.pushes + args)
+        targets = ", ".join(self.declare(out) for out in outs)
+        self.add(f"{f'[{targets}] = ' * bool(outs)}{self.callees[function]}({given});")
+
+    def mark_tape(self) -> None:
+        self.declare_as("let", "used")
+        self.add("used = tape.length;")
+
+    def drop_tape(self) -> None:
+        self.add("tape.length = used;")
+
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **CFile.writers,
         Check: check,
@@ -201,6 +235,7 @@ class ScriptFile(CFile):
 
 def javascript_file(exported: Exported) -> str:
     printer = ScriptFile(exported.function)
+    functions = printer.functions()
     names = printer.names
     params = []
     for name, held in exported.inputs.items():
@@ -231,10 +266,16 @@ def javascript_file(exported: Exported) -> str:
     lines_of_head = [exported.title, "", *calls, "", *remarks]
     head = "".join(f"{f'// {line}'.rstrip()}\n" for line in lines_of_head)
     text = f"\nexport function value_and_gradient({', '.join(params)}) {{\n"
-    declared = [name for names in printer.declared.values() for name in names]
-    for first in range(0, len(declared), 8):
-        text += f"    let {', '.join(f'{n} = 0' for n in declared[first : first + 8])};\n"
+    text += _declared(printer.declared)
     if printer.pushes:
         text += "    const tape = [];\n"
     lines = "".join(f"    {line}\n" if line else "\n" for line, _ in printer.lines)
-    return f"{head}{''.join(printer.helpers.values())}{text}{lines}}}\n"
+    return f"{head}{''.join(printer.helpers.values())}{functions}{text}{lines}}}\n"
+
+
+def _declared(variables: dict[str, list[str]]) -> str:
+    names = [name for of_type in variables.values() for name in of_type]
+    return "".join(
+        f"    let {', '.join(f'{n} = 0' for n in names[first : first + 8])};\n"
+        for first in range(0, len(names), 8)
+    )

@@ -14,6 +14,7 @@ from autodiff_cli.compiler.form import (
     Region,
     Unwind,
     Value,
+    called,
     defined_by,
     everything,
     reads,
@@ -55,6 +56,10 @@ class Names:
             self._names[value] = self.fresh(value.name)
         return self._names[value]
 
+    def take(self, names: Iterable[str]) -> None:
+        """Keeps names for something else."""
+        self._taken.update(names)
+
     def fresh(self, wanted: str) -> str:
         """A name that nothing else has."""
         stem = self._spelt(wanted) if wanted else "v"
@@ -78,6 +83,8 @@ class Inlining:
         self._depth: dict[Value, int] = {}
         self._count(function.body)
         self._uses.update(_values(function.body.yields))
+        for value in function.saved:
+            self._uses[value] += 2
         self._choose(function.body)
 
     def is_read(self, value: Value) -> bool:
@@ -175,8 +182,15 @@ class Lines:
 
 
 def unset_at_first(function: Function) -> list[Value]:
-    """What a turn of a loop may save without having set it: what a branch or a loop in it sets."""
+    """What a turn of a loop, or a call, may save without having set it.
+
+    That is what a branch or a loop in it sets.
+    """
     found: dict[Value, None] = {}
+    set_by_call = {*function.params}
+    for op in function.body.ops:
+        set_by_call.update(writes(op))
+    found.update((value, None) for value in function.saved if value not in set_by_call)
     for op in everything(function.body):
         if isinstance(op, Loop):
             set_by_turn = {*op.body.params, *_values([op.index])}
@@ -211,6 +225,32 @@ class Printer(Lines):
         self.names = names
         self.inlining = Inlining(function, keep_named)
         self.used: dict[str, Any] = {}
+        self.callees: dict[Function, str] = {}
+        """What functions that are called, and their ways back, are called."""
+
+    def name_callees(self) -> list[Function]:
+        """Names the functions that the program calls; gives them, without their ways back."""
+        functions = called(self.function.body)
+        for one in functions:
+            for each in (one, one.back):
+                if each is not None:
+                    self.callees[each] = self.names.fresh(each.name)
+        return functions
+
+    def inside(self, function: Function, names: Names | None = None) -> Any:
+        """Of the kind of this printer one for a function that is called; for a way back, with
+        the names of the function whose it is."""
+        inner = self.alike(function)
+        inner.callees, inner.used = self.callees, self.used
+        if names is None:
+            inner.names.take(self.callees.values())
+        else:
+            inner.names = names
+        return inner
+
+    def alike(self, function: Function) -> Any:
+        """Another printer of this kind."""
+        raise NotImplementedError
 
     def ops(self, region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:

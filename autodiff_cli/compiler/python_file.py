@@ -11,7 +11,7 @@ from autodiff_cli.compiler.printing import NOT, Inlining
 from autodiff_cli.compiler.python import PythonPrinter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.exported import Exported
     from autodiff_cli.compiler.form import Function, Loop, Operand
@@ -27,11 +27,24 @@ def finite(number, line):
 class PythonFile(PythonPrinter):
     """Writes the function as a person would, who reads it."""
 
+    extras = ()
+
     def __init__(self, function: Function, helpers: dict[str, str]) -> None:
         super().__init__(function)
         self.inlining = Inlining(function, keep_named=True)
         self.helpers = helpers
         self.line = 0
+
+    def alike(self, function: Function) -> PythonFile:
+        return PythonFile(function, self.helpers)
+
+    def defined(self, params: Sequence[str], extras: Sequence[str]) -> None:
+        self.add("")
+        self.add("")
+        super().defined(params, extras)
+
+    def within(self) -> None:
+        pass
 
     def remark(self, op: Any) -> None:
         text = remark(self, op)
@@ -134,6 +147,8 @@ class PythonFile(PythonPrinter):
 
 def python_file(exported: Exported) -> str:
     printer = PythonFile(exported.function, {})
+    printer.functions()
+    functions, printer.lines = printer.text(), []
     names = printer.names
     shown = {name: names.fresh(name) for name, held in exported.inputs.items() if is_array(held)}
     params = [
@@ -173,5 +188,5 @@ def python_file(exported: Exported) -> str:
         head += "import math\n"
     if imported:
         head += f"from math import {', '.join(imported)}\n"
-    helpers = "".join(f"\n\n{text}" for text in printer.helpers.values())
+    helpers = "".join(f"\n\n{text}" for text in printer.helpers.values()) + functions
     return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(params)}):\n{body}"

@@ -22,6 +22,7 @@ from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
 from tests.commands.shell import adiff
 from tests.compiler.programs import program as random_program
+from tests.compiler.test_engines import COMPILED, QUADRATURE
 
 EXAMPLES = Path(autodiff_cli.__file__).parent / "examples"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O2")
@@ -64,6 +65,15 @@ PROGRAMS = {
         None,
     ),
     "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
+    "squaring": (COMPILED["squaring"][0], {"x": 1.1}, None),
+    "tree": (COMPILED["tree"][0], {"x": 0.7}, None),
+    "quadrature": (QUADRATURE, {"x": 1.3, "k": 0.8}, None),
+    "loop in a recursion": (COMPILED["loop in a recursion"][0], {"x": 0.3}, None),
+    "only its value is used": (
+        "input x\n" + COMPILED["only its value is used"][0],
+        {"x": 0.9},
+        None,
+    ),
     "reserved words": (
         "int = double * 2; int^2 + lambda * top",
         {"double": 1.5, "lambda": 3.0, "top": 2.0},
