@@ -57,7 +57,7 @@ def add_adjoint(
     bodies = [body, *(one.body for one in functions)]
     active = _varied(bodies, set(targets)) & _useful(bodies, output)
     reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean)
-    reverse.contribute(output, 1.0)
+    reverse.start(output)
     reverse.back(body.ops)
     gradient = [reverse.adjoint(one) if one in reverse.known else 0.0 for one in targets]
     body.ops += [Note("the way back"), *reverse.region.ops]
@@ -254,6 +254,11 @@ class _Reverse:
             self._adjoints[operand] = what
         elif self._holds.get(operand) is not what:
             self.emit(Move(self.adjoint(operand), what))
+
+    def start(self, output: Value) -> None:
+        """Sets the adjoint of the result, which is 1."""
+        self._here = {output}
+        self.contribute(output, 1.0)
 
     def begin(self, value: Value) -> None:
         """Sets an adjoint to 0, where nothing has set it yet."""

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _WORDS = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
-volatile while main run in out top end flag turns ended status flags n j0 j1 jn y0 y1 yn
+volatile while main run in out top end flag turns ended status flags j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
 throw finally await of eval arguments isfinite finite whole shaped array line size_t status left

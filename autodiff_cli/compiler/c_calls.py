@@ -103,12 +103,15 @@ class CalledInC(Printer):
             self.add(f"*{result} = {self.as_typed(yielded, _kind(yielded))};")
         self.leave_function()
         head = f"static int {self.callees[function]}({given})"
-        declared = "".join(
+        return head, f"{{\n{self.locals()}{self.text()}}}\n"
+
+    def locals(self) -> str:
+        """The declarations of variables."""
+        return "".join(
             f"    {kind} {', '.join(f'{n} = 0' for n in names[start : start + 8])};\n"
             for kind, names in self.declared.items()
             for start in range(0, len(names), 8)
         )
-        return head, f"{{\n{declared}{self.text()}}}\n"
 
     def type_of(self, operand: Operand) -> str:
         return f"{TYPES[_kind(operand)]} "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.c_calls import TYPES
-from autodiff_cli.compiler.exported import is_array, line_of, plain, remark
-from autodiff_cli.compiler.form import Check, Loop, Note, Value, called, everything
+from autodiff_cli.compiler.exported import NO_LINES, body_of, is_array, line_of, plain, remark
+from autodiff_cli.compiler.form import Check, Loop, NotCompiled, Note, Value, called, everything
+from autodiff_cli.compiler.special import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +43,41 @@ class CFile(CPrinter):
         self.add(f"/* {op.text} */")
 
     def called(self, primitive: Primitive) -> str:
-        # Readers have no use for how Python computes it.
-        return "hypot" if primitive.name == "hypot" else super().called(primitive)
+        # Readers have no use for how Python computes these.
+        if primitive.name in ("hypot", "lgamma"):
+            return primitive.name
+        try:
+            return super().called(primitive)
+        except NotCompiled:
+            return self.brought(primitive, "C")
+
+    def brought(self, primitive: Primitive, language: str) -> str:
+        """The name of a function that the file brings along."""
+        name = f"{primitive.name}_of"
+        if name not in self.helpers:
+            function = body_of(primitive, language, self.span)
+            self.helpers[name] = ""  # of which it may be made itself
+            inner = type(self)(function, self.outer or self)
+            inner.helpers = self.helpers
+            inner.depth = 1
+            for param in function.params:
+                inner.known.add(inner.names[param])
+            inner.line = NO_LINES
+            inner.ops(function.body)
+            inner.add(f"return {inner.as_double(function.body.yields[0])};")
+            remark = SPECIAL[primitive.name].remark if primitive.name in SPECIAL else ""
+            params = [inner.names[param] for param in function.params]
+            del self.helpers[name]  # it comes after what it calls
+            self.helpers[name] = self.helper(name, params, inner, remark)
+        return name
+
+    def helper(self, name: str, params: list[str], inner: Any, remark: str) -> str:
+        given = ", ".join(f"double {param}" for param in params)
+        comment = f"/* {remark[0].upper()}{remark[1:]}. */\n" if remark else ""
+        unread = [p for p in inner.function.params if not inner.inlining.is_read(p)]
+        ignored = "".join(f"    (void){inner.names[param]};\n" for param in unread)
+        body = f"{inner.locals()}{ignored}{inner.text()}"
+        return f"\n{comment}static double {name}({given})\n{{\n{body}}}\n"
 
     def check(self, op: Check) -> None:
         self.at = op.span
@@ -185,7 +220,7 @@ def c_file(exported: Exported) -> str:
     lines = []
     for name, held in exported.inputs.items():
         items = held.items if is_array(held) else [held]
-        lines.append(f"    in[{_range(place, len(items))}] is {name}")
+        lines.append(f"    in[{_range(place, len(items))}] is {name}{_default(exported, name)}")
         for item in items:
             if printer.inlining.is_read(item):
                 test = " != 0.0" if item.type == "bool" else ""
@@ -242,6 +277,14 @@ def c_file(exported: Exported) -> str:
     printer.add("}")
     text += TAPE * printer.pushes + "".join(printer.helpers.values()) + functions
     return text + "\n" + printer.text()
+
+
+def _default(exported: Exported, name: str) -> str:
+    if name not in exported.defaults:
+        return ""
+    value = exported.defaults[name]
+    text = json.dumps(value).replace("true", "1").replace("false", "0")
+    return f", in the program {text} unless it is given"
 
 
 def _range(start: int, size: int) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.c import LIBRARY
 from autodiff_cli.compiler.c_file import CFile
-from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
-from autodiff_cli.compiler.form import Check, NotCompiled, Note, Value
+from autodiff_cli.compiler.exported import error_of, is_array, line_of, nested, remark
+from autodiff_cli.compiler.form import Check, Note, Value
 from autodiff_cli.compiler.printing import ATOM, COMPARED, SIGN
 from autodiff_cli.engine.primitives import TABLE
 
@@ -176,21 +176,16 @@ class ScriptFile(CFile):
         if primitive.name in SCRIPTS:
             for needed in ("mod", primitive.name):
                 self.helpers[f"{needed}_of"] = SCRIPTS[needed]
-        elif primitive.body is None:
-            raise NotCompiled(f"JavaScript has no `{primitive.title}`", self.span)
-        if name not in self.helpers:
-            function = body_of(primitive, "JavaScript", self.span)
-            inner = ScriptFile(function)
-            inner.helpers = self.helpers
-            inner.depth = 1
-            for param in function.params:
-                inner.known.add(inner.names[param])
-            inner.ops(function.body)
-            inner.add(f"return {inner.as_double(function.body.yields[0])};")
-            given = ", ".join(inner.names[param] for param in function.params)
-            declared = "".join(f"    let {', '.join(n)};\n" for n in inner.declared.values())
-            self.helpers[name] = f"\nfunction {name}({given}) {{\n{declared}{inner.text()}}}\n"
-        return name
+            return name
+        return self.brought(primitive, "JavaScript")
+
+    def helper(self, name: str, params: list[str], inner: Any, remark: str) -> str:
+        comment = f"/* {remark[0].upper()}{remark[1:]}. */\n" if remark else ""
+        head = f"\n{comment}function {name}({', '.join(params)})"
+        return f"{head} {{\n{inner.locals()}{inner.text()}}}\n"
+
+    def locals(self) -> str:
+        return _declared(self.declared)
 
     # ── functions ─────────────────────────────────────────────────────────────────────
 
@@ -265,7 +260,11 @@ def javascript_file(exported: Exported) -> str:
     remarks = exported.remarks("It throws a RangeError")
     lines_of_head = [exported.title, "", *calls, "", *remarks]
     head = "".join(f"{f'// {line}'.rstrip()}\n" for line in lines_of_head)
-    text = f"\nexport function value_and_gradient({', '.join(params)}) {{\n"
+    given = [
+        f"{param} = {json.dumps(exported.defaults[name])}" if name in exported.defaults else param
+        for param, name in zip(params, exported.inputs, strict=True)
+    ]
+    text = f"\nexport function value_and_gradient({', '.join(given)}) {{\n"
     text += _declared(printer.declared)
     if printer.pushes:
         text += "    const tape = [];\n"

@@ -78,6 +78,8 @@ class Inlining:
         self.into: dict[Value, Any] = {}
         """The operation of each value that has no variable."""
         self._keep_named = keep_named
+        self._handed_on: set[Value] = set()
+        """What is only computed to be the next of a variable that is called the same."""
         self._uses: Counter[Value] = Counter()
         self._made: Counter[Value] = Counter(function.params)
         self._depth: dict[Value, int] = {}
@@ -107,6 +109,12 @@ class Inlining:
             for inner in regions(op):
                 self._count(inner)
                 self._uses.update(_values(inner.yields))
+                targets = op.body.params if isinstance(op, Loop) else getattr(op, "outs", [])
+                self._handed_on.update(
+                    one
+                    for one, target in zip(inner.yields, targets, strict=False)
+                    if isinstance(one, Value) and one.name == target.name
+                )
 
     def _choose(self, region: Region) -> None:  # recurses: the program's blocks
         """An operation moves to its use only over what writes nothing that it reads."""
@@ -128,7 +136,8 @@ class Inlining:
 
     def _may_move(self, op: Any) -> bool:
         out = op.out
-        if self._uses[out] != 1 or self._made[out] != 1 or (self._keep_named and out.name):
+        is_kept = self._keep_named and out.name and out not in self._handed_on
+        if self._uses[out] != 1 or self._made[out] != 1 or is_kept:
             return False
         depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
         self._depth[out] = depth

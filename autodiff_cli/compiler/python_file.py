@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
+from autodiff_cli.compiler.exported import (
+    NO_LINES,
+    body_of,
+    error_of,
+    is_array,
+    line_of,
+    nested,
+    remark,
+)
 from autodiff_cli.compiler.form import Check, Note, Value
 from autodiff_cli.compiler.printing import NOT, Inlining
 from autodiff_cli.compiler.python import PythonPrinter
+from autodiff_cli.compiler.special import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,6 +125,9 @@ class PythonFile(PythonPrinter):
         if getattr(scalar, "__module__", "") == "math":
             self.used[name] = scalar
             return str(name)
+        if primitive.name == "lgamma":
+            self.used["lgamma"] = math.lgamma
+            return "lgamma"
         if primitive.name in ("abs", "round"):
             return primitive.name
         if primitive.name not in self.helpers:
@@ -130,9 +142,13 @@ class PythonFile(PythonPrinter):
             self.used["math"] = math
             return
         function = body_of(primitive, "Python", self.span)
+        self.helpers[primitive.name] = ""  # of which it may be made itself
         inner = PythonFile(function, self.helpers)
         inner.used = self.used
         inner.depth = 1
+        inner.line = NO_LINES
+        if primitive.name in SPECIAL:
+            inner.add(f'"""{SPECIAL[primitive.name].remark}"""')
         inner.ops(function.body)
         inner.add(f"return {inner.text_of(function.body.yields[0])}")
         names = ", ".join(inner.names[param] for param in function.params)
@@ -154,6 +170,7 @@ def python_file(exported: Exported) -> str:
     params = [
         shown[name] if is_array(held) else names[held] for name, held in exported.inputs.items()
     ]
+    given, others = _with_defaults(params, exported)
     gradient = [f"d{name}" for name in exported.by]
     printer.depth = 1
     printer.add(f'"""{exported.output}, and its derivatives by {", ".join(exported.by)}."""')
@@ -183,10 +200,34 @@ def python_file(exported: Exported) -> str:
     head += f"value_and_gradient({', '.join(exported.inputs)})\n\n"
     raised = "It raises a ValueError or an ArithmeticError"
     goes_on = "So do Python's own operations, as at 1.0 / 0.0."
-    head += "\n".join(exported.remarks(raised, goes_on)) + '\n"""\n\n'
+    head += "\n".join([*exported.remarks(raised, goes_on), *others]) + '\n"""\n\n'
     if "math" in printer.used:
         head += "import math\n"
     if imported:
         head += f"from math import {', '.join(imported)}\n"
     helpers = "".join(f"\n\n{text}" for text in printer.helpers.values()) + functions
-    return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(params)}):\n{body}"
+    return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(given)}):\n{body}"
+
+
+def _with_defaults(params: list[str], exported: Exported) -> tuple[list[str], list[str]]:
+    """The parameters with their defaults, and remarks on those that Python lets have none.
+
+    Those have none that stand before a parameter without.
+    """
+    given, others = list(params), []
+    last = max(
+        [k for k, name in enumerate(exported.inputs) if name not in exported.defaults] + [-1]
+    )
+    for k, name in enumerate(exported.inputs):
+        if name in exported.defaults:
+            text = repr(_as_tuples(exported.defaults[name]))
+            if k > last:
+                given[k] = f"{params[k]}={text}"
+            else:
+                others.append(f"In the program, {params[k]} is {text} unless it is given.")
+    return given, others
+
+
+def _as_tuples(value: Any) -> Any:  # recurses: an array's axes
+    """What nobody can change."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
