@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from threading import Lock, current_thread, main_thread, stack_size
+from functools import cache
+from threading import Lock, get_ident, main_thread, stack_size
 
 PYTHON_FRAMES = 10_000_000
 """Closures call closures: Python's own limit would come long before --max-depth. Python to
@@ -24,16 +25,19 @@ LARGEST_STACK = 2**23
 
 def stack_of_thread() -> int:
     """Bytes of the C stack that a call from this thread may take, with some to spare."""
-    if current_thread() is not main_thread():
-        size = stack_size() or LEAST_STACK
-    elif os.name == "nt":
-        size = 2**20
-    else:
-        import resource
+    if get_ident() == main_thread().ident:
+        return _stack_of_process() * 3 // 4
+    return (stack_size() or LEAST_STACK) * 3 // 4
 
-        soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
-        size = LARGEST_STACK if soft == resource.RLIM_INFINITY else min(soft, LARGEST_STACK)
-    return size * 3 // 4
+
+@cache
+def _stack_of_process() -> int:
+    if os.name == "nt":
+        return 2**20
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return LARGEST_STACK if soft == resource.RLIM_INFINITY else min(soft, LARGEST_STACK)
 
 
 class deep_recursion:  # noqa: N801
