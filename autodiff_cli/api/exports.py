@@ -41,7 +41,8 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
             kinds[name] = given[name]
         elif not known.has_default:
             kinds[name] = "float"
-    kinds |= kinds_of({n: v for n, v in _defaults(program).items() if n not in kinds})
+    defaults = _defaults(program)
+    kinds |= kinds_of({n: v for n, v in defaults.items() if n not in kinds})
     # In the order in which the program names them.
     kinds = {name: kinds[name] for name in resolved.inputs if name in kinds}
     by = program.wrt
@@ -50,7 +51,8 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
     of = None if program.of is None else tuple(program.of)
     prepared = program.prepared.prepared(tuple(by), False, of, False, False)
     try:
-        return written(program.prepared, prepared, kinds, language)
+        fitting = {n: v for n, v in defaults.items() if kinds_of({n: v})[n] == kinds[n]}
+        return written(program.prepared, prepared, kinds, language, fitting)
     except NotCompiled as error:
         raise RunError(
             f"this cannot be exported: {error.what}", error.where, kind="export"

@@ -11,27 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
+    Function,
     If,
     Loop,
     Move,
     Note,
     Region,
+    Uncall,
     Unwind,
     Value,
+    called,
     everything,
     reads,
     regions,
     writes,
 )
 from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
-from autodiff_cli.compiler.tape import save
+from autodiff_cli.compiler.tape import save, save_of_call
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.compiler.form import Operand
     from autodiff_cli.language.source import Span
 
 
@@ -49,17 +53,23 @@ def add_adjoint(
     output = body.yields[0]
     if not isinstance(output, Value):
         return [0.0 for _ in targets]
-    active = _varied(body, set(targets)) & _useful(body, output)
-    reverse = _Reverse(active, _uses(body), careful)
-    reverse.contribute(output, 1.0)
+    functions = called(body)
+    bodies = [body, *(one.body for one in functions)]
+    active = _varied(bodies, set(targets)) & _useful(bodies, output)
+    reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean)
+    reverse.start(output)
     reverse.back(body.ops)
+    gradient = [reverse.adjoint(one) if one in reverse.known else 0.0 for one in targets]
     body.ops += [Note("the way back"), *reverse.region.ops]
+    reverse.back_of_functions()
+    for one in functions:
+        save_of_call(one, lean)
     save(body, lean)
-    return [reverse.adjoint(target) if target in reverse.known else 0.0 for target in targets]
+    return gradient
 
 
-def _varied(body: Region, seeds: set[Value]) -> set[Value]:
-    """What depends on the seeds."""
+def _varied(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
+    """What depends on the seeds, in a program and the functions that it calls."""
     found = set(seeds)
 
     def follow(region: Region) -> None:  # recurses: the program's blocks
@@ -81,18 +91,25 @@ def _varied(body: Region, seeds: set[Value]) -> set[Value]:
                     if len(found) == size:
                         break
                 _pass(op.body.params, op.outs)
+            elif isinstance(op, Call):
+                _pass(op.args, op.function.params)
+                _pass(op.function.body.yields, op.outs)
 
     def _pass(sources: Sequence[Operand], to: Sequence[Value]) -> None:
         for source, value in zip(sources, to, strict=True):
             if isinstance(source, Value) and source in found and value.type == "float":
                 found.add(value)
 
-    follow(body)
-    return found
+    while True:
+        size = len(found)
+        for body in bodies:
+            follow(body)
+        if len(found) == size:
+            return found
 
 
-def _useful(body: Region, output: Value) -> set[Value]:
-    """What the output depends on."""
+def _useful(bodies: Sequence[Region], output: Value) -> set[Value]:
+    """What the output depends on, in a program and the functions that it calls."""
     found = {output}
 
     def follow(region: Region) -> None:  # recurses: the program's blocks
@@ -114,14 +131,21 @@ def _useful(body: Region, output: Value) -> set[Value]:
                     if len(found) == size:
                         break
                 _pass(op.body.params, op.inits)
+            elif isinstance(op, Call):
+                _pass(op.outs, op.function.body.yields)
+                _pass(op.function.params, op.args)
 
     def _pass(values: Sequence[Operand], to: Sequence[Operand]) -> None:
         for value, source in zip(values, to, strict=True):
             if value in found and isinstance(source, Value):
                 found.add(source)
 
-    follow(body)
-    return found
+    while True:
+        size = len(found)
+        for body in bodies:
+            follow(body)
+        if len(found) == size:
+            return found
 
 
 def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
@@ -184,9 +208,12 @@ class _Reverse:
         known: the values whose adjoint is set where the writing is.
     """
 
-    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool) -> None:
+    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool, lean: bool) -> None:
         self.active = active
         self.careful = careful
+        self.lean = lean
+        self._called: dict[Function, None] = {}
+        """The functions that calls are undone of."""
         self._span: Span | None = None
         self._doubtful: set[Value] = set()
         """The values whose adjoint is 0 where a path was not taken."""
@@ -228,6 +255,11 @@ class _Reverse:
         elif self._holds.get(operand) is not what:
             self.emit(Move(self.adjoint(operand), what))
 
+    def start(self, output: Value) -> None:
+        """Sets the adjoint of the result, which is 1."""
+        self._here = {output}
+        self.contribute(output, 1.0)
+
     def begin(self, value: Value) -> None:
         """Sets an adjoint to 0, where nothing has set it yet."""
         if value in self.active and value not in self.known:
@@ -245,6 +277,8 @@ class _Reverse:
                 self._if(op)
             elif isinstance(op, Loop):
                 self._loop(op)
+            elif isinstance(op, Call):
+                self._call(op)
         self._here = outer
 
     def _apply(self, op: Apply) -> None:
@@ -363,6 +397,63 @@ class _Reverse:
         self.emit(Unwind(op, turn))
         for k in carried:
             self.contribute(op.inits[k], self.adjoint(op.body.params[k]))
+
+    def _call(self, op: Call) -> None:
+        function = op.function
+        given: list[Operand] = []
+        for k, result in enumerate(function.body.yields):
+            if result in self.active:
+                out = op.outs[k]
+                is_known = out in self.known and out in self.active
+                given.append(self.adjoint(out) if is_known else 0.0)
+        if not any(isinstance(one, Value) or one for one in given):
+            return
+        op.undone = True
+        op.tape = None if self.lean else Value("tape", "tape")
+        if function.back is None:
+            function.back = Function([], Region(), name=f"{function.name}_back")
+            self._called[function] = None
+        # Each argument's adjoint goes in and comes back with what the call adds to it, in the order
+        # of the interpreter; a second time it stands for, what that adds is added at the end.
+        outs: list[Value] = []
+        more: list[tuple[Operand, Value]] = []
+        for param, arg in zip(function.params, op.args, strict=True):
+            if param not in self.active:
+                continue
+            if arg in self.active and all(self._adjoints.get(arg) is not out for out in outs):
+                given.append(self.adjoint(arg) if arg in self.known else 0.0)
+                if arg not in self.known:
+                    self.known.add(arg)
+                    self._doubtful.add(arg)
+                outs.append(self.adjoint(arg))
+            else:
+                given.append(0.0)
+                outs.append(Value("float"))
+                more.append((arg, outs[-1]))
+        self.region.ops.append(Uncall(outs, op, given, op.span))
+        for arg, what in more:
+            self.contribute(arg, what, doubtful=True)
+
+    def back_of_functions(self) -> None:
+        """Writes the ways back of all functions that are called."""
+        while self._called:
+            function, _ = self._called.popitem()
+            back = function.back
+            assert back is not None
+            self.region, self.known = back.body, set()
+            self._span = None
+            self._here = {value for op in function.body.ops for value in writes(op)}
+            inward = [param for param in function.params if param in self.active]
+            self.known.update(inward)
+            self._doubtful.update(inward)
+            for result in function.body.yields:
+                if result in self.active:
+                    arriving = Value("float", f"{result.name}_bar" if result.name else "")
+                    back.params.append(arriving)
+                    self.contribute(result, arriving, doubtful=True)
+            back.params += [self.adjoint(param) for param in inward]
+            self.back(function.body.ops)
+            back.body.yields = [self.adjoint(param) for param in inward]
 
 
 def _outside(op: Any, active: set[Value]) -> list[Value]:

@@ -139,14 +139,15 @@ class Compiled:
             Flag: the interpreter has something to tell.
             Long: the loops took more than `most_turns`, or than they may.
         """
-        numbers = flat(self.form.lowered.inputs, inputs)
+        numbers = flat(self.form, inputs, limits)
 
         def say(*parts: Any) -> None:
             on_print(" ".join(printed(part) for part in parts))
 
         try:
-            with no_garbage_collection(), quiet_numpy():
-                found = self._run(*numbers, min(turns_within(limits), most_turns), say)
+            with no_garbage_collection(), quiet_numpy(), deep_recursion():
+                budget = min(turns_within(limits), most_turns)
+                found = self._run(*numbers, budget, limits.depth, say)
         except Long:
             raise
         except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
@@ -171,14 +172,16 @@ def turns_within(limits: Limits) -> int:
     return int(min(limits.steps, limits.nodes, limits.memory / BYTES_OF_A_NODE))
 
 
-def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:
+def flat(form: Form, inputs: Mapping[str, Any], limits: Limits) -> list[Any]:
     """The inputs as the numbers that compiled code takes.
 
     Raises:
-        Flag: one of them is not finite.
+        Flag: one of them is not finite, or calls would be nested too deep.
     """
+    if form.lowered.function.deepest > limits.depth:
+        raise Flag
     numbers: list[Any] = []
-    for name, held in params.items():
+    for name, held in form.lowered.inputs.items():
         given = inputs[name]
         if isinstance(held, Array):
             numbers += given.astype(float).ravel().tolist()

@@ -22,7 +22,7 @@ from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
 from autodiff_cli.compiler.form import Flag, NotCompiled
 from autodiff_cli.compiler.variables import type_of
-from autodiff_cli.interpreter.process import deep_recursion
+from autodiff_cli.interpreter.process import deep_recursion, stack_of_thread
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ class _Run(ctypes.Structure):
         ("tape", ctypes.c_void_p),
         ("end", ctypes.c_void_p),
         ("most", ctypes.c_longlong),
+        ("depth", ctypes.c_longlong),
+        ("stack", ctypes.c_longlong),
+        ("top", ctypes.c_void_p),
+        ("left", ctypes.c_longlong),
+        ("room", ctypes.c_longlong),
+        ("base", ctypes.c_void_p),
     ]
 
     def __init__(self) -> None:
@@ -159,7 +165,7 @@ class Native:
         most_turns: float = math.inf,
     ) -> Answer:
         """As `Compiled.run`."""
-        given = self._given(*flat(self.form.lowered.inputs, inputs))
+        given = self._given(*flat(self.form, inputs, limits))
         out = self._found()
         if self._calls.call(self._run, limits, most_turns, given, out):
             raise Flag
@@ -181,6 +187,7 @@ class Calls:
         run = self._spare.pop() if self._spare else _Run()
         run.turns = int(min(turns_within(limits), most_turns))
         run.most = int(min(limits.memory / 8, 2**40))
+        run.depth, run.stack = limits.depth, stack_of_thread()
         status = _heard(run, function, *given, ctypes.byref(run))
         if run.ended:
             raise run.ended[0]

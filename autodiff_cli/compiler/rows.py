@@ -118,12 +118,14 @@ class NativeRows:
         value = np.empty(count)
         gradient = {name: np.empty((count, *shape)) for name, shape in shapes.items()}
         found = [value, *gradient.values()]
-        flags = np.empty(count, np.uint8)
+        flags = np.ones(count, np.uint8)
+        # None is run where calls would be nested too deep in any.
+        is_allowed = self._form.lowered.function.deepest <= limits.depth
         self._calls.call(
             self._run,
             limits,
             math.inf,
-            ctypes.c_longlong(count),
+            ctypes.c_longlong(count if is_allowed else 0),
             *_places(given, steps),
             *_places(found, [array.size // count for array in found]),
             ctypes.c_void_p(flags.ctypes.data),

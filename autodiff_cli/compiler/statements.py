@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.arrays import MOST_ELEMENTS, ArrayForm
+from autodiff_cli.compiler.arrays import MOST_ELEMENTS
+from autodiff_cli.compiler.calls import CallForm
 from autodiff_cli.compiler.counting import Count, after_head, after_loop, total
 from autodiff_cli.compiler.form import (
     Apply,
@@ -19,6 +20,7 @@ from autodiff_cli.compiler.form import (
     TooLong,
     Value,
 )
+from autodiff_cli.compiler.lowering import Endless
 from autodiff_cli.compiler.variables import (
     Array,
     Closure,
@@ -61,7 +63,7 @@ ATTEMPT = 40
 """Operations that cost as much as what is around the body of a loop that is lowered."""
 
 
-class StatementForm(ArrayForm):
+class StatementForm(CallForm):
     """Makes operations of the statements of a program.
 
     Attributes:
@@ -272,13 +274,15 @@ class StatementForm(ArrayForm):
             return self.truth(self.expression(node.condition), node.condition.span)
 
         slots, body = self._carried(node.body), node.body.statements
-        before = self._state()
+        before = self.state()
         try:
             loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
             self._loop(loop, slots, body, condition)
+        except Endless:
+            self.restore(before)  # as if it had not gone round
         except _UnsteadyHead:
             # The condition is looked at inside of a turn, which it may end.
-            self._restore(before)
+            self.restore(before)
 
             def turn() -> None:
                 self.branch(condition(), go_on, lambda: self.leave(_BREAK))
@@ -302,31 +306,16 @@ class StatementForm(ArrayForm):
         turns = loop.turns
         slots = self._carried(node.body)
         slots[self.frame.scope.slots[node.target.name]] = node.target.name
-        before = self._state()
+        before = self.state()
         try:
             self._loop(loop, slots, node.body.statements, None, node.target)
+        except Endless:
+            self.restore(before)  # as if it had not gone round
         except NotCompiled as error:
             if isinstance(error, TooLong) or turns is None or turns > MOST_ELEMENTS:
                 raise
-            self._restore(before)
+            self.restore(before)
             self._unrolled(list(range(start, stop, step)), node)
-
-    def _state(self) -> tuple[Any, ...]:
-        return (
-            self.region,
-            len(self.region.ops),
-            self.frame,
-            dict(self.frame.variables),
-            dict(self.counts),
-            list(self.calling),
-            self.nesting,
-        )
-
-    def _restore(self, state: tuple[Any, ...]) -> None:
-        self.region, size, self.frame, variables, counts, calling, self.nesting = state
-        del self.region.ops[size:]
-        self.frame.variables = dict(variables)
-        self.counts, self.calling = dict(counts), list(calling)
 
     def _bounds(  # recurses: the program's blocks
         self, node: Any
@@ -633,7 +622,7 @@ def lower(
         raise NotCompiled(f"`{missing[0]}` is never bound")
     totals = [total(form.counts[name], body) for name in ("nodes", "steps")]
     body.yields = [held, *totals]
-    function = Function(params, body, ["value", "nodes", "steps"])
+    function = Function(params, body, ["value", "nodes", "steps"], deepest=form.deepest)
     return Lowered(function, inputs, form.targets, form.leaves)
 
 

@@ -24,7 +24,7 @@ from autodiff_cli.compiler.form import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from autodiff_cli.compiler.form import Operand
+    from autodiff_cli.compiler.form import Function, Operand
 
 
 def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
@@ -33,22 +33,31 @@ def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
         for region in regions(op):
             save(region, lean)
         if isinstance(op, Unwind):
-            op.loop.saved = _Again(op).saved()
+            op.loop.saved = _Again(op.loop.body, op.body, _made_by(op.loop)).saved()
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
 
 
-class _Again:
-    """Chooses what a way back computes again of a turn."""
+def save_of_call(function: Function, lean: bool) -> None:
+    """Has a function save what its way back reads of a call."""
+    if function.back is not None:
+        back = function.back.body
+        save(back, lean)
+        made = {*function.params, *_made(function.body)}
+        function.saved = _Again(function.body, back, made).saved()
 
-    def __init__(self, op: Unwind) -> None:
-        self.op = op
-        self.made = _made(op.loop)
+
+class _Again:
+    """Chooses what a way back computes again of a turn, or a call."""
+
+    def __init__(self, body: Region, back: Region, made: set[Value]) -> None:
+        self.back = back
+        self.made = made
         self._kept: dict[Value, None] = {}
         self._makers: dict[Value, tuple[Apply, Region]] = {}
         """Of what is cheap to compute: how, and where on the way back."""
-        ways = {one.way_back_of: one for one in everything(op.body) if isinstance(one, If)}
-        self._find(op.loop.body, op.body, ways)
+        ways = {one.way_back_of: one for one in everything(back) if isinstance(one, If)}
+        self._find(body, back, ways)
 
     def _find(  # recurses: the program's blocks
         self, region: Region, back: Region, ways: dict[Any, If]
@@ -62,7 +71,7 @@ class _Again:
 
     def saved(self) -> list[Value]:
         """What is to be saved; all else that is needed is computed again."""
-        needed = [value for value in _needs(self.op.body) if value in self.made]
+        needed = [value for value in needs(self.back) if value in self.made]
         self._kept = dict.fromkeys(value for value in needed if value not in self._makers)
         there = set(self._kept)
         again: dict[int, tuple[Region, list[Apply]]] = {}
@@ -81,12 +90,15 @@ class _Again:
         return list(self._kept)
 
 
-def _made(loop: Loop) -> set[Value]:
+def _made_by(loop: Loop) -> set[Value]:
     """What the turns of a loop define."""
-    made = set(loop.body.params)
-    if loop.index is not None:
-        made.add(loop.index)
-    for op in everything(loop.body):
+    return {*loop.body.params, *_values([loop.index]), *_made(loop.body)}
+
+
+def _made(body: Region) -> set[Value]:
+    """What the operations of a region define."""
+    made: set[Value] = set()
+    for op in everything(body):
         made.update(writes(op))
         for region in regions(op):
             made.update(region.params)
@@ -95,19 +107,19 @@ def _made(loop: Loop) -> set[Value]:
     return made
 
 
-def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
+def needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
     """What operations read, but for what they have from the tapes of loops among them."""
     needed: dict[Value, None] = {}
     for op in region.ops:
         if isinstance(op, Unwind):
             loop = op.loop
             needed[loop.tape or loop.trips] = None
-            made = _made(loop)
-            needed.update((value, None) for value in _needs(op.body) if value not in made)
+            made = _made_by(loop)
+            needed.update((value, None) for value in needs(op.body) if value not in made)
             continue
         needed.update(dict.fromkeys(_values(reads(op))))
         for inner in regions(op):
-            needed.update(_needs(inner))
+            needed.update(needs(inner))
     return needed
 
 

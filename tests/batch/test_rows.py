@@ -90,6 +90,7 @@ KINDS = [
     ("x * sum(v) + v[1]^2 * M[0, 1]", None, {"M": np.array([[1.0, 2.0], [3.0, 4.0]])}),
     ("if p { x } else { x^2 * k }", None, {"k": 3}),
     ("n = 0; while n < x { n += 1 }; n", (), {}),
+    ("fn f(n) { if n < 1 { x } else { f(n - 1) * sin(y) + x } }; f(5)", None, {}),
     ("assert x > -5; tanh(x) * hypot(x, y) * k", ("x",), {"k": 2.5}),
 ]
 
@@ -120,6 +121,21 @@ def test_what_there_is_to_tell_is_the_interpreters() -> None:
     assert found.odd.tolist() == want.odd.tolist()
     assert found.kinks.sum() == at_kink
     assert found.odd.sum() == odd
+
+
+def test_calls_that_are_too_deep_are_the_interpreters() -> None:
+    texts = (
+        "fn f(n) { if n < 1 { x } else { f(n - 1) * x } }; f(n)",
+        "fn g(x) { x^2 }; fn f(x) { g(x) }; fn h(x) { f(x) }; fn i(x) { h(x) }; i(x) + n",
+    )
+    n = np.array([1.0, 2.0, 3.0, 1.0])
+    for text, deep in zip(texts, ([2], [0, 1, 2, 3]), strict=True):
+        found, want = (
+            evaluator(text, engine, Limits(depth=3)).evaluate({"x": np.ones(4), "n": n}, 4)
+            for engine in ("native", "graph")
+        )
+        assert list(found.errors) == list(want.errors) == deep
+        assert found.ways.compiled == 4 - len(deep)
 
 
 def test_records_that_are_many_are_compiled_by_themselves() -> None:
