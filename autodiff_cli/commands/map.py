@@ -75,7 +75,7 @@ EXAMPLES = (
     "--from", "source_form", type=click.Choice(FORMATS), help="Of DATA.  [by its name, else csv]"
 )
 @click.option("--to", "form", type=click.Choice(FORMATS), help="Of the output.  [by -o, else csv]")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, when all is done.")
 @click.option("--only-new", is_flag=True, help="Leave the columns of DATA out.")
 @click.option("--sum", "sums", is_flag=True, help="One record: the total of all.")
 @click.option("--mean", is_flag=True, help="One record: the mean of all.")

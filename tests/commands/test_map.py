@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from autodiff_cli.commands.examples import data_files, programs
 from autodiff_cli.compiler.native import compiler
-from tests.commands.shell import ADIFF, adiff, environment, process
+from tests.commands.shell import ADIFF, adiff, environment, process, validate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +105,28 @@ def test_lists_are_vectors_and_nested_where_a_format_has_them(folder: Path) -> N
     found = pq.read_table(folder / "out.parquet").to_pydict()
     assert found["y"] == [[1, 4], [9, 16]]
     assert found["dy_dx"] == [[[2, 0], [0, 4]], [[6, 0], [0, 8]]]
+
+
+QUESTIONS = [
+    ("--jacobian",),
+    ("--hessian", "--of", "z"),
+    ("--jvp", "x=[1, 2]"),
+    ("--wrt", "x", "--of", "z", "--on-error", "emit"),
+    ("--sum", "--wrt", "w", "--of", "z"),
+]
+
+
+@pytest.mark.parametrize("words", QUESTIONS)
+def test_json_lines_are_as_published(words: tuple[str, ...]) -> None:
+    text = "u = x^2; more = w > 1; z = w * log(x[0]) + x[1]"
+    skips = () if "emit" in words else ("--on-error", "skip")
+    given = '{"x": [1, 2]} {"x": [0, 3]} {"x": null} {"x": [2, 1]}'
+    of = () if "--of" in words else ("--of", "u,z,more" if "--jvp" in words else "u,z")
+    command = ("map", "-e", text, "w=2", *words, *of, "--only-new", *skips)
+    done = adiff(*command, "--from", "jsonl", "--to", "jsonl", stdin=given)
+    assert len(done.objects) == (1 if "--sum" in words else 4 if "emit" in words else 3)
+    for one in done.objects:
+        validate(one, "map")
 
 
 def test_files_follow_one_another_and_may_be_packed(folder: Path) -> None:
@@ -323,3 +348,45 @@ def test_each_line_is_answered_at_once() -> None:
         assert "is not there" in ask('{"u": 4}\n')["error"]
         assert ask('{"t": 5}\n')["y"] == 25
         oracle.stdin.close()
+
+
+def test_a_signal_leaves_nothing_half_written(folder: Path) -> None:
+    (folder / "out.jsonl").write_text("as it was")
+    with subprocess.Popen(
+        [*ADIFF, "map", "-e", "print(t); t", "--line-buffered", "-o", "out.jsonl"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write('{"t": 3}\n')
+        running.stdin.flush()
+        assert running.stderr.readline() == "3.0\n"  # it is being written
+        assert len(list(folder.iterdir())) == 2
+        running.send_signal(signal.SIGTERM)
+        assert running.wait() == -signal.SIGTERM
+    assert [file.read_text() for file in folder.iterdir()] == ["as it was"]
+
+
+def test_a_real_table_comes_to_what_numpy_makes_of_it(folder: Path) -> None:
+    """The loss of a Poisson regression over the 20,190 records of randhie.csv, and its gradient."""
+    program, table = programs()["poisson_regression"], data_files()["randhie.csv"]
+    with open(table, encoding="utf-8") as file:
+        names = file.readline().strip().split(",")
+        data = dict(zip(names, np.loadtxt(file, delimiter=",").T, strict=True))
+    assert len(data["mdvis"]) >= 10_000
+    w = np.array([0.5, -0.1, 0.02, 0.3])
+    x = np.stack([np.ones(len(data["mdvis"])), *(data[n] for n in ("lncoins", "disea", "physlm"))])
+    rate = w @ x
+    losses = np.exp(rate) - data["mdvis"] * rate
+    slopes = x * (np.exp(rate) - data["mdvis"])
+    words = (str(program), str(table), f"w={w.tolist()}", "--to", "jsonl", "-q", "--only-new")
+    whole = adiff("map", *words, "--mean").objects[0]
+    assert whole["loss"] == pytest.approx(losses.mean(), rel=1e-12)
+    assert whole["dloss_dw"] == pytest.approx(slopes.mean(axis=1), rel=1e-12)
+    each = adiff("map", *words, "--wrt", "w").objects
+    assert [one["loss"] for one in each] == pytest.approx(losses, rel=1e-12)
+    found = np.array([one["dloss_dw"] for one in each]).T
+    assert found == pytest.approx(slopes, rel=1e-12, abs=1e-12)

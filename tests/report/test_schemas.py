@@ -85,6 +85,9 @@ WRONG = {
     "an error without help": ("error", changed(ERROR, "help", None)),
     "an error without a message": ("error", changed(ERROR, "message", "")),
     "a line 0": ("error", changed(ERROR, "line", 0)),
+    "a nan of another name": ("map", {"y": "NaN"}),
+    "a null within an array": ("map", {"y": [1.0, None]}),
+    "an error that is a number": ("map", {"y": None, "error": 1}),
 }
 
 
