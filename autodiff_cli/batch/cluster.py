@@ -26,6 +26,8 @@ WAITING = 2
 """Tasks that a core of the cluster has before it: what they come to is held here till its turn."""
 RETRIES = 3
 """Times that a task is tried again which fails: where a worker dies, Dask gives it to another."""
+GONE = ("CommClosedError", "CancelledError", "FutureCancelledError")
+"""What Dask raises where there is no scheduler any more."""
 SECONDS = 10
 """After which a cluster that does not answer is none."""
 
@@ -49,7 +51,9 @@ class Cluster:
                 help="pip install 'autodiff-cli[cluster]'",
             ) from None
         # It tells of workers that come and go, which is no business of the user's.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in list(logging.root.manager.loggerDict):
+            if name.startswith("distributed"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self._client: Any = distributed.Client(address, timeout=SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -138,6 +142,11 @@ class Cluster:
         try:
             answer = future.result()
         except Exception as error:
+            if type(error).__name__ in GONE:
+                raise RunError(
+                    "the cluster has gone before its work was done",
+                    help="see why its scheduler ended, and start it again",
+                ) from None
             raise RunError(
                 f"the cluster has given up a part of the records: {type(error).__name__}",
                 help="do its workers have enough memory, and the same version of adiff?",

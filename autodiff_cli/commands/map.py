@@ -153,6 +153,13 @@ def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say:
         )
     if options["line_buffered"] and {options["source_form"], options["form"]} - {"jsonl", None}:
         raise UsageError("--line-buffered is for JSON lines", help="add --from jsonl --to jsonl")
+    if options["line_buffered"] and (options["workers"] > 1 or options["cluster"]):
+        raise UsageError(
+            "--line-buffered answers a record before it reads the next: got others to share them with",
+            help="leave out --workers and --cluster",
+        )
+    if options["workers"] > 1 and options["cluster"]:
+        raise UsageError("got --workers and --cluster, want one of them")
     form = "jsonl" if options["line_buffered"] else options["form"]
     return Plan(
         source,

@@ -114,3 +114,21 @@ def test_no_cluster_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     done = adiff("map", "-e", "y = t", "--cluster", "tcp://127.0.0.1:1", stdin="t\n1\n")
     assert done.status == 2
     assert "--cluster tcp://127.0.0.1:1: no cluster answers there" in done.err
+
+
+def test_a_cluster_that_goes_away_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, dashboard_address=None, silence_logs=50
+    ) as started:
+
+        def leaving(*words: Any) -> Iterator[Any]:
+            for number, part in enumerate(partitions.parts_of(*words)):
+                if number == 2:
+                    started.close()
+                yield part
+
+        monkeypatch.setattr(dask, "parts_of", leaving)
+        done = adiff(*PROGRAM, "in.csv", "--cluster", started.scheduler_address, "-o", "out.csv")
+    assert "the cluster has gone before its work was done" in done.err
+    assert done.status == 1
+    assert not (folder / "out.csv").exists()

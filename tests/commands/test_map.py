@@ -222,6 +222,8 @@ WRONG = [
     (("y = t", "--bind", "t"), "t\n1\n", 2, "want NAME=COLUMNS"),
     (("y = t", "--sum", "--wrt", "t"), "t\n1\n", 2, "--wrt t: is a column"),
     (("y = t", "--group-by", "t"), "t\n1\n", 2, "--group-by: of what?"),
+    (("y = t", "--line-buffered", "--workers", "2"), '{"t": 1}', 2, "leave out --workers"),
+    (("y = t", "--cluster", "tcp://a:1", "--workers", "2"), "t\n1\n", 2, "want one of them"),
     (("y = t", "--from", "jsonl"), '{"t": 1}\n{"u": 1}\n', 1, 'record 2, column "t": is not there'),
     (("y = t", "--from", "jsonl"), '{"u": 1}\n{"t": 1}\n', 1, 'record 1, column "t": is not there'),
     (("y = t", "--from", "jsonl"), '[{"t": 1}, {"t": 2}]', 1, 'got [{"t": 1}, {"t": 2}], want an'),
