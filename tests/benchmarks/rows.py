@@ -116,7 +116,7 @@ def _in_machine_code(folder: Path) -> Row:
     rng = np.random.default_rng(0)
     columns = {name: rng.uniform(0.1, 3.0 + 2.0 * (name == "t"), ROWS) for name in "abct"}
     code = Engines(load(Source("bench.ad", LINE)), "native").rows(
-        dict.fromkeys("abct", 1.0), ("a", "b", "c"), None, Settings(), Question(), only_kept=False
+        dict.fromkeys("abct", 1.0), ("a", "b", "c"), None, Settings(), Question(), "rows"
     )
     (folder / "hand.c").write_text(BY_HAND_IN_C)
     command = ["cc", "-O3", "-std=c99", "-shared", "-fPIC", "-o", "hand.so", "hand.c", "-lm"]
