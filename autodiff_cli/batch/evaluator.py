@@ -183,6 +183,8 @@ class Evaluator:
         """Numbers that arrays have held, of all records so far."""
         self._flags_most = False
         """The interpreter has something to tell of most records."""
+        self._parts_most = False
+        """Most records went a path of few: as arrays they would not go together."""
         self._fewest: float = FEWEST
         self._widest = 2**62
         self._prepared: dict[tuple[str, ...], Prepared] = {}
@@ -235,6 +237,7 @@ class Evaluator:
             first = False
             pending += [(part, left) for part in machine.parted]
         answer.ways.together = count - answer.ways.compiled.total() - answer.ways.alone
+        self._parts_most = 2 * answer.ways.together < count
         if self.reason is not None:
             where = self.reason.where
             place = "" if where is None else f", line {where.line}"
@@ -258,7 +261,8 @@ class Evaluator:
         if engines.choice != "python":
             is_short = is_auto and self._work < WORTH_COMPILING
             kinds.append("kept rows" if is_short else "rows")
-        if not is_auto or self.reason is not None or len(rows) < self._fewest:
+        is_apart = self.reason is not None or self._parts_most or len(rows) < self._fewest
+        if is_apart or not is_auto:
             kinds.append("python rows")
         first = {name: _scalar(column[rows[0]]) for name, column in columns.items()}
         inputs = first | dict(task.shared)
