@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.compiler.engine import Compiled
     from autodiff_cli.compiler.native import Compiler, Native
-    from autodiff_cli.compiler.rows import NativeRows
+    from autodiff_cli.compiler.rows import NativeRows, PythonRows
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.interpreter.program import Program
 
@@ -170,25 +170,25 @@ class Engines:
         of: Sequence[str] | None,
         settings: Settings,
         question: Question,
-        only_kept: bool,
-    ) -> NativeRows | str:
-        """Machine code for many records, or why there is none.
+        kind: Literal["kept rows", "rows", "python rows"],
+    ) -> NativeRows | PythonRows | str:
+        """Compiled code for many records, or why there is none.
 
         Args:
             inputs: of one of them, which all are like.
-            only_kept: no compiler is to be called for it.
+            kind: machine code that was made before, or that a C compiler makes; Python source.
 
         Raises:
             UsageError: an input is missing or unknown, or there has to be a compiler, and is none.
         """
         why = self._why_not(settings, question)
-        if why or self.choice in ("graph", "python"):
+        if why or self.choice == "graph":
             return why
         check_inputs(self._program.resolved, inputs)
-        if self._maker() is None:
+        if kind != "python rows" and self._maker() is None:
             return "there is no C compiler"
-        kind = "kept rows" if only_kept else "rows"
-        made: NativeRows | str = self._made(kind, self._key(inputs, wrt, of), inputs)
+        made: NativeRows | PythonRows | str
+        made = self._made(kind, self._key(inputs, wrt, of), inputs)
         return made
 
     def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
@@ -203,6 +203,10 @@ class Engines:
             try:
                 if kind == "python":
                     made = Compiled(self._program, prepared, kinds_of(inputs))
+                elif kind == "python rows":
+                    from autodiff_cli.compiler.rows import PythonRows
+
+                    made = PythonRows(self._program, prepared, kinds_of(inputs))
                 else:
                     from autodiff_cli.compiler.native import Native
                     from autodiff_cli.compiler.rows import NativeRows
