@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.engine import form_of
+from autodiff_cli.compiler.form import NotCompiled
 from autodiff_cli.compiler.native import Calls, load
 from autodiff_cli.compiler.variables import type_of
 from autodiff_cli.engine.lazy import np
@@ -18,7 +19,7 @@ from autodiff_cli.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from autodiff_cli.compiler.engine import Form
+    from autodiff_cli.compiler.engine import Ask, Form
     from autodiff_cli.compiler.native import Compiler
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
@@ -82,11 +83,14 @@ class NativeRows:
         kinds: Mapping[str, Any],
         maker: Compiler,
         only_kept: bool = False,
+        ask: Ask = "gradient",
     ) -> None:
-        """As `Native`, with the same errors."""
+        """As `Native`, with the same errors; of one output, and its gradient."""
         self.prepared = prepared
         self.engine = f"native, by {maker.name}"
-        self._form = form_of(program, prepared, kinds, raises=False)
+        self._form = form_of(program, prepared, kinds, False, ask)
+        if self._form.ask != "gradient":
+            raise NotCompiled("it has several outputs")
         function = self._form.lowered.function
         with deep_recursion():
             module = CPrinter(function).module("static")
