@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.compiler.engine import kinds_of
 from autodiff_cli.compiler.export import export as written
 from autodiff_cli.compiler.form import NotCompiled
-from autodiff_cli.errors import AdiffError, RunError
+from autodiff_cli.errors import AdiffError, RunError, UsageError
 from autodiff_cli.interpreter.run import evaluate_constant, unknown_input
 from autodiff_cli.language.source import Source
 from autodiff_cli.language.syntax import InputItem
@@ -27,7 +27,7 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
             have the shape of their default.
 
     Raises:
-        UsageError: an input is unknown.
+        UsageError: an input is unknown, or there are several outputs.
         RunError: the program cannot be exported.
     """
     resolved = program.prepared.resolved
@@ -50,6 +50,13 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
         by = [name for name, kind in kinds.items() if kind != "bool"]
     of = None if program.of is None else tuple(program.of)
     prepared = program.prepared.prepared(tuple(by), False, of, False, False)
+    if len(prepared.outputs) != 1:
+        raise UsageError(
+            f"got the outputs {', '.join(output.name for output in prepared.outputs)}, and a file "
+            "has the value and the gradient of one",
+            help="name it with --of",
+            kind="output",
+        )
     try:
         fitting = {n: v for n, v in defaults.items() if kinds_of({n: v})[n] == kinds[n]}
         return written(program.prepared, prepared, kinds, language, fitting)

@@ -29,11 +29,11 @@ from autodiff_cli.compiler.form import (
     writes,
 )
 from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
-from autodiff_cli.compiler.tape import save, save_of_call
+from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from autodiff_cli.compiler.form import Operand
     from autodiff_cli.language.source import Span
@@ -49,22 +49,37 @@ def add_adjoint(
             the nan that comes of it must be seen.
         lean: what is cheap is computed again, and not kept on a tape.
     """
+    seeds = [(function.body.yields[0], 1.0)]
+    gradient = add_reverse(function, targets, seeds, careful, lean)
+    save_for_way_back(function, lean)
+    return gradient
+
+
+def add_reverse(
+    function: Function,
+    targets: Sequence[Value],
+    seeds: Sequence[tuple[Operand, Operand]],
+    careful: bool = False,
+    lean: bool = False,
+    again: bool = False,
+) -> list[Operand]:
+    """As `add_adjoint`, from the cotangents of several results; nothing is saved for it yet.
+
+    Args:
+        seeds: results, each with its cotangent.
+        again: what it computes is to be differentiated.
+    """
     body = function.body
-    output = body.yields[0]
-    if not isinstance(output, Value):
-        return [0.0 for _ in targets]
-    functions = called(body)
-    bodies = [body, *(one.body for one in functions)]
-    active = _varied(bodies, set(targets)) & _useful(bodies, output)
-    reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean)
-    reverse.start(output)
+    outputs = [output for output, _ in seeds if isinstance(output, Value)]
+    bodies = [body, *(one.body for one in called(body))]
+    active = _varied(bodies, set(targets)) & _useful(bodies, outputs)
+    reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean, again)
+    for output, seed in seeds:
+        reverse.start(output, seed)
     reverse.back(body.ops)
     gradient = [reverse.adjoint(one) if one in reverse.known else 0.0 for one in targets]
     body.ops += [Note("the way back"), *reverse.region.ops]
     reverse.back_of_functions()
-    for one in functions:
-        save_of_call(one, lean)
-    save(body, lean)
     return gradient
 
 
@@ -108,9 +123,9 @@ def _varied(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
             return found
 
 
-def _useful(bodies: Sequence[Region], output: Value) -> set[Value]:
-    """What the output depends on, in a program and the functions that it calls."""
-    found = {output}
+def _useful(bodies: Sequence[Region], outputs: Sequence[Value]) -> set[Value]:
+    """What the outputs depend on, in a program and the functions that it calls."""
+    found = set(outputs)
 
     def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in reversed(region.ops):
@@ -158,8 +173,8 @@ def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
     return uses
 
 
-def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
-    """Those of `targets` on which the first result depends, whichever way the program goes."""
+def certain(function: Function, targets: Sequence[Value], results: Sequence[Operand]) -> set[Value]:
+    """Those of `targets` on which one of the results depends, whichever way the program goes."""
     known: dict[Any, frozenset[Value]] = {target: frozenset((target,)) for target in targets}
     nothing: frozenset[Value] = frozenset()
 
@@ -194,7 +209,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
             known[out] = of(end) if goes_round else of(param)
 
     follow(function.body)
-    return set(of(function.body.yields[0]))
+    return set().union(*map(of, results))
 
 
 def _values(operands: Iterable[Operand]) -> list[Value]:
@@ -208,10 +223,13 @@ class _Reverse:
         known: the values whose adjoint is set where the writing is.
     """
 
-    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool, lean: bool) -> None:
+    def __init__(
+        self, active: set[Value], uses: Counter[Value], careful: bool, lean: bool, again: bool
+    ) -> None:
         self.active = active
         self.careful = careful
         self.lean = lean
+        self.again = again
         self._called: dict[Function, None] = {}
         """The functions that calls are undone of."""
         self._span: Span | None = None
@@ -255,10 +273,10 @@ class _Reverse:
         elif self._holds.get(operand) is not what:
             self.emit(Move(self.adjoint(operand), what))
 
-    def start(self, output: Value) -> None:
-        """Sets the adjoint of the result, which is 1."""
+    def start(self, output: Operand, seed: Operand) -> None:
+        """Adds to the adjoint of a result."""
         self._here = {output}
-        self.contribute(output, 1.0)
+        self.contribute(output, seed)
 
     def begin(self, value: Value) -> None:
         """Sets an adjoint to 0, where nothing has set it yet."""
@@ -288,10 +306,12 @@ class _Reverse:
         primitive = op.primitive
         live = [i for i, arg in enumerate(op.args) if arg in self.active]
         if primitive.has_edges:
-            self._check_edges(op, g, live)
+            # A sweep that is recorded meets a kink with an adjoint of 0 too.
+            check_edges(op, 1.0 if self.again else g, live, self.emit)
         done: dict[Any, Operand] = {}
         for position in live:
-            rule = partial(primitive, position, op.out, op.args)
+            recorded = self.active if self.again else ()
+            rule = partial(primitive, position, op.out, op.args, recorded)
             if not isinstance(rule, Code) and rule == 0:
                 continue
             arg = op.args[position]
@@ -324,20 +344,6 @@ class _Reverse:
         else:
             self.emit(Apply(product, TABLE["mul"], (g, factor)))
         return product
-
-    def _check_edges(self, op: Apply, g: Operand, live: list[int]) -> None:
-        """Flags a kink, or the end of a gradient, that a derivative rests on."""
-        primitive = op.primitive
-        if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
-            return
-        if primitive.flat or not primitive.counts.isdisjoint(live):
-            self.emit(Check(holds=False, where=g))
-            return
-        positions = [None] if callable(primitive.kink) else live
-        for position in positions:
-            at = emitted(kink(primitive, position, op.args), self.emit, {})
-            if at is not False:
-                self.emit(Check(fails=at, where=g))
 
     def _if(self, op: If) -> None:  # recurses: the program's blocks
         taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
@@ -454,6 +460,28 @@ class _Reverse:
             back.params += [self.adjoint(param) for param in inward]
             self.back(function.body.ops)
             back.body.yields = [self.adjoint(param) for param in inward]
+
+
+def check_edges(
+    op: Apply, where: Operand, live: Sequence[int], emit: Callable[[Any], None]
+) -> None:
+    """Flags a kink, or the end of a gradient, that a derivative that is not 0 rests on.
+
+    Args:
+        where: that derivative.
+        live: the positions of the operands that anything is differentiated by.
+    """
+    primitive = op.primitive
+    if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
+        return
+    if primitive.flat or not primitive.counts.isdisjoint(live):
+        emit(Check(holds=False, where=where))
+        return
+    positions = [None] if callable(primitive.kink) else live
+    for position in positions:
+        at = emitted(kink(primitive, position, op.args), emit, {})
+        if at is not False:
+            emit(Check(fails=at, where=where))
 
 
 def _outside(op: Any, active: set[Value]) -> list[Value]:

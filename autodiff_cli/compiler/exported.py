@@ -109,6 +109,9 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     Args:
         lean: what costs less to compute again than to keep is not kept for the way back.
     """
+    (output,) = prepared.outputs
+    if isinstance(lowered.outputs[output.name], Array):
+        raise NotCompiled(f"`{output.name}` is no single number", output.span)
     function = lowered.function
     function.body.yields = function.body.yields[:1]
     functions = called(function.body)
@@ -133,7 +136,6 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     prune(function)
     for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
         _check_orders(body)
-    (output,) = prepared.outputs
     return Exported(name, function, lowered.inputs, output.name, by, gradient, kinks, prints)
 
 

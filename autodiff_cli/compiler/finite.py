@@ -49,11 +49,12 @@ class Size(NamedTuple):
     most: float = sys.float_info.max
 
 
-def add_checks(function: Function, raises: bool) -> None:
+def add_checks(function: Function, raises: bool, results: int = 1) -> None:
     """Inserts checks of what is not finite and could go unseen.
 
     Args:
         raises: the functions of Python's `math` are used, which raise where they make such.
+        results: how many of the function's results are looked at.
     """
     checks = _Checks(raises)
     functions = called(function.body)
@@ -63,10 +64,10 @@ def add_checks(function: Function, raises: bool) -> None:
     checks.through = {end for one in functions for end in _ends(one)}
     while True:
         before = set(checks.through)
-        _follow_all(checks, function, functions, insert=False)
+        _follow_all(checks, function, functions, results, insert=False)
         if checks.through == before:
             break
-    _follow_all(checks, function, functions, insert=True)
+    _follow_all(checks, function, functions, results, insert=True)
     for one in (function, *functions):
         _add_guards(one, checks.relied_on)
 
@@ -80,9 +81,13 @@ def _ends(function: Function) -> list[tuple[Function, str, int]]:
 
 
 def _follow_all(
-    checks: _Checks, program: Function, functions: Sequence[Function], insert: bool
+    checks: _Checks,
+    program: Function,
+    functions: Sequence[Function],
+    results: int,
+    insert: bool,
 ) -> None:
-    checks.follow(program.body, set(_floats(program.body.yields[:1])), insert)
+    checks.follow(program.body, set(_floats(program.body.yields[:results])), insert)
     for one in functions:
         yields = one.body.yields
         passing = [y for k, y in enumerate(yields) if (one, "gives", k) in checks.through]

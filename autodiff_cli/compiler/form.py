@@ -80,11 +80,16 @@ class Apply:
 
 @dataclass(slots=True, eq=False)
 class Move:
-    """A value of another type, or another name; an adjoint set anew."""
+    """A value of another type, or another name; an adjoint set anew.
+
+    Attributes:
+        detaches: whatever the source moves by, this does not.
+    """
 
     out: Value
     source: Operand
     span: Span | None = None
+    detaches: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -179,10 +184,9 @@ class Unwind:
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """Code with parameters.
+    """Code with parameters; what it gives back are the body's yields.
 
     Attributes:
-        results: what it gives back: the body's yields, by name.
         name: what the program calls it; the program itself has none.
         deepest: how many calls that are inlined it may be in at once.
         back: its way back, which a call that is differentiated is undone by: it takes the adjoints
@@ -193,7 +197,6 @@ class Function:
 
     params: list[Value]
     body: Region
-    results: list[str] = field(default_factory=list)
     name: str = ""
     deepest: int = 0
     back: Function | None = None

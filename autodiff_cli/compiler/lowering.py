@@ -49,8 +49,6 @@ MOST_OPERATIONS = 20_000
 """A program of more is run by the interpreter: to compile it would cost more than it saves."""
 WHOLE_ARRAYS = frozenset(("concat", "dot", "len", "norm", "sum"))
 """What takes arrays of a few numbers besides arithmetic."""
-NUMERIC = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg", "pow"))
-"""The operators that take true and false for the numbers 1 and 0."""
 
 
 class Endless(Exception):  # noqa: N818
@@ -143,12 +141,12 @@ class ExpressionForm:
     def _as_numbers(
         self, primitive: Primitive, args: list[Any], active: Any, span: Span
     ) -> list[Any]:
-        """Booleans as the numbers that arithmetic takes them for."""
+        """Booleans as the numbers that the operators of arithmetic take them for."""
         if primitive.kind == "constant" or not any(type_of(arg) == "bool" for arg in args):
             return args
         if primitive.name == "where":
             return [self.truth(args[0], span), *args[1:]]
-        if primitive.name not in NUMERIC:
+        if not primitive.sign:
             raise NotCompiled(f"`{primitive.title}` of true or false", span)
         return [self._whole(arg) if type_of(arg) == "bool" else arg for arg in args]
 
@@ -504,7 +502,7 @@ class ExpressionForm:
         if not isinstance(held, Value) or held.active is False:
             return held
         value = Value(held.type, "", False, held.mixed)
-        self.emit(Move(value, held))
+        self.emit(Move(value, held, detaches=True))
         return value
 
     # ── what else there is ────────────────────────────────────────────────────────────

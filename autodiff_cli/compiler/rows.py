@@ -19,7 +19,7 @@ from autodiff_cli.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from autodiff_cli.compiler.engine import Form
+    from autodiff_cli.compiler.engine import Ask, Form
     from autodiff_cli.compiler.native import Compiler
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
@@ -83,11 +83,14 @@ class NativeRows:
         kinds: Mapping[str, Any],
         maker: Compiler,
         only_kept: bool = False,
+        ask: Ask = "gradient",
     ) -> None:
-        """As `Native`, with the same errors."""
+        """As `Native`, with the same errors; of one output, and its gradient."""
         self.prepared = prepared
         self.engine = f"in machine code (native, by {maker.name})"
-        self._form = form_of(program, prepared, kinds, raises=False)
+        self._form = form_of(program, prepared, kinds, False, ask)
+        if self._form.ask != "gradient":
+            raise NotCompiled("it has several outputs")
         function = self._form.lowered.function
         with deep_recursion():
             module = CPrinter(function).module("static")
@@ -141,14 +144,18 @@ class PythonRows:
 
     engine = "as Python source"
 
-    def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
+    def __init__(
+        self, program: Program, prepared: Prepared, kinds: Mapping[str, Any], ask: Ask
+    ) -> None:
         """Compiles it.
 
         Raises:
-            NotCompiled: the form cannot hold it, or it prints.
+            NotCompiled: the form cannot hold it, it has several outputs, or it prints.
         """
         self.prepared = prepared
-        self._code = _Row(program, prepared, kinds)
+        self._code = _Row(program, prepared, kinds, ask)
+        if self._code.form.ask != "gradient":
+            raise NotCompiled("it has several outputs")
         if any(isinstance(op, Print) for op in everything(self._code.form.lowered.function.body)):
             raise NotCompiled("it prints")
 

@@ -566,14 +566,16 @@ class Lowered:
     """A program as a form.
 
     Attributes:
-        function: it gives the value, and how many nodes and steps the interpreter would have
-            counted.
+        function: it gives the outputs, number by number, and how many nodes and steps the
+            interpreter would have counted.
+        outputs: the value of each, or its array of values.
         inputs: the parameters of each input that is given, in its shape.
         targets: the values that are differentiated by, by name.
         leaves: how many leaves the graph would have.
     """
 
     function: Function
+    outputs: dict[str, Any]
     inputs: dict[str, Any]
     targets: dict[str, Any]
     leaves: int
@@ -590,9 +592,6 @@ def lower(
     Raises:
         NotCompiled: the form cannot hold it.
     """
-    if len(prepared.outputs) != 1:
-        raise NotCompiled("it has several outputs")
-    (output,) = prepared.outputs
     resolved = program.resolved
     top = resolved.top
     if top.targets:
@@ -611,19 +610,28 @@ def lower(
             form.record(True)
     body = form.region
     form.statements(resolved.tree.body.statements, tail=True)
-    held = frame.variables["result" if output.slot is None else output.slot]
-    held = form.settled(held)
-    if not is_number(held):
-        why = held.why if isinstance(held, Unknown) else "it is no single number"
-        raise NotCompiled(f"`{output.name}`: {why}", output.span)
-    form.firm(held)
+    outputs: dict[str, Any] = {}
+    for output in prepared.outputs:
+        held = frame.variables["result" if output.slot is None else output.slot]
+        held = outputs[output.name] = form.settled(held)
+        if not is_number(held) and not isinstance(held, Array):
+            why = held.why if isinstance(held, Unknown) else "it is no number and no small array"
+            raise NotCompiled(f"`{output.name}`: {why}", output.span)
+        if isinstance(held, Array) and any(type_of(item) != "float" for item in held.items):
+            raise NotCompiled(f"`{output.name}`: it is an array of integers", output.span)
+    results = [form.firm(one) for held in outputs.values() for one in flat(held)]
     missing = [name for name in prepared.by if name not in form.targets]
     if missing:
         raise NotCompiled(f"`{missing[0]}` is never bound")
     totals = [total(form.counts[name], body) for name in ("nodes", "steps")]
-    body.yields = [held, *totals]
-    function = Function(params, body, ["value", "nodes", "steps"], deepest=form.deepest)
-    return Lowered(function, inputs, form.targets, form.leaves)
+    body.yields = [*results, *totals]
+    function = Function(params, body, deepest=form.deepest)
+    return Lowered(function, outputs, inputs, form.targets, form.leaves)
+
+
+def flat(held: Any) -> list[Operand]:
+    """A number, or the numbers of an array."""
+    return held.items if isinstance(held, Array) else [held]
 
 
 def _parameter(name: str, kind: str | Shape, active: bool, params: list[Value]) -> Any:

@@ -15,6 +15,7 @@ from autodiff_cli.compiler.form import (
     Region,
     Unwind,
     Value,
+    called,
     everything,
     reads,
     regions,
@@ -36,6 +37,13 @@ def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
             op.loop.saved = _Again(op.loop.body, op.body, _made_by(op.loop)).saved()
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
+
+
+def save_for_way_back(program: Function, lean: bool) -> None:
+    """Has a program and the functions that it calls save what their ways back read."""
+    for one in called(program.body):
+        save_of_call(one, lean)
+    save(program.body, lean)
 
 
 def save_of_call(function: Function, lean: bool) -> None:
