@@ -155,7 +155,7 @@ def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say:
         raise UsageError("--line-buffered is for JSON lines", help="add --from jsonl --to jsonl")
     if options["line_buffered"] and (options["workers"] > 1 or options["cluster"]):
         raise UsageError(
-            "--line-buffered answers a record before it reads the next: got others to share them with",
+            "--line-buffered answers each record before it reads the next, by itself",
             help="leave out --workers and --cluster",
         )
     if options["workers"] > 1 and options["cluster"]:
