@@ -333,6 +333,25 @@ def test_a_closed_pipe_ends_it_quietly(workers: str, folder: Path) -> None:
     assert done.err == ""
 
 
+def test_the_bar_is_told_how_far_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, float | None]] = []
+    monkeypatch.setattr(
+        "autodiff_cli.commands.progress.show_progress", lambda *words: told.append(words)
+    )
+    (folder / "a.csv").write_text("t\n" + "1\n" * 4000)
+    with gzip.open(folder / "b.csv.gz", "wt") as file:
+        file.write("t\n" + "2\n" * 4000)
+    adiff(*SQUARE, "a.csv", "b.csv.gz", "-o", "out.csv")
+    assert [what for what, _ in told] == [
+        f"mapping a.csv, b.csv.gz: {records} records" for records in ("4,000", "8,000")
+    ]
+    first, last = (done for _, done in told)
+    assert last == 1
+    assert first == pytest.approx(8002 / (8002 + (folder / "b.csv.gz").stat().st_size))
+    adiff(*SQUARE, stdin="t\n1\n")
+    assert told[2:] == [("mapping -: 1 records", None)]
+
+
 def test_a_full_disk_is_told() -> None:
     many = "t\n" + "0.5\n" * 10_000
     done = process(*SQUARE, stdin=many, shell='"$@" > /dev/full')
