@@ -16,7 +16,9 @@ from autodiff_cli.batch.evaluator import (
     Evaluator,
     Task,
     first_label,
+    jvp_label,
     labelled,
+    second_label,
     value_label,
 )
 from autodiff_cli.batch.sums import Sum, sum_of
@@ -136,6 +138,18 @@ class Mapper:
         wanted = [plan.group_by] if plan.group_by else self._kept
         refuse_twice(wanted, header.names, where)
         self._refuse_new(self._kept)
+        self._refused = self._refused_keys()
+
+    def _refused_keys(self) -> dict[str, tuple[str, str]]:
+        """Keys that a record may not have where the first has not; why, and what to do."""
+        late = "is there, and not in the first record"
+        unset = self.task.program.resolved.inputs.keys() - self.binding.keys()
+        default = f"{late}, where the default went for it", "give all records the key, or none"
+        refused = dict.fromkeys(unset - self.plan.shared.keys(), default)
+        if not (self.plan.only_new or self.plan.reduce):
+            taken = f"{late}, and the output has one too", "--only-new leaves the data's keys out"
+            refused |= dict.fromkeys([label.text for label in self._expected()], taken)
+        return refused
 
     def _wrt(self, inputs: Sequence[str]) -> list[str]:
         """What totals are differentiated by: what is the same for all records."""
@@ -175,6 +189,10 @@ class Mapper:
         labels = [value_label(output) for output in outputs]
         if task.question.kind in ("gradient", "jacobian"):
             labels += [first_label(output, name) for output in outputs for name in wrt]
+        elif task.question.kind == "hessian":
+            labels += [second_label(one, a, b) for one in outputs for a in wrt for b in wrt]
+        elif task.question.kind == "jvp":
+            labels += [jvp_label(output) for output in outputs]
         return labels
 
     def empty(self) -> Piece:
@@ -206,6 +224,8 @@ class Mapper:
     def _line(self, given: dict[str, Any]) -> bytes | None:
         """What is written for an object; None where it takes more than numbers to say it."""
         inputs = {}
+        if not self._refused.keys().isdisjoint(given):
+            return None
         for name, ((key, *_), is_vector) in self.binding.items():
             value: Any = given.get(key)
             if is_vector or type(value) not in (int, float) or not abs(value) < EXACT_UP_TO:
@@ -230,6 +250,7 @@ class Mapper:
 
     def columns(self, block: Any) -> tuple[Records, Mapping[str, Array]]:
         records = block.read()
+        records.refuse_keys(self._refused)
         return records, records.inputs(self.binding)
 
     def evaluate(

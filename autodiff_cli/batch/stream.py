@@ -11,7 +11,7 @@ from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals, as_json
 from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.broken import unbroken
-from autodiff_cli.data.streams.formats import SEPARATORS, format_of, opened, reader
+from autodiff_cli.data.streams.formats import SEPARATORS, format_of, how_far, opened, reader
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes
 from autodiff_cli.data.values import counted, quoted
 from autodiff_cli.errors import AdiffError, Finding, RunError, UsageError
@@ -49,12 +49,20 @@ class Stream:
 
     Args:
         say: writes a line to standard error.
+        watch: is told how many records are done, and how much of the files, where that is known.
     """
 
-    def __init__(self, plan: Plan, sink: Sink, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sink: Sink,
+        say: Callable[[str], None],
+        watch: Callable[[int, float | None], None],
+    ) -> None:
         self.plan = plan
         self._sink = sink
         self._say = say
+        self._watch = watch
         self._header: Header | None = None
         self._where = ""
         self._before = 0
@@ -86,7 +94,7 @@ class Stream:
             BadRecordError: a record cannot be evaluated, and that is to stop.
         """
         try:
-            for path in paths:
+            for number, path in enumerate(paths):
                 of_path = format_of(path, form, "--from")
                 with opened(path) as (stream, where):
                     source = reader(stream, where, of_path, at_once)
@@ -96,6 +104,10 @@ class Stream:
                         self._take(piece)
                         if at_once:
                             self._sink.flush()
+                        if self._cluster is None:
+                            self._watch(self.records, how_far(paths, number, stream))
+                        else:
+                            self._watch(self.records, None)
             if self._cluster is not None:
                 self._totals = self._cluster.totals()
             if self.plan.reduce:

@@ -155,7 +155,7 @@ def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say:
         raise UsageError("--line-buffered is for JSON lines", help="add --from jsonl --to jsonl")
     if options["line_buffered"] and (options["workers"] > 1 or options["cluster"]):
         raise UsageError(
-            "--line-buffered answers a record before it reads the next: got others to share them with",
+            "--line-buffered answers each record before it reads the next, by itself",
             help="leave out --workers and --cluster",
         )
     if options["workers"] > 1 and options["cluster"]:
@@ -217,12 +217,17 @@ def _run(
     plan: Plan, file: BinaryIO, data: Sequence[str], options: Mapping[str, Any], say: Any
 ) -> Stream:
     from autodiff_cli.batch.stream import Stream
+    from autodiff_cli.commands.progress import show_progress
     from autodiff_cli.data.streams.writers import Sink
 
     if plan.form in ("arrow", "parquet") and options["output"] is None and is_terminal(sys.stdout):
         raise UsageError(f"{plan.form} is not for a terminal", help="add -o FILE, or pipe it on")
     sink = Sink(file, plan.form)
-    stream = Stream(plan, sink, say)
+
+    def watch(records: int, done: float | None) -> None:
+        show_progress(f"mapping {', '.join(data)}: {records:,} records", done)
+
+    stream = Stream(plan, sink, say, watch)
     at_once = options["line_buffered"]
     source_form = "jsonl" if at_once else options["source_form"]
     try:

@@ -59,6 +59,8 @@ OUTPUTS = [
     ),
     (("y = t", "--bind", "t=#2"), "1,2\n3,4\n", "#1,#2,y,dy_dt\n1,2,2,1\n3,4,4,1\n"),
     (("y = t^2",), "t,n\n", "t,n,y,dy_dt\n"),
+    (("y = t^2", "--hessian"), "t\n", "t,y,d2y_dt2\n"),
+    (("y = t^2", "--jvp", "t=1"), "t\n", "t,y,jvp_y\n"),
     (("y = w * t", "w=2", "--sum"), "t\n3\n4\n", "y,dy_dw\n14,7\n"),
     (("y = w * t", "w=2", "--mean"), "t\n3\n4\n", "y,dy_dw\n7,3.5\n"),
     (
@@ -205,6 +207,7 @@ WRONG = [
     (("y = t^2",), "u,v\n1,2\n", 2, "no column is an input of the program"),
     (("y = t^2 + s",), "t\n1\n", 2, "input `s` has no value"),
     (("y = t^2",), "1,2\n3,4\n", 2, "its columns are: #1, #2"),
+    (("y = t^2", "--hessian"), "t,d2y_dt2\n1,2\n", 2, "the data have a column `d2y_dt2`"),
     (("y = t^2",), "t,y\n1,2\n", 2, "the data have a column `y`"),
     (("y = t^2",), "t\n1\nt\n", 1, 'record 2, column "t": got the header once more'),
     (("y = t^2",), b"t,n\n1,a\n2,\xff\n", 1, 'record 2, column "n": is not UTF-8'),
@@ -227,6 +230,18 @@ WRONG = [
     (("y = t", "--from", "jsonl"), '{"t": 1}\n{"u": 1}\n', 1, 'record 2, column "t": is not there'),
     (("y = t", "--from", "jsonl"), '{"u": 1}\n{"t": 1}\n', 1, 'record 1, column "t": is not there'),
     (("y = t", "--from", "jsonl"), '[{"t": 1}, {"t": 2}]', 1, 'got [{"t": 1}, {"t": 2}], want an'),
+    (
+        ("input s = 3; y = t*s", "--from", "jsonl"),
+        '{"t": 1}{"t": 2, "s": 5}',
+        1,
+        'record 2, column "s": is there, and not in the first record',
+    ),
+    (
+        ("y = t", "--from", "jsonl"),
+        '{"t": 1}{"t": 2, "dy_dt": 5}',
+        1,
+        'record 2, column "dy_dt": is there, and not in the first record, and the output has one',
+    ),
     (("y = t", "--from", "jsonl"), "hello", 1, "record 1: not JSON"),
     (
         ("y = sum(x)", "--bind", "x=a,b", "--from", "jsonl"),
@@ -316,6 +331,25 @@ def test_a_closed_pipe_ends_it_quietly(workers: str, folder: Path) -> None:
     done = process(*words, shell='"$@" | head -3', cwd=folder)
     assert done.out.count("\n") == 3
     assert done.err == ""
+
+
+def test_the_bar_is_told_how_far_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, float | None]] = []
+    monkeypatch.setattr(
+        "autodiff_cli.commands.progress.show_progress", lambda *words: told.append(words)
+    )
+    (folder / "a.csv").write_text("t\n" + "1\n" * 4000)
+    with gzip.open(folder / "b.csv.gz", "wt") as file:
+        file.write("t\n" + "2\n" * 4000)
+    adiff(*SQUARE, "a.csv", "b.csv.gz", "-o", "out.csv")
+    assert [what for what, _ in told] == [
+        f"mapping a.csv, b.csv.gz: {records} records" for records in ("4,000", "8,000")
+    ]
+    first, last = (done for _, done in told)
+    assert last == 1
+    assert first == pytest.approx(8002 / (8002 + (folder / "b.csv.gz").stat().st_size))
+    adiff(*SQUARE, stdin="t\n1\n")
+    assert told[2:] == [("mapping -: 1 records", None)]
 
 
 def test_a_full_disk_is_told() -> None:

@@ -12,7 +12,7 @@ from autodiff_cli.data.streams.broken import BROKEN, Unpacked, first_line
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 BY_ENDING = {
     ".csv": "csv",
@@ -90,6 +90,20 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
         raise UsageError(f"{path}: {reason}", help=similar_file(path) if missing else "") from None
     with stream:
         yield stream, path
+
+
+def how_far(paths: Sequence[str], number: int, stream: BinaryIO) -> float | None:
+    """How much of some files is read, from 0 to 1; None where nobody knows how much there is.
+
+    Args:
+        stream: the file of that number, those before it being done.
+    """
+    try:
+        sizes = [os.path.getsize(path) for path in paths]
+        place = os.lseek(stream.fileno(), 0, os.SEEK_CUR)
+    except OSError:
+        return None
+    return (sum(sizes[:number]) + place) / max(sum(sizes), 1)
 
 
 def reader(stream: BinaryIO, where: str, form: str, at_once: bool) -> Any:

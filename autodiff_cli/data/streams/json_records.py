@@ -46,6 +46,12 @@ class JsonRecords(Records):
         keys = dict.fromkeys(key for one in self._objects if isinstance(one, dict) for key in one)
         return pa.table({key: _column([_get(one, key) for one in self._objects]) for key in keys})
 
+    def refuse_keys(self, reasons: Mapping[str, tuple[str, str]]) -> None:
+        for place, one in enumerate(self._objects):
+            if place not in self.bad:
+                for key in reasons.keys() & one.keys():
+                    self._refuse(place, key, *reasons[key])
+
     def inputs(self, binding: Binding) -> dict[str, Array]:
         found: dict[str, Array] = {}
         for name, (keys, is_vector) in binding.items():
@@ -114,12 +120,13 @@ def _get(one: Any, key: str) -> Any:
 def _column(values: Sequence[Any]) -> Any:
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
         return pa.array([None if v is None else _text(v) for v in values], pa.string())
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace").decode()
 
 
 def _shown(value: Any) -> str:
@@ -215,15 +222,18 @@ class JsonReader:
                 )
             elif type(value) is _Twice:
                 block.bad[len(block.objects)] = Bad("is there twice", value.key)
-            elif _has_surrogates(text, at, value):
-                block.bad[len(block.objects)] = Bad("is not UTF-8", help="save it as UTF-8 text")
+            elif _has_surrogates(text, value):
+                block.bad[len(block.objects)] = Bad(
+                    "holds text that is not Unicode", help="save it as UTF-8 text"
+                )
             block.objects.append(value)
         self._rest = text[at:]
 
 
-def _has_surrogates(text: str, at: int, value: dict[str, Any]) -> bool:
-    return not text.isascii() and any(
-        isinstance(one, str) and any("\udc80" <= c <= "\udcff" for c in one)
+def _has_surrogates(text: str, value: dict[str, Any]) -> bool:
+    """Whether a string holds a byte that is none of UTF-8, or half a pair of `\\ud8…` escapes."""
+    return not (text.isascii() and "\\u" not in text) and any(
+        isinstance(one, str) and any("\ud800" <= c <= "\udfff" for c in one)
         for pair in value.items()
         for one in pair
     )

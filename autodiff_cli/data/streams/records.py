@@ -75,6 +75,12 @@ class Records:
         objects: list[dict[str, Any]] = self.table.to_pylist()
         return objects
 
+    def refuse_keys(self, reasons: Mapping[str, tuple[str, str]]) -> None:
+        """Refuses records with keys that the first has not, for a reason and with what helps.
+
+        All rows of a table have the same.
+        """
+
     def inputs(self, binding: Binding) -> dict[str, Array]:
         """The numbers of each input, a row for each record; `bad` gets those that are none."""
         return {

@@ -82,7 +82,7 @@ def json_bytes(objects: Sequence[dict[str, Any]], columns: Mapping[str, Any]) ->
     for place, one in enumerate(objects):
         line = _legal(one) | {name: values[place] for name, values in lists.items()}
         lines.append(json.dumps(line, ensure_ascii=False, default=str))
-    return "".join([f"{line}\n" for line in lines]).encode(errors="replace")
+    return "".join([f"{line}\n" for line in lines]).encode(errors="backslashreplace")
 
 
 def _plain(column: Any) -> list[Any]:
