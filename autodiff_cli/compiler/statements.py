@@ -88,12 +88,11 @@ class StatementForm(CallForm):
 
         Where one may have left the block, the rest stands in a branch of its own.
         """
-        for at, node in enumerate(nodes):
-            rest = nodes[at + 1 :]
+        for at, node in enumerate(nodes, 1):
             value = node.value if isinstance(node, syntax.Evaluate) else None
-            is_tail = tail and not rest
+            is_tail = tail and at == len(nodes)
             if isinstance(value, syntax.If):
-                if self._if(value, rest, tail, is_tail):
+                if self._if(value, nodes[at:], tail, is_tail):
                     return
             elif is_tail and value is not None:
                 self._keep(self._tail_value(value))
@@ -102,8 +101,9 @@ class StatementForm(CallForm):
             left = self.frame.variables["left"]
             if left is True:
                 return
-            if left is not False and rest:
-                self.branch(left, _nothing, lambda rest=rest: self.statements(rest, tail))  # type: ignore[misc]
+            if left is not False and at < len(nodes):
+                rest = nodes[at:]
+                self.branch(left, _nothing, lambda: self.statements(rest, tail))
                 return
 
     def _keep(self, held: Any) -> None:
