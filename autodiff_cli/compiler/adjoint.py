@@ -28,7 +28,7 @@ from autodiff_cli.compiler.form import (
     regions,
     writes,
 )
-from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.compiler.rules import Code, emitted, is_nothing, is_safe, kink, partial
 from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
@@ -312,7 +312,7 @@ class _Reverse:
         for position in live:
             recorded = self.active if self.again else ()
             rule = partial(primitive, position, op.out, op.args, recorded)
-            if not isinstance(rule, Code) and rule == 0:
+            if is_nothing(primitive, position, rule):
                 continue
             arg = op.args[position]
             if not isinstance(rule, Code) and rule == 1:
