@@ -50,9 +50,14 @@ def add_adjoint(
         lean: what is cheap is computed again, and not kept on a tape.
     """
     seeds = [(function.body.yields[0], 1.0)]
-    gradient = add_reverse(function, targets, seeds, careful, lean)
+    return finished(function, add_reverse(function, targets, seeds, careful, lean), lean)
+
+
+def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
+    """Has a function whose derivatives are written save what their ways back read; these, as
+    they are called then."""
     save_for_way_back(function, lean)
-    return gradient
+    return results
 
 
 def add_reverse(
