@@ -28,7 +28,7 @@ from autodiff_cli.compiler.form import (
     regions,
     writes,
 )
-from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.compiler.rules import Code, emitted, is_nothing, is_safe, kink, partial
 from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
@@ -50,9 +50,14 @@ def add_adjoint(
         lean: what is cheap is computed again, and not kept on a tape.
     """
     seeds = [(function.body.yields[0], 1.0)]
-    gradient = add_reverse(function, targets, seeds, careful, lean)
+    return finished(function, add_reverse(function, targets, seeds, careful, lean), lean)
+
+
+def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
+    """Has a function whose derivatives are written save what their ways back read; these, as
+    they are called then."""
     save_for_way_back(function, lean)
-    return gradient
+    return results
 
 
 def add_reverse(
@@ -312,7 +317,7 @@ class _Reverse:
         for position in live:
             recorded = self.active if self.again else ()
             rule = partial(primitive, position, op.out, op.args, recorded)
-            if not isinstance(rule, Code) and rule == 0:
+            if is_nothing(primitive, position, rule):
                 continue
             arg = op.args[position]
             if not isinstance(rule, Code) and rule == 1:

@@ -6,7 +6,7 @@ import math
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.compiler.adjoint import add_reverse, certain
+from autodiff_cli.compiler.adjoint import add_reverse, certain, finished
 from autodiff_cli.compiler.finite import add_checks
 from autodiff_cli.compiler.form import Flag, Long, NotCompiled, TooLong, Value, everything
 from autodiff_cli.compiler.lowering import MOST_OPERATIONS
@@ -14,7 +14,6 @@ from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
 from autodiff_cli.compiler.statements import flat, lower
 from autodiff_cli.compiler.tangent import add_tangents
-from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.compiler.variables import Array
 from autodiff_cli.engine.derivatives import swept
 from autodiff_cli.engine.lazy import np, quiet_numpy
@@ -129,8 +128,9 @@ def _form_of(
         sure = certain(function, targets, results[start:end])
         depends[name] = {n for n in prepared.by if not sure.isdisjoint(flat(lowered.targets[n]))}
         start = end
-    function.body.yields += _derivatives(function, ask, targets, results, not raises)
-    save_for_way_back(function, lean=not raises)
+    lean = not raises
+    found = _derivatives(function, ask, targets, results, lean)
+    function.body.yields += finished(function, found, lean)
     prune(function)
     size = sum(1 for _ in everything(function.body))
     if size > MOST_WITH_DERIVATIVES:

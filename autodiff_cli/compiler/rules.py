@@ -100,6 +100,14 @@ def partial(
     return simplified(rule(*symbols([out], recorded), *symbols(args, recorded)))
 
 
+def is_nothing(primitive: Primitive, position: int, partial: Any) -> bool:
+    """Whether a partial takes all that it is multiplied by: a 0 that only a constant operand makes
+    it be has a nan of what is infinite, as in the interpreter."""
+    if isinstance(partial, Code) or partial != 0:
+        return False
+    return primitive.chooses or not callable(primitive.partials[position])
+
+
 def kink(primitive: Primitive, position: int | None, args: Sequence[Operand]) -> Any:
     """Whether a derivative is a convention, by the operand at a position, or by any."""
     rule = primitive.kink if position is None else primitive.kink[position]

@@ -27,7 +27,7 @@ from autodiff_cli.compiler.form import (
     called,
     everything,
 )
-from autodiff_cli.compiler.rules import emitted, partial
+from autodiff_cli.compiler.rules import emitted, is_nothing, partial
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
@@ -210,11 +210,11 @@ class _Forward:
         """What the tangent of an operand adds to the result's."""
         t = self.tangent(op.args[position])
         rule = partial(op.primitive, position, op.out, op.args)
+        if is_nothing(op.primitive, position, rule):
+            return None
         factor = emitted(rule, self._emitter(op), done)
         if isinstance(factor, Value):
             return "gated" if op.primitive.chooses else "mul", (factor, t)
-        if factor == 0:
-            return None
         return {1: ("", (t,)), -1: ("neg", (t,))}.get(factor, ("mul", (factor, t)))
 
     def _operand(self, op: Apply, term: Term) -> Operand:

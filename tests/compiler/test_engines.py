@@ -136,6 +136,7 @@ COMPILED = {
 
 TOLD = {
     "nan": ("s = x; for i in range(9) { s = s * log(x - i) }; s", {"x": 3.5}),
+    "inf by 0": ("s = 0; for i in range(9) { x = x + sqrt(s * x) }; x", {"x": 3.5}),
     "swallowed": ("s = x; for i in range(99) { s = s * 1e9 }; x / s", {"x": 3.5}),
     "swallowed after": ("s = x; for i in range(99) { s = s * 1e9 }; x + 1/s", {"x": 3.5}),
     "swallowed on a way": (
