@@ -10,7 +10,14 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff_cli.errors import LimitError, UsageError
-from autodiff_cli.explain.evaluation import Evaluation, Question, answer, asked, evaluate
+from autodiff_cli.explain.evaluation import (
+    Evaluation,
+    Question,
+    answer,
+    asked,
+    evaluate,
+    names_for,
+)
 from autodiff_cli.interpreter.builtins import RANDOM
 from autodiff_cli.interpreter.machine import Machine
 from autodiff_cli.interpreter.run import check_inputs, floating_inputs, run_in
@@ -21,14 +28,14 @@ from autodiff_cli.records import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from autodiff_cli.compiler.engine import Compiled
+    from autodiff_cli.compiler.engine import Ask, Compiled
     from autodiff_cli.compiler.native import Compiler, Native
-    from autodiff_cli.compiler.rows import NativeRows
+    from autodiff_cli.compiler.rows import NativeRows, PythonRows
     from autodiff_cli.interpreter.machine import Settings
     from autodiff_cli.interpreter.program import Program
 
     Code = Compiled | Native
-    Key = tuple[tuple[str, ...], bool, tuple[str, ...] | None, tuple[Any, ...]]
+    Key = tuple[Ask, tuple[str, ...], bool, tuple[str, ...] | None, tuple[Any, ...]]
 
 Engine = Literal["auto", "graph", "python", "native"]
 
@@ -88,6 +95,7 @@ class Engines:
     ) -> list[Evaluation]:
         """As `explain.evaluation.evaluate`, by the engine that is chosen."""
         question = question or Question()
+        wrt = names_for(question, wrt)
         why = self._why_not(settings, question)
         if why or self.choice == "graph":
             return self._interpreted(inputs, wrt, of, settings, question, why)
@@ -99,17 +107,23 @@ class Engines:
             if found is not None:
                 self._nodes += found[0].nodes
                 return found
-        key = self._key(inputs, wrt, of)
-        evaluation, why = self._compiled_run(key, inputs, settings, once)
-        if evaluation is not None:
-            return [evaluation]
+        key = self._key(question, inputs, wrt, of)
+        evaluations, why = self._compiled_run(key, inputs, settings, question, once)
+        if evaluations is not None:
+            return evaluations
         again = replace(settings, on_print=once.from_start())
         return self._interpreted(inputs, wrt, of, again, question, why)
 
     def _compiled_run(  # recurses: once more
-        self, key: Key, inputs: Mapping[str, Any], settings: Settings, once: Once
-    ) -> tuple[Evaluation | None, str]:
+        self,
+        key: Key,
+        inputs: Mapping[str, Any],
+        settings: Settings,
+        question: Question,
+        once: Once,
+    ) -> tuple[list[Evaluation] | None, str]:
         """What compiled code makes of it, or None and why it does not."""
+        from autodiff_cli.api.compiled import Runs, answered
         from autodiff_cli.compiler.form import Flag, Long
 
         told = "there was something to tell"
@@ -118,33 +132,21 @@ class Engines:
             return None, why
         short = not code.is_native and self.choice == "auto" and self._maker() is not None
         most = MANY_TURNS if short and self._turns < MANY_TURNS else inf
+        runs = Runs(code, inputs, settings.limits, once.from_start(), most)
         try:
-            found = code.run(inputs, settings.limits, once.from_start(), most)
+            found = answered(runs, question)
         except Long:
             if most == inf or settings.limits.steps <= most:
                 return None, told
             self._turns += MANY_TURNS
-            return self._compiled_run(key, inputs, settings, once)
+            return self._compiled_run(key, inputs, settings, question, once)
         except Flag:
             return None, told
-        self._turns += found.steps
-        (output,) = code.prepared.outputs
-        evaluation = Evaluation(
-            output.name,
-            found.value,
-            "gradient",
-            found.gradient,
-            found.at,
-            "",
-            [],
-            found.nodes,
-            found.leaves,
-            False,
-            code.engine,
-        )
+        self._turns += runs.steps
         if not code.is_native and why:
-            evaluation.engine += f": not native, because {why}"
-        return evaluation, ""
+            for evaluation in found:
+                evaluation.engine += f": not native, because {why}"
+        return found, ""
 
     def _code(self, key: Key, inputs: Mapping[str, Any]) -> tuple[Code | None, str]:
         """The program as code that runs, and why it is none, or no machine code."""
@@ -170,25 +172,27 @@ class Engines:
         of: Sequence[str] | None,
         settings: Settings,
         question: Question,
-        only_kept: bool,
-    ) -> NativeRows | str:
-        """Machine code for many records, or why there is none.
+        kind: Literal["kept rows", "rows", "python rows"],
+    ) -> NativeRows | PythonRows | str:
+        """Compiled code for many records, or why there is none.
 
         Args:
             inputs: of one of them, which all are like.
-            only_kept: no compiler is to be called for it.
+            kind: machine code that was made before, or that a C compiler makes; Python source.
 
         Raises:
             UsageError: an input is missing or unknown, or there has to be a compiler, and is none.
         """
         why = self._why_not(settings, question)
-        if why or self.choice in ("graph", "python"):
+        if question.kind != "gradient" or question.cotangent is not None:
+            why = "more is asked than a gradient"
+        if why or self.choice == "graph":
             return why
         check_inputs(self._program.resolved, inputs)
-        if self._maker() is None:
+        if kind != "python rows" and self._maker() is None:
             return "there is no C compiler"
-        kind = "kept rows" if only_kept else "rows"
-        made: NativeRows | str = self._made(kind, self._key(inputs, wrt, of), inputs)
+        made: NativeRows | PythonRows | str
+        made = self._made(kind, self._key(question, inputs, wrt, of), inputs)
         return made
 
     def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
@@ -197,12 +201,16 @@ class Engines:
         from autodiff_cli.compiler.form import NotCompiled
 
         if (kind, key) not in self._compiled:
-            by, unasked, of, _ = key
+            ask, by, unasked, of, _ = key
             prepared = self._program.prepared(by, unasked, of, False, False)
             made: Any
             try:
                 if kind == "python":
-                    made = Compiled(self._program, prepared, kinds_of(inputs))
+                    made = Compiled(self._program, prepared, kinds_of(inputs), ask)
+                elif kind == "python rows":
+                    from autodiff_cli.compiler.rows import PythonRows
+
+                    made = PythonRows(self._program, prepared, kinds_of(inputs), ask)
                 else:
                     from autodiff_cli.compiler.native import Native
                     from autodiff_cli.compiler.rows import NativeRows
@@ -211,7 +219,8 @@ class Engines:
                     assert maker is not None
                     kinds = kinds_of(inputs)
                     of_kind = NativeRows if kind.endswith("rows") else Native
-                    made = of_kind(self._program, prepared, kinds, maker, kind.startswith("kept"))
+                    only_kept = kind.startswith("kept")
+                    made = of_kind(self._program, prepared, kinds, maker, only_kept, ask)
             except NotCompiled as error:
                 line = "" if error.where is None else f", in line {error.where.line}"
                 made = f"{error.what}{line}"
@@ -233,19 +242,26 @@ class Engines:
         return self._makers[0]
 
     def _key(
-        self, inputs: Mapping[str, Any], wrt: Sequence[str] | None, of: Sequence[str] | None
+        self,
+        question: Question,
+        inputs: Mapping[str, Any],
+        wrt: Sequence[str] | None,
+        of: Sequence[str] | None,
     ) -> Key:
         """What code depends on."""
+        from autodiff_cli.api.compiled import ask_of
         from autodiff_cli.compiler.engine import kinds_of
 
+        ask = ask_of(question)
+        assert ask is not None
         by = floating_inputs(self._program.resolved, inputs) if wrt is None else tuple(wrt)
         kinds = tuple(kinds_of(inputs).items())
-        return by, wrt is None, None if of is None else tuple(of), kinds
+        return ask, by, wrt is None, None if of is None else tuple(of), kinds
 
     def _why_not(self, settings: Settings, question: Question) -> str:
         """Why the interpreter is to run it, whatever the program is; empty where nothing is."""
-        if question.kind != "gradient" or question.cotangent is not None:
-            return "more is asked than a gradient"
+        if question.kind == "derivatives":
+            return "derivatives of a higher order are asked for"
         if settings.single:
             return "its floats are float32"
         return "it moves a name" if settings.moves else ""

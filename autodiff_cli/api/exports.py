@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.compiler.engine import kinds_of
 from autodiff_cli.compiler.export import export as written
 from autodiff_cli.compiler.form import NotCompiled
-from autodiff_cli.errors import AdiffError, RunError
+from autodiff_cli.errors import AdiffError, RunError, UsageError
 from autodiff_cli.interpreter.run import evaluate_constant, unknown_input
 from autodiff_cli.language.source import Source
 from autodiff_cli.language.syntax import InputItem
@@ -27,7 +27,7 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
             have the shape of their default.
 
     Raises:
-        UsageError: an input is unknown.
+        UsageError: an input is unknown, or there are several outputs.
         RunError: the program cannot be exported.
     """
     resolved = program.prepared.resolved
@@ -41,7 +41,8 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
             kinds[name] = given[name]
         elif not known.has_default:
             kinds[name] = "float"
-    kinds |= kinds_of({n: v for n, v in _defaults(program).items() if n not in kinds})
+    defaults = _defaults(program)
+    kinds |= kinds_of({n: v for n, v in defaults.items() if n not in kinds})
     # In the order in which the program names them.
     kinds = {name: kinds[name] for name in resolved.inputs if name in kinds}
     by = program.wrt
@@ -49,8 +50,16 @@ def export(program: Program, inputs: Mapping[str, Any], language: str) -> str:
         by = [name for name, kind in kinds.items() if kind != "bool"]
     of = None if program.of is None else tuple(program.of)
     prepared = program.prepared.prepared(tuple(by), False, of, False, False)
+    if len(prepared.outputs) != 1:
+        raise UsageError(
+            f"got the outputs {', '.join(output.name for output in prepared.outputs)}, and a file "
+            "has the value and the gradient of one",
+            help="name it with --of",
+            kind="output",
+        )
     try:
-        return written(program.prepared, prepared, kinds, language)
+        fitting = {n: v for n, v in defaults.items() if kinds_of({n: v})[n] == kinds[n]}
+        return written(program.prepared, prepared, kinds, language, fitting)
     except NotCompiled as error:
         raise RunError(
             f"this cannot be exported: {error.what}", error.where, kind="export"

@@ -39,8 +39,11 @@ WORTH_A_LOOK = 2.5e5
 """Numbers that arrays have held, from which machine code is looked for that was kept."""
 WORTH_COMPILING = 2e6
 """The same, from which a C compiler is worth its time."""
-ALONE = 300
-"""Numbers of an array that take as long as one that is computed by itself."""
+LOOKED_FOR = 64
+"""Records that are evaluated one by one before it is asked whether compiled code is worth it."""
+ALONE, OVERHEAD = 300, 1500
+"""Numbers of an array that take as long as one that is computed by itself, and as what each
+array takes whatever its size."""
 
 
 @record
@@ -180,6 +183,9 @@ class Evaluator:
         """Numbers that arrays have held, of all records so far."""
         self._flags_most = False
         """The interpreter has something to tell of most records."""
+        self._parts_most = False
+        """Most records went a path of few: as arrays they would not go together."""
+        self._fewest: float = FEWEST
         self._widest = 2**62
         self._prepared: dict[tuple[str, ...], Prepared] = {}
 
@@ -193,20 +199,24 @@ class Evaluator:
             UsageError: an input is missing or unknown, or a name of the question is.
         """
         answer = Answer(count)
-        engines, code = self.engines, self._code(columns, answer) if count else None
-        pending = [np.arange(count)]
-        if code is not None:
-            # The interpreter has something to tell of those that are left.
-            engines, pending = None, [self._compiled(code, columns, answer)]
-        alone = engines is not None and engines.choice == "python"
-        first = True
+        first, left = True, False
+        pending = [(np.arange(count), left)]
         while pending:
-            rows = pending.pop()
-            if self.reason is not None or alone or len(rows) < FEWEST:
-                self._one_by_one(columns, rows, answer, engines)
+            # Of those that compiled code has left, the interpreter has something to tell.
+            rows, left = pending.pop()
+            code = None if left or not len(rows) else self._code(columns, rows, answer)
+            if code is not None:
+                pending.append((self._compiled(code, columns, rows, answer), True))
+                continue
+            if self.reason is not None and len(rows) > LOOKED_FOR and not left:
+                pending.append((rows[LOOKED_FOR:], left))
+                rows = rows[:LOOKED_FOR]
+            if self.reason is not None or len(rows) < FEWEST:
+                self._one_by_one(columns, rows, answer)
                 continue
             if len(rows) > self._widest:
-                pending += np.array_split(rows, -(-len(rows) // self._widest))[::-1]
+                parts = np.array_split(rows, -(-len(rows) // self._widest))
+                pending += [(part, left) for part in parts[::-1]]
                 continue
             machine = BatchMachine(asked(self.task.settings, self.task.question), rows)
             try:
@@ -214,17 +224,20 @@ class Evaluator:
             except NotBatched as error:
                 if first and not machine.parted:
                     self.reason = error
-                self._one_by_one(columns, machine.rows[machine.active], answer, engines)
+                    pending.append((rows, left))
+                else:
+                    self._one_by_one(columns, machine.rows[machine.active], answer)
             except TooWide:
                 self._widest = max(len(rows) // 4, FEWEST)
-                pending.append(rows)
+                pending.append((rows, left))
                 continue
             except AdiffError:
                 # Told in the words of the record's own run.
-                self._one_by_one(columns, machine.rows[machine.active], answer, engines)
+                self._one_by_one(columns, machine.rows[machine.active], answer)
             first = False
-            pending += machine.parted
-        answer.ways.together = count - answer.ways.compiled - answer.ways.alone
+            pending += [(part, left) for part in machine.parted]
+        answer.ways.together = count - answer.ways.compiled.total() - answer.ways.alone
+        self._parts_most = 2 * answer.ways.together < count
         if self.reason is not None:
             where = self.reason.where
             place = "" if where is None else f", line {where.line}"
@@ -233,36 +246,55 @@ class Evaluator:
 
     # ── compiled ──────────────────────────────────────────────────────────────────────
 
-    def _compiled(self, code: Any, columns: Mapping[str, Array], answer: Answer) -> Array:
-        """Evaluates records in machine code, and gives the places of those that are left."""
-        task = self.task
-        found = code.run(columns, task.shared, answer.count, task.settings.limits)
-        rows, left = np.flatnonzero(~found.flagged), np.flatnonzero(found.flagged)
-        self._flags_most = 2 * len(left) > answer.count
-        answer.ways.compiled, answer.ways.engine = len(rows), code.engine
-        if len(rows):
+    def _code(self, columns: Mapping[str, Array], rows: Array, answer: Answer) -> Any:
+        """What runs some records as compiled code; None where that is not worth it, or cannot be.
+
+        That is machine code for many; Python source where arrays would hold few records, or none.
+        """
+        engines, task = self.engines, self.task
+        if engines is None or engines.choice == "graph" or self._flags_most:
+            return None
+        is_auto = engines.choice == "auto"
+        if is_auto and self._work < WORTH_A_LOOK:
+            return None
+        kinds = []
+        if engines.choice != "python":
+            is_short = is_auto and self._work < WORTH_COMPILING
+            kinds.append("kept rows" if is_short else "rows")
+        is_apart = self.reason is not None or self._parts_most or len(rows) < self._fewest
+        if is_apart or not is_auto:
+            kinds.append("python rows")
+        first = {name: _scalar(column[rows[0]]) for name, column in columns.items()}
+        inputs = first | dict(task.shared)
+        for kind in kinds:
+            code = engines.rows(inputs, task.wrt, task.of, task.settings, task.question, kind)
+            if not isinstance(code, str):
+                return code
+            answer.ways.why_not_compiled = code
+        return None
+
+    def _compiled(
+        self, code: Any, columns: Mapping[str, Array], rows: Array, answer: Answer
+    ) -> Array:
+        """Evaluates some records by compiled code, and gives those that are left."""
+        task, count = self.task, len(rows)
+        if count < answer.count:
+            columns = {name: column[rows] for name, column in columns.items()}
+        found = code.run(columns, task.shared, count, task.settings.limits)
+        done = ~found.flagged
+        kept = rows[done]
+        self._flags_most = 2 * len(kept) < count >= LOOKED_FOR
+        answer.ways.compiled[code.engine] += len(kept)
+        if len(kept):
+            whole = slice(None) if len(kept) == count else done
             output = code.prepared.outputs[0].name
             answer.ranks[output] = 0
-            kept = rows if len(left) else slice(None)
-            answer.put(value_label(output), rows, found.value[kept])
+            answer.put(value_label(output), kept, found.value[whole])
             for name, part in found.gradient.items():
                 answer.ranks[name] = part.ndim - 1
-                answer.put(first_label(output, name), rows, part[kept])
+                answer.put(first_label(output, name), kept, part[whole])
+        left: Array = rows[found.flagged]
         return left
-
-    def _code(self, columns: Mapping[str, Array], answer: Answer) -> Any:
-        """The program as machine code for records of this kind; None where there is none yet."""
-        engines, task = self.engines, self.task
-        is_asked = engines is not None and engines.choice == "native"
-        if engines is None or (self._work < WORTH_A_LOOK and not is_asked) or self._flags_most:
-            return None
-        inputs = {name: _scalar(column[0]) for name, column in columns.items()} | dict(task.shared)
-        only_kept = self._work < WORTH_COMPILING and not is_asked
-        code = engines.rows(inputs, task.wrt, task.of, task.settings, task.question, only_kept)
-        if not isinstance(code, str):
-            return code
-        answer.ways.why_not_compiled = code
-        return None
 
     # ── together ──────────────────────────────────────────────────────────────────────
 
@@ -294,7 +326,9 @@ class Evaluator:
                     frame[slot] = value if is_boolean(value) else machine.as_float(value, name)
             result = prepared.body(frame)
             machine.check_nodes()
-            self._work += machine.array_bytes / 8
+            nodes = len(machine.graph.nodes)
+            self._work += machine.array_bytes / 8 + OVERHEAD * nodes
+            self._fewest = _fewest(nodes)
             targets = {name: machine.targets[name] for name in by if name in machine.targets}
             if task.wrt is not None and len(targets) < len(by):
                 raise NotBatched("a name to differentiate by has no value")
@@ -389,15 +423,12 @@ class Evaluator:
 
     # ── one by one ────────────────────────────────────────────────────────────────────
 
-    def _one_by_one(
-        self, columns: Mapping[str, Array], rows: Array, answer: Answer, engines: Any
-    ) -> None:
-        """Evaluates records each by itself, by compiled code where there are `engines`."""
+    def _one_by_one(self, columns: Mapping[str, Array], rows: Array, answer: Answer) -> None:
         for row in rows.tolist():
             answer.ways.alone += 1
             try:
                 inputs = {name: _scalar(values[row]) for name, values in columns.items()}
-                evaluations = self.single(inputs, engines)
+                evaluations = self.single(inputs, None)
                 for evaluation in evaluations:
                     self._work += ALONE * evaluation.nodes
                     if any(finding.kind == "kink" for finding in evaluation.findings):
@@ -426,6 +457,14 @@ class Evaluator:
         """What there is to tell of one record of a batch."""
         inputs = {name: _scalar(values[row]) for name, values in columns.items()}
         return [finding for one in self.single(inputs, None) for finding in one.findings]
+
+
+def _fewest(nodes: int) -> float:
+    """How many records of a path of so many nodes take as long together as in Python source.
+
+    In microseconds: a run, and each array in it; a record, and each number in it.
+    """
+    return (40 + 6 * nodes) / (2 + 0.06 * nodes)
 
 
 def answer_one(answer: Answer, row: int, evaluation: Evaluation) -> None:

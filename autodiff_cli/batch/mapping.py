@@ -16,15 +16,18 @@ from autodiff_cli.batch.evaluator import (
     Evaluator,
     Task,
     first_label,
+    jvp_label,
     labelled,
+    second_label,
     value_label,
 )
 from autodiff_cli.batch.sums import Sum, sum_of
 from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.formats import SEPARATORS
-from autodiff_cli.data.streams.records import Bad, bind
+from autodiff_cli.data.streams.records import Bad, bind, refuse_twice
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes, numbers
+from autodiff_cli.data.values import unknown_name
 from autodiff_cli.errors import AdiffError, NonFiniteError, UsageError
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.records import record
@@ -32,7 +35,7 @@ from autodiff_cli.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from autodiff_cli.data.streams.records import Binding, Records
+    from autodiff_cli.data.streams.records import Binding, Header, Records
     from autodiff_cli.errors import Finding
     from autodiff_cli.explain.evaluation import Question
     from autodiff_cli.interpreter.machine import Settings
@@ -120,21 +123,33 @@ class Totals:
 class Mapper:
     """A plan at work on blocks whose columns have the same names."""
 
-    def __init__(self, plan: Plan, names: Sequence[str], where: str) -> None:
+    def __init__(self, plan: Plan, header: Header, where: str) -> None:
         self.plan = plan
         program = load(plan.source, plan.settings.limits)
-        inputs = list(program.resolved.inputs)
-        self.binding: Binding = bind(names, where, inputs, plan.shared, plan.asked)
-        wrt = self._wrt(inputs) if plan.reduce else plan.wrt
-        if plan.group_by and plan.group_by not in names:
-            from autodiff_cli.data.values import unknown_name
-
-            raise unknown_name(where, "column", plan.group_by, names)
+        inputs = program.resolved.inputs
+        self.binding: Binding = bind(header, where, inputs, plan.shared, plan.asked)
+        wrt = self._wrt(list(inputs)) if plan.reduce else plan.wrt
+        if plan.group_by and plan.group_by not in header.names:
+            raise unknown_name(where, "column", plan.group_by, header.names)
         shared = {name: v for name, v in plan.shared.items() if name not in self.binding}
         self.task = Task(program, wrt, plan.of, plan.settings, plan.question, shared, plan.engines)
         self.evaluator = Evaluator(self.task)
-        self._kept = [] if plan.only_new else list(names)
-        self._refuse_twice(self._kept)
+        self._kept = [] if plan.only_new or plan.reduce else list(header.names)
+        wanted = [plan.group_by] if plan.group_by else self._kept
+        refuse_twice(wanted, header.names, where)
+        self._refuse_new(self._kept)
+        self._refused = self._refused_keys()
+
+    def _refused_keys(self) -> dict[str, tuple[str, str]]:
+        """Keys that a record may not have where the first has not; why, and what to do."""
+        late = "is there, and not in the first record"
+        unset = self.task.program.resolved.inputs.keys() - self.binding.keys()
+        default = f"{late}, where the default went for it", "give all records the key, or none"
+        refused = dict.fromkeys(unset - self.plan.shared.keys(), default)
+        if not (self.plan.only_new or self.plan.reduce):
+            taken = f"{late}, and the output has one too", "--only-new leaves the data's keys out"
+            refused |= dict.fromkeys([label.text for label in self._expected()], taken)
+        return refused
 
     def _wrt(self, inputs: Sequence[str]) -> list[str]:
         """What totals are differentiated by: what is the same for all records."""
@@ -150,9 +165,14 @@ class Mapper:
                 )
         return list(wrt)
 
-    def _refuse_twice(self, kept: Sequence[str]) -> None:
+    def _refuse_new(self, kept: Sequence[str]) -> None:
         new = [label.text for label in self._expected()]
         if self.plan.on_error == "emit":
+            if "error" in new:
+                raise UsageError(
+                    "--on-error emit: the program has an output `error` itself",
+                    help="give it another name",
+                )
             new.append("error")
         for name in kept:
             if name in new:
@@ -169,6 +189,10 @@ class Mapper:
         labels = [value_label(output) for output in outputs]
         if task.question.kind in ("gradient", "jacobian"):
             labels += [first_label(output, name) for output in outputs for name in wrt]
+        elif task.question.kind == "hessian":
+            labels += [second_label(one, a, b) for one in outputs for a in wrt for b in wrt]
+        elif task.question.kind == "jvp":
+            labels += [jvp_label(output) for output in outputs]
         return labels
 
     def empty(self) -> Piece:
@@ -189,7 +213,7 @@ class Mapper:
         return self.finish(self.evaluate(self.columns(block)))
 
     def answer(self, block: Any) -> Piece:
-        """As `work`, in a shorter way where the block is an object of which all is well."""
+        """A block as it comes, in a shorter way where it is an object of which all is well."""
         objects = block.objects
         if len(objects) == 1 and not block.bad and not self.plan.reduce:
             line = self._line(objects[0])
@@ -200,6 +224,8 @@ class Mapper:
     def _line(self, given: dict[str, Any]) -> bytes | None:
         """What is written for an object; None where it takes more than numbers to say it."""
         inputs = {}
+        if not self._refused.keys().isdisjoint(given):
+            return None
         for name, ((key, *_), is_vector) in self.binding.items():
             value: Any = given.get(key)
             if is_vector or type(value) not in (int, float) or not abs(value) < EXACT_UP_TO:
@@ -224,6 +250,7 @@ class Mapper:
 
     def columns(self, block: Any) -> tuple[Records, Mapping[str, Array]]:
         records = block.read()
+        records.refuse_keys(self._refused)
         return records, records.inputs(self.binding)
 
     def evaluate(
@@ -353,8 +380,7 @@ class Mapper:
         if not records.has_numbers:
             for one in objects:
                 for name, cell in one.items():
-                    if isinstance(cell, str) and _JSON_NUMBER.fullmatch(cell):
-                        one[name] = json.loads(cell)
+                    one[name] = as_json(cell)
             for name, (columns, is_vector) in self.binding.items():
                 values = inputs[name].tolist()
                 if not is_vector:
@@ -388,13 +414,13 @@ class Mapper:
     def _totals(self, records: Records, answer: Answer, rows: Array) -> dict[Any, Totals]:
         groups: Iterator[tuple[Any, Array]]
         if self.plan.group_by:
-            keys = records.table.column(self.plan.group_by).take(numbers(rows)).to_pylist()
+            keys = self._groups(records)
             places: dict[Any, list[int]] = {}
-            for row, key in zip(rows.tolist(), keys, strict=True):
-                places.setdefault(key, []).append(row)
+            for row in rows.tolist():
+                places.setdefault(keys[row], []).append(row)
             groups = ((key, np.array(of)) for key, of in places.items())
         else:
-            groups = iter([(None, rows)])
+            groups = iter([(None, rows)] if len(rows) else [])
         found = {}
         for key, of in groups:
             totals = found[key] = Totals()
@@ -402,6 +428,14 @@ class Mapper:
             for text, column in answer.columns.items():
                 totals.sums[text] = sum_of(column[of])
         return found
+
+    def _groups(self, records: Records) -> list[Any]:
+        """The group of each record."""
+        table, name = records.table, self.plan.group_by
+        if name not in table.column_names:
+            return [None] * records.count
+        keys = table.column(name).to_pylist()
+        return [json.dumps(key) if isinstance(key, (list, dict)) else key for key in keys]
 
 
 def joined(answers: Sequence[Answer], count: int) -> Answer:
@@ -420,6 +454,12 @@ def joined(answers: Sequence[Answer], count: int) -> Answer:
         whole.kinks[rows] = answer.kinks
         start += answer.count
     return whole
+
+
+def as_json(cell: Any) -> Any:
+    """A cell of a CSV as JSON has it: a number where JSON writes it in the same way."""
+    is_number = isinstance(cell, str) and _JSON_NUMBER.fullmatch(cell)
+    return json.loads(cell) if is_number else cell
 
 
 def text_of(bad: Bad) -> str:

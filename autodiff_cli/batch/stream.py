@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from queue import Queue
 from threading import Thread
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals
+from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals, as_json
 from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
-from autodiff_cli.data.streams.formats import SEPARATORS, format_of, opened, reader
+from autodiff_cli.data.streams.broken import unbroken
+from autodiff_cli.data.streams.formats import SEPARATORS, format_of, how_far, opened, reader
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes
 from autodiff_cli.data.values import counted, quoted
-from autodiff_cli.errors import Finding, RunError, UsageError
+from autodiff_cli.errors import AdiffError, Finding, RunError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from autodiff_cli.data.streams.records import Bad
+    from autodiff_cli.batch.cluster import Cluster
+    from autodiff_cli.batch.workers import Workers
+    from autodiff_cli.data.streams.records import Bad, Header
     from autodiff_cli.data.streams.writers import Sink
 
 T = TypeVar("T")
@@ -38,26 +42,42 @@ class BadRecordError(RunError):
 class Stream:
     """One run over all files.
 
+    Attributes:
+        records: how many there were.
+        bad: how many of them were not evaluated.
+        status: the exit status of the first of these; 0 where there are none.
+
     Args:
         say: writes a line to standard error.
+        watch: is told how many records are done, and how much of the files, where that is known.
     """
 
-    def __init__(self, plan: Plan, sink: Sink, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sink: Sink,
+        say: Callable[[str], None],
+        watch: Callable[[int, float | None], None],
+    ) -> None:
         self.plan = plan
         self._sink = sink
         self._say = say
-        self._names: list[str] | None = None
+        self._watch = watch
+        self._header: Header | None = None
         self._where = ""
         self._before = 0
         """Records of this file that are done."""
         self.records = 0
         self.bad = 0
+        self.status = 0
         self.ways = Ways()
         self._told: dict[str, tuple[int, str, list[Finding]]] = {}
         self._rounded = 0, ""
         self._totals: dict[Any, Totals] = {}
         self._columns: list[str] = []
         self.mapper: Mapper | None = None
+        self._workers: Workers | None = None
+        self._cluster: Cluster | None = None
 
     def run(
         self,
@@ -73,48 +93,74 @@ class Stream:
             UsageError: a file cannot be read, or does not go with the program.
             BadRecordError: a record cannot be evaluated, and that is to stop.
         """
-        for path in paths:
-            form_of_path = format_of(path, form, "--from")
-            with opened(path) as (stream, where):
-                source = reader(stream, where, form_of_path, at_once)
-                self._begin(where, source.names)
-                assert self.mapper is not None
-                for piece in self._pieces(source.blocks(), at_once, workers, cluster):
-                    self._take(piece)
-                    if at_once:
-                        self._sink.flush()
-        if self.plan.reduce:
-            self._write_totals()
-        elif not self._sink.begun and self.mapper is not None:
+        try:
+            for number, path in enumerate(paths):
+                of_path = format_of(path, form, "--from")
+                with opened(path) as (stream, where):
+                    source = reader(stream, where, of_path, at_once)
+                    self._begin(where, source.header)
+                    self._hire(workers, cluster)
+                    for piece in self._pieces(path, where, of_path, source, at_once):
+                        self._take(piece)
+                        if at_once:
+                            self._sink.flush()
+                        if self._cluster is None:
+                            self._watch(self.records, how_far(paths, number, stream))
+                        else:
+                            self._watch(self.records, None)
+            if self._cluster is not None:
+                self._totals = self._cluster.totals()
+            if self.plan.reduce:
+                self._write_totals()
+        except AdiffError as error:
+            # Of a total that is not one nothing is written.
+            error.keeps_output = error.keeps_output and not self.plan.reduce
+            raise
+        finally:
+            for others in (self._workers, self._cluster):
+                if others is not None:
+                    others.close()
+        if not self._sink.begun and self.mapper is not None:
             self._take(self.mapper.empty())
 
-    def _begin(self, where: str, names: Sequence[str]) -> None:
-        if not names and self.mapper is None and self._names is None:
-            return
-        if self.mapper is None:
-            self.mapper = Mapper(self.plan, names, where)
-            self._names = list(names)
-        elif self._names is not None and sorted(self._names) != sorted(names):
+    def _begin(self, where: str, header: Header) -> None:
+        before = self._header
+        if before is None:
+            self.mapper = Mapper(self.plan, header, where)
+            self._header = header
+        elif not header.may_differ and sorted(before.names) != sorted(header.names):
             raise UsageError(
-                f"{where} has the columns {_shown(names)}, and {self._where} {_shown(self._names)}",
+                f"{where} has the columns {_shown(header.names)}, and {self._where} "
+                f"{_shown(before.names)}",
                 help="files that are read one after another need the same columns",
             )
         self._where, self._before = where, 0
 
+    def _hire(self, workers: int, cluster: str | None) -> None:
+        """Takes on who else is to work on the blocks, at the first file."""
+        header = self._header
+        assert header is not None
+        if cluster is not None and self._cluster is None:
+            from autodiff_cli.batch.cluster import Cluster
+
+            self._cluster = Cluster(self.plan, header, self._where, cluster)
+        elif workers > 1 and self._workers is None:
+            from autodiff_cli.batch.workers import Workers
+
+            self._workers = Workers(self.plan, header, self._where, workers)
+
     def _pieces(
-        self, blocks: Iterable[Any], at_once: bool, workers: int, cluster: str | None
-    ) -> Iterator[Piece]:
-        """What the blocks come to, in their order."""
+        self, path: str, where: str, form: str, source: Any, at_once: bool
+    ) -> Iterable[Piece]:
+        """What the blocks of a file come to, in their order."""
         mapper = self.mapper
         assert mapper is not None
-        if cluster is not None:
-            from autodiff_cli.batch import cluster as dask
-
-            return dask.mapped(self.plan, self._names or [], self._where, blocks, cluster)
-        if workers > 1:
-            from autodiff_cli.batch.workers import mapped
-
-            return mapped(self.plan, self._names or [], self._where, blocks, workers)
+        if self._cluster is not None:
+            blocks = self._cluster.blocks(path, where, form, source)
+            return self._cluster.mapped(unbroken(blocks, where))
+        blocks = unbroken(source.blocks(), where)
+        if self._workers is not None:
+            return self._workers.mapped(blocks)
         if at_once:
             return map(mapper.answer, blocks)
         # Reading, evaluating and writing go on side by side: most of it is outside of Python.
@@ -163,6 +209,7 @@ class Stream:
             error = BadRecordError(what, help=bad.help, kind=bad.kind)
             error.status = bad.status
             raise error
+        self.status = self.status or bad.status
         self.bad += 1
         if self.bad <= MOST_TOLD:
             self._say(what)
@@ -177,12 +224,20 @@ class Stream:
             raise RunError("there is no record to add up", help="give at least one", kind="input")
         import numpy as np
 
-        groups = [totals.values(plan.reduce == "mean") for totals in self._totals.values()]
+        found = _alike(self._totals)
+        groups = [totals.values(plan.reduce == "mean") for totals in found.values()]
         columns: dict[str, Any] = {}
         if plan.group_by:
             import pyarrow as pa
 
-            columns[plan.group_by] = pa.array(list(self._totals))
+            if plan.form == "jsonl":
+                columns[plan.group_by] = [as_json(key) for key in found]
+            elif any(isinstance(key, str) for key in found):
+                columns[plan.group_by] = pa.array(
+                    [key if key is None else str(key) for key in found], pa.string()
+                )
+            else:
+                columns[plan.group_by] = pa.array(list(found))
         for text in groups[0]:
             column = np.array([group[text] for group in groups])
             if plan.form in SEPARATORS:
@@ -233,8 +288,19 @@ class Stream:
         """A line that counts what was left out; "" where nothing was."""
         if not self.bad:
             return ""
-        verb = "skipped" if self.plan.on_error == "skip" else "written with an error"
+        is_written = self.plan.on_error == "emit" and not self.plan.reduce
+        verb = "written with an error" if is_written else "skipped"
         return f"{self.bad:,} of {counted(self.records, 'record')} {verb}"
+
+
+def _alike(totals: dict[Any, Totals]) -> dict[Any, Totals]:
+    """Groups by the numbers that they are of, where of some files these come as text."""
+    if all(isinstance(key, (str, NoneType)) for key in totals):
+        return totals
+    found: dict[Any, Totals] = {}
+    for key, part in totals.items():
+        found.setdefault(as_json(key), Totals()).add(part)
+    return found
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:

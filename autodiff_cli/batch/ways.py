@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from autodiff_cli.data.values import counted
 
@@ -12,17 +13,15 @@ class Ways:
     """How many records went which way, and why not a faster one.
 
     Attributes:
-        compiled: in machine code.
+        compiled: by code of each kind, in words: `in machine code (native, by cc)`.
         together: as arrays.
         alone: one by one.
-        engine: what the machine code is, in words.
         why_alone, why_not_compiled: in words; "" where there is nothing to say.
     """
 
-    compiled: int = 0
+    compiled: Counter[str] = field(default_factory=Counter)
     together: int = 0
     alone: int = 0
-    engine: str = ""
     why_alone: str = ""
     why_not_compiled: str = ""
 
@@ -30,7 +29,6 @@ class Ways:
         self.compiled += other.compiled
         self.together += other.together
         self.alone += other.alone
-        self.engine = self.engine or other.engine
         self.why_alone = self.why_alone or other.why_alone
         self.why_not_compiled = self.why_not_compiled or other.why_not_compiled
 
@@ -38,16 +36,18 @@ class Ways:
         """In words: `3 records, 16,384 at a time as arrays`."""
         why = f": {self.why_alone}" if self.why_alone else ""
         kinds = [
-            (self.compiled, f"in machine code ({self.engine})"),
-            (self.together, f"{batch:,} at a time as arrays"),
+            *((count, how) for how, count in self.compiled.items()),
+            (self.together, "as arrays"),
             (self.alone, f"one by one{why}"),
         ]
-        total = counted(self.compiled + self.together + self.alone, "record")
+        total = counted(self.compiled.total() + self.together + self.alone, "record")
         taken = [(count, how) for count, how in kinds if count]
-        if len(taken) == 1:
+        if taken == [(self.together, "as arrays")]:
+            text = f"{total}, {batch:,} at a time as arrays"
+        elif len(taken) == 1:
             text = f"{total}, {taken[0][1]}"
         else:
             text = f"{total}: " + "; ".join(f"{count:,} {how}" for count, how in taken)
-        if self.why_not_compiled and not self.compiled:
+        if self.why_not_compiled and not any("machine code" in how for how in self.compiled):
             text += f"; not in machine code: {self.why_not_compiled}"
         return text

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import deque
 from contextlib import suppress
+from itertools import cycle
 from multiprocessing.shared_memory import SharedMemory
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from autodiff_cli.errors import AdiffError, RunError
 from autodiff_cli.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from multiprocessing.connection import Connection
+
+    from autodiff_cli.data.streams.records import Header
 
 WAITING = 2
 """Blocks that a worker has before it."""
@@ -25,47 +28,49 @@ LONGEST = 1.0
 """Seconds that a worker is waited for at an early end."""
 
 
-def mapped(
-    plan: Plan, names: Sequence[str], where: str, blocks: Iterable[Any], count: int
-) -> Iterator[Piece]:
-    """What the blocks come to, each worked on by one of `count` processes, in their order.
+class Workers:
+    """Processes at work on a plan."""
 
-    Raises:
-        RunError: a process died.
-    """
-    plan = replace(plan, settings=replace(plan.settings, on_print=say))
-    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    context = multiprocessing.get_context("spawn")
-    workers: list[Connection] = []
-    waiting: deque[Connection] = deque()
-    try:
+    def __init__(self, plan: Plan, header: Header, where: str, count: int) -> None:
+        plan = replace(plan, settings=replace(plan.settings, on_print=say))
+        # A worker that has died is told of by its name, not by a signal.
+        self._on_pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        self._workers: list[Connection] = []
+        context = multiprocessing.get_context("spawn")
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(
-                target=serve, args=(theirs, plan, list(names), where), daemon=True
-            )
-            process.start()
+            context.Process(target=serve, args=(theirs, plan, header, where), daemon=True).start()
             theirs.close()
-            workers.append(ours)
-        for number, block in enumerate(blocks):
-            if len(waiting) == WAITING * count:
-                yield _answer(waiting.popleft())
-            worker = workers[number % count]
-            with suppress(BrokenPipeError):  # a worker that is gone is told of below
-                _send(worker, block)
-            waiting.append(worker)
-        while waiting:
-            yield _answer(waiting.popleft())
-    finally:
-        for worker in waiting:
-            # What nobody waits for any more is taken all the same: it is in shared memory.
-            with suppress(EOFError, ConnectionError):
-                if worker.poll(LONGEST):
-                    _receive(worker)
+            self._workers.append(ours)
+
+    def close(self) -> None:
         # They end when nobody is there to send them anything.
-        for worker in workers:
+        for worker in self._workers:
             worker.close()
-        signal.signal(signal.SIGPIPE, before)
+        signal.signal(signal.SIGPIPE, self._on_pipe)
+
+    def mapped(self, blocks: Iterable[Any]) -> Iterator[Piece]:
+        """What blocks come to, each worked on by one of the processes, in their order.
+
+        Raises:
+            RunError: a process died.
+        """
+        waiting: deque[Connection] = deque()
+        try:
+            for block, worker in zip(blocks, cycle(self._workers), strict=False):
+                if len(waiting) == WAITING * len(self._workers):
+                    yield _answer(waiting.popleft())
+                with suppress(BrokenPipeError):  # a worker that is gone is told of below
+                    _send(worker, block)
+                waiting.append(worker)
+            while waiting:
+                yield _answer(waiting.popleft())
+        finally:
+            for worker in waiting:
+                # What nobody waits for any more is taken all the same: it is in shared memory.
+                with suppress(EOFError, ConnectionError):
+                    if worker.poll(LONGEST):
+                        _receive(worker)
 
 
 def _answer(worker: Connection) -> Piece:
@@ -81,7 +86,7 @@ def _answer(worker: Connection) -> Piece:
     return answer
 
 
-def serve(parent: Connection, plan: Plan, names: Sequence[str], where: str) -> None:
+def serve(parent: Connection, plan: Plan, header: Header, where: str) -> None:
     """Works on blocks until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     mapper: Mapper | None = None
@@ -89,7 +94,7 @@ def serve(parent: Connection, plan: Plan, names: Sequence[str], where: str) -> N
         while True:
             block = _receive(parent)
             try:
-                mapper = mapper or Mapper(plan, names, where)
+                mapper = mapper or Mapper(plan, header, where)
                 answer: Any = mapper.work(block)
             except AdiffError as error:
                 answer = error

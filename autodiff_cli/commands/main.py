@@ -98,7 +98,7 @@ class Commands(ExamplesFirst, click.Group):
 STATUSES = """\b
 Exit status:
   0    fine
-  1    the program failed while running: shape, domain, limit, assert
+  1    it failed while running: shape, domain, limit, assert, a bad record
   2    the command line is wrong, a missing or unknown input included
   3    the program text is wrong: syntax, or an unknown name
   4    a nan or inf under --strict

@@ -75,7 +75,7 @@ EXAMPLES = (
     "--from", "source_form", type=click.Choice(FORMATS), help="Of DATA.  [by its name, else csv]"
 )
 @click.option("--to", "form", type=click.Choice(FORMATS), help="Of the output.  [by -o, else csv]")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write there, when all is done.")
 @click.option("--only-new", is_flag=True, help="Leave the columns of DATA out.")
 @click.option("--sum", "sums", is_flag=True, help="One record: the total of all.")
 @click.option("--mean", is_flag=True, help="One record: the mean of all.")
@@ -84,7 +84,7 @@ EXAMPLES = (
     "--on-error",
     type=click.Choice(("stop", "skip", "emit")),
     default="stop",
-    help="At a bad record. emit: write it with its error.",
+    help="At a bad record: stop after those before it, leave it out, or write it with its error.",
 )
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Records at once.  [16384]")
 @click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes.")
@@ -97,8 +97,12 @@ EXAMPLES = (
 @color_option
 @click.option("-v", "--verbose", is_flag=True, help="Say how it was computed.")
 @quiet_option
-def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> None:
-    """Evaluate a program for each record of DATA, or of standard input."""
+def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any) -> int:
+    """Evaluate a program for each record of DATA, or of standard input.
+
+    A record that cannot be read or evaluated is told on standard error, with its number and its
+    column, and makes the exit status 1 (4 under --strict): also where --on-error goes on after it.
+    """
     from autodiff_cli.commands.progress import progress
 
     source, data, given = _read_words(words, expressions)
@@ -110,6 +114,7 @@ def command(words: tuple[str, ...], expressions: tuple[str, ...], **options: Any
         with _output(options["output"]) as file:
             stream = _run(plan, file, data, options, say)
     _tell(stream, options, say)
+    return stream.status
 
 
 def _read_words(
@@ -148,6 +153,13 @@ def _plan(source: Source, given: Sequence[str], options: Mapping[str, Any], say:
         )
     if options["line_buffered"] and {options["source_form"], options["form"]} - {"jsonl", None}:
         raise UsageError("--line-buffered is for JSON lines", help="add --from jsonl --to jsonl")
+    if options["line_buffered"] and (options["workers"] > 1 or options["cluster"]):
+        raise UsageError(
+            "--line-buffered answers each record before it reads the next, by itself",
+            help="leave out --workers and --cluster",
+        )
+    if options["workers"] > 1 and options["cluster"]:
+        raise UsageError("got --workers and --cluster, want one of them")
     form = "jsonl" if options["line_buffered"] else options["form"]
     return Plan(
         source,
@@ -205,12 +217,17 @@ def _run(
     plan: Plan, file: BinaryIO, data: Sequence[str], options: Mapping[str, Any], say: Any
 ) -> Stream:
     from autodiff_cli.batch.stream import Stream
+    from autodiff_cli.commands.progress import show_progress
     from autodiff_cli.data.streams.writers import Sink
 
     if plan.form in ("arrow", "parquet") and options["output"] is None and is_terminal(sys.stdout):
         raise UsageError(f"{plan.form} is not for a terminal", help="add -o FILE, or pipe it on")
     sink = Sink(file, plan.form)
-    stream = Stream(plan, sink, say)
+
+    def watch(records: int, done: float | None) -> None:
+        show_progress(f"mapping {', '.join(data)}: {records:,} records", done)
+
+    stream = Stream(plan, sink, say, watch)
     at_once = options["line_buffered"]
     source_form = "jsonl" if at_once else options["source_form"]
     try:

@@ -67,6 +67,17 @@ def progress(what: str, color: str) -> Iterator[Callable[[str], None]]:
             _SHOWN.remove(bar)
 
 
+def show_progress(what: str, done: float | None) -> None:
+    """Says on the bars that are there what is done, and how much of all that is, from 0 to 1.
+
+    They pulse where it is None, as nobody knows.
+    """
+    for bar in _SHOWN:
+        for task in bar.tasks:
+            total = None if done is None else 1.0
+            bar.update(task.id, description=tamed(what), total=total, completed=done or 0.0)
+
+
 def stop_bars() -> None:
     """Takes the bars off the screen, as what they are of is given up."""
     for bar in _SHOWN:

@@ -11,29 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
+    Function,
     If,
     Loop,
     Move,
     Note,
     Region,
+    Uncall,
     Unwind,
     Value,
+    called,
     everything,
     reads,
     regions,
     writes,
 )
 from autodiff_cli.compiler.pruning import prune
-from autodiff_cli.compiler.rules import Code, emitted, is_safe, kink, partial
+from autodiff_cli.compiler.rules import Code, emitted, is_nothing, is_safe, kink, partial
 from autodiff_cli.compiler.simplifying import simplify
-from autodiff_cli.compiler.tape import save
+from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from autodiff_cli.compiler.form import Function, Operand
+    from autodiff_cli.compiler.form import Operand
     from autodiff_cli.language.source import Span
 
 
@@ -47,24 +51,54 @@ def add_adjoint(
             the nan that comes of it must be seen.
         lean: what is cheap is computed again, and not kept on a tape.
     """
+    seeds = [(function.body.yields[0], 1.0)]
+    return finished(function, add_reverse(function, targets, seeds, careful, lean), lean)
+
+
+def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
+    """Simplifies a function whose derivatives are written, and has it save what their ways back
+    read; these, as they are called then."""
+    if not called(function.body):
+        results = simplify(function.body, results)
+    own = len(function.body.yields)
+    function.body.yields += results
+    prune(function)
+    results = function.body.yields[own:]
+    del function.body.yields[own:]
+    save_for_way_back(function, lean)
+    return results
+
+
+def add_reverse(
+    function: Function,
+    targets: Sequence[Value],
+    seeds: Sequence[tuple[Operand, Operand]],
+    careful: bool = False,
+    lean: bool = False,
+    again: bool = False,
+) -> list[Operand]:
+    """As `add_adjoint`, from the cotangents of several results; nothing is saved for it yet.
+
+    Args:
+        seeds: results, each with its cotangent.
+        again: what it computes is to be differentiated.
+    """
     body = function.body
-    output = body.yields[0]
-    if not isinstance(output, Value):
-        return [0.0 for _ in targets]
-    active = _varied(body, set(targets)) & _useful(body, output)
-    reverse = _Reverse(active, _uses(body), careful)
-    reverse.contribute(output, 1.0)
+    outputs = [output for output, _ in seeds if isinstance(output, Value)]
+    bodies = [body, *(one.body for one in called(body))]
+    active = _varied(bodies, set(targets)) & _useful(bodies, outputs)
+    reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean, again)
+    for output, seed in seeds:
+        reverse.start(output, seed)
     reverse.back(body.ops)
-    body.ops += [Note("the way back"), *reverse.region.ops]
     gradient = [reverse.adjoint(one) if one in reverse.known else 0.0 for one in targets]
-    gradient = simplify(body, gradient)
-    prune(function, gradient)
-    save(body, lean)
+    body.ops += [Note("the way back"), *reverse.region.ops]
+    reverse.back_of_functions()
     return gradient
 
 
-def _varied(body: Region, seeds: set[Value]) -> set[Value]:
-    """What depends on the seeds."""
+def _varied(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
+    """What depends on the seeds, in a program and the functions that it calls."""
     found = set(seeds)
 
     def follow(region: Region) -> None:  # recurses: the program's blocks
@@ -86,19 +120,26 @@ def _varied(body: Region, seeds: set[Value]) -> set[Value]:
                     if len(found) == size:
                         break
                 _pass(op.body.params, op.outs)
+            elif isinstance(op, Call):
+                _pass(op.args, op.function.params)
+                _pass(op.function.body.yields, op.outs)
 
     def _pass(sources: Sequence[Operand], to: Sequence[Value]) -> None:
         for source, value in zip(sources, to, strict=True):
             if isinstance(source, Value) and source in found and value.type == "float":
                 found.add(value)
 
-    follow(body)
-    return found
+    while True:
+        size = len(found)
+        for body in bodies:
+            follow(body)
+        if len(found) == size:
+            return found
 
 
-def _useful(body: Region, output: Value) -> set[Value]:
-    """What the output depends on."""
-    found = {output}
+def _useful(bodies: Sequence[Region], outputs: Sequence[Value]) -> set[Value]:
+    """What the outputs depend on, in a program and the functions that it calls."""
+    found = set(outputs)
 
     def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in reversed(region.ops):
@@ -119,14 +160,21 @@ def _useful(body: Region, output: Value) -> set[Value]:
                     if len(found) == size:
                         break
                 _pass(op.body.params, op.inits)
+            elif isinstance(op, Call):
+                _pass(op.outs, op.function.body.yields)
+                _pass(op.function.params, op.args)
 
     def _pass(values: Sequence[Operand], to: Sequence[Operand]) -> None:
         for value, source in zip(values, to, strict=True):
             if value in found and isinstance(source, Value):
                 found.add(source)
 
-    follow(body)
-    return found
+    while True:
+        size = len(found)
+        for body in bodies:
+            follow(body)
+        if len(found) == size:
+            return found
 
 
 def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
@@ -139,8 +187,8 @@ def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
     return uses
 
 
-def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
-    """Those of `targets` on which the first result depends, whichever way the program goes."""
+def certain(function: Function, targets: Sequence[Value], results: Sequence[Operand]) -> set[Value]:
+    """Those of `targets` on which one of the results depends, whichever way the program goes."""
     known: dict[Any, frozenset[Value]] = {target: frozenset((target,)) for target in targets}
     nothing: frozenset[Value] = frozenset()
 
@@ -175,7 +223,7 @@ def certain(function: Function, targets: Sequence[Value]) -> set[Value]:
             known[out] = of(end) if goes_round else of(param)
 
     follow(function.body)
-    return set(of(function.body.yields[0]))
+    return set().union(*map(of, results))
 
 
 def _values(operands: Iterable[Operand]) -> list[Value]:
@@ -189,9 +237,15 @@ class _Reverse:
         known: the values whose adjoint is set where the writing is.
     """
 
-    def __init__(self, active: set[Value], uses: Counter[Value], careful: bool) -> None:
+    def __init__(
+        self, active: set[Value], uses: Counter[Value], careful: bool, lean: bool, again: bool
+    ) -> None:
         self.active = active
         self.careful = careful
+        self.lean = lean
+        self.again = again
+        self._called: dict[Function, None] = {}
+        """The functions that calls are undone of."""
         self._span: Span | None = None
         self._doubtful: set[Value] = set()
         """The values whose adjoint is 0 where a path was not taken."""
@@ -233,6 +287,11 @@ class _Reverse:
         elif self._holds.get(operand) is not what:
             self.emit(Move(self.adjoint(operand), what))
 
+    def start(self, output: Operand, seed: Operand) -> None:
+        """Adds to the adjoint of a result."""
+        self._here = {output}
+        self.contribute(output, seed)
+
     def begin(self, value: Value) -> None:
         """Sets an adjoint to 0, where nothing has set it yet."""
         if value in self.active and value not in self.known:
@@ -250,6 +309,8 @@ class _Reverse:
                 self._if(op)
             elif isinstance(op, Loop):
                 self._loop(op)
+            elif isinstance(op, Call):
+                self._call(op)
         self._here = outer
 
     def _apply(self, op: Apply) -> None:
@@ -259,11 +320,13 @@ class _Reverse:
         primitive = op.primitive
         live = [i for i, arg in enumerate(op.args) if arg in self.active]
         if primitive.has_edges:
-            self._check_edges(op, g, live)
+            # A sweep that is recorded meets a kink with an adjoint of 0 too.
+            check_edges(op, 1.0 if self.again else g, live, self.emit)
         done: dict[Any, Operand] = {}
         for position in live:
-            rule = partial(primitive, position, op.out, op.args)
-            if not isinstance(rule, Code) and rule == 0:
+            recorded = self.active if self.again else ()
+            rule = partial(primitive, position, op.out, op.args, recorded)
+            if is_nothing(primitive, position, rule):
                 continue
             arg = op.args[position]
             if not isinstance(rule, Code) and rule == 1:
@@ -295,20 +358,6 @@ class _Reverse:
         else:
             self.emit(Apply(product, TABLE["mul"], (g, factor)))
         return product
-
-    def _check_edges(self, op: Apply, g: Operand, live: list[int]) -> None:
-        """Flags a kink, or the end of a gradient, that a derivative rests on."""
-        primitive = op.primitive
-        if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
-            return
-        if primitive.flat or not primitive.counts.isdisjoint(live):
-            self.emit(Check(holds=False, where=g))
-            return
-        positions = [None] if callable(primitive.kink) else live
-        for position in positions:
-            at = emitted(kink(primitive, position, op.args), self.emit, {})
-            if at is not False:
-                self.emit(Check(fails=at, where=g))
 
     def _if(self, op: If) -> None:  # recurses: the program's blocks
         taken = [k for k, out in enumerate(op.outs) if out in self.known and out in self.active]
@@ -368,6 +417,85 @@ class _Reverse:
         self.emit(Unwind(op, turn))
         for k in carried:
             self.contribute(op.inits[k], self.adjoint(op.body.params[k]))
+
+    def _call(self, op: Call) -> None:
+        function = op.function
+        given: list[Operand] = []
+        for k, result in enumerate(function.body.yields):
+            if result in self.active:
+                out = op.outs[k]
+                is_known = out in self.known and out in self.active
+                given.append(self.adjoint(out) if is_known else 0.0)
+        if not any(isinstance(one, Value) or one for one in given):
+            return
+        op.undone = True
+        op.tape = None if self.lean else Value("tape", "tape")
+        if function.back is None:
+            function.back = Function([], Region(), name=f"{function.name}_back")
+            self._called[function] = None
+        # Each argument's adjoint goes in and comes back with what the call adds to it, in the order
+        # of the interpreter; a second time it stands for, what that adds is added at the end.
+        outs: list[Value] = []
+        more: list[tuple[Operand, Value]] = []
+        for param, arg in zip(function.params, op.args, strict=True):
+            if param not in self.active:
+                continue
+            if arg in self.active and all(self._adjoints.get(arg) is not out for out in outs):
+                given.append(self.adjoint(arg) if arg in self.known else 0.0)
+                if arg not in self.known:
+                    self.known.add(arg)
+                    self._doubtful.add(arg)
+                outs.append(self.adjoint(arg))
+            else:
+                given.append(0.0)
+                outs.append(Value("float"))
+                more.append((arg, outs[-1]))
+        self.region.ops.append(Uncall(outs, op, given, op.span))
+        for arg, what in more:
+            self.contribute(arg, what, doubtful=True)
+
+    def back_of_functions(self) -> None:
+        """Writes the ways back of all functions that are called."""
+        while self._called:
+            function, _ = self._called.popitem()
+            back = function.back
+            assert back is not None
+            self.region, self.known = back.body, set()
+            self._span = None
+            self._here = {value for op in function.body.ops for value in writes(op)}
+            inward = [param for param in function.params if param in self.active]
+            self.known.update(inward)
+            self._doubtful.update(inward)
+            for result in function.body.yields:
+                if result in self.active:
+                    arriving = Value("float", f"{result.name}_bar" if result.name else "")
+                    back.params.append(arriving)
+                    self.contribute(result, arriving, doubtful=True)
+            back.params += [self.adjoint(param) for param in inward]
+            self.back(function.body.ops)
+            back.body.yields = [self.adjoint(param) for param in inward]
+
+
+def check_edges(
+    op: Apply, where: Operand, live: Sequence[int], emit: Callable[[Any], None]
+) -> None:
+    """Flags a kink, or the end of a gradient, that a derivative that is not 0 rests on.
+
+    Args:
+        where: that derivative.
+        live: the positions of the operands that anything is differentiated by.
+    """
+    primitive = op.primitive
+    if primitive.edges_by is not None and not set(primitive.edges_by).intersection(live):
+        return
+    if primitive.flat or not primitive.counts.isdisjoint(live):
+        emit(Check(holds=False, where=where))
+        return
+    positions = [None] if callable(primitive.kink) else live
+    for position in positions:
+        at = emitted(kink(primitive, position, op.args), emit, {})
+        if at is not False:
+            emit(Check(fails=at, where=where))
 
 
 def _outside(op: Any, active: set[Value]) -> list[Value]:

@@ -9,8 +9,10 @@ import math
 import unicodedata
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from autodiff_cli.compiler.c_calls import TYPES, CalledInC
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
     Function,
     If,
@@ -20,6 +22,7 @@ from autodiff_cli.compiler.form import (
     Note,
     Print,
     Region,
+    Uncall,
     Unwind,
     Value,
 )
@@ -46,17 +49,15 @@ if TYPE_CHECKING:
     from autodiff_cli.compiler.form import Operand
     from autodiff_cli.engine.primitive import Primitive
 
-TYPES = {"float": "double", "int": "long long", "bool": "int", "tape": "long long"}
-
 _WORDS = """
 auto break case char const continue default do double else enum extern float for goto if inline int
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
-volatile while main run in out top end flag turns ended status flags n j0 j1 jn y0 y1 yn
+volatile while main run in out top end flag turns ended status flags j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
 throw finally await of eval arguments isfinite finite whole shaped array line size_t status left
 Math Number Infinity NaN value gradient
-value_and_gradient grow turned poll most tape
+value_and_gradient grow turned poll most tape base used is_too_deep
 """
 WORDS = frozenset(_WORDS.split())
 """What no variable may be called."""
@@ -180,6 +181,10 @@ struct run {
     int (*poll)(void);        /* asked now and then; what is not 0 ends the run */
     double *tape, *end;
     long long most;           /* doubles that the tape may hold */
+    long long depth, stack;   /* calls inside calls, and bytes of the stack, that may be used */
+    double *top;              /* of the tape, where one function hands it to another */
+    long long left, room;     /* turns until the next poll; calls inside the one that runs */
+    char *base;               /* of the stack */
 };
 
 /* Makes room on the tape, and gives the place that `top` has now. */
@@ -212,7 +217,7 @@ EXPORT = """
 """
 
 
-class CPrinter(Printer):
+class CPrinter(CalledInC):
     """Writes a function of C.
 
     Attributes:
@@ -228,8 +233,10 @@ class CPrinter(Printer):
 
     def module(self, linkage: str = "EXPORTED") -> str:
         """All of a file to compile: `value_and_gradient`, and what it needs."""
+        functions = self.functions()
         body = self.body(linkage)
-        return HEAD + RUN + EXPORT + "".join(self.helpers.values()) + "\n" + body
+        helpers = "".join(self.helpers.values())
+        return HEAD + RUN + EXPORT + helpers + functions + "\n" + body
 
     def body(self, linkage: str) -> str:
         for place, param in enumerate(self.function.params):
@@ -247,6 +254,9 @@ class CPrinter(Printer):
             for start in range(0, len(names), 8):
                 self.add(f"{kind} {', '.join(f'{n} = 0' for n in names[start : start + 8])};")
         self.add("double *top = run->tape, *end = run->end;")
+        if self.callees:
+            self.add("char base;")
+            self.add("run->base = &base, run->room = run->depth;")
         self.add("long long turns = 65536;")
         self.depth = 0
         self.lines += [(f"    {line}" if line else line, span) for line, span in lines]
@@ -259,6 +269,9 @@ class CPrinter(Printer):
         self.add("}")
         text = self.text()
         return text if "goto flag" in text else text.replace("flag:\n    return 1;\n", "")
+
+    def alike(self, function: Function) -> CPrinter:
+        return CPrinter(function)
 
     def declare(self, value: Value) -> str:
         """A variable's name; it is declared at the head of the function."""
@@ -537,6 +550,8 @@ class CPrinter(Printer):
         If: branches,
         Loop: loop,
         Unwind: unwind,
+        Call: CalledInC.call,
+        Uncall: CalledInC.uncall,
     }
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.c import TYPES, CPrinter
-from autodiff_cli.compiler.exported import is_array, line_of, plain, remark
-from autodiff_cli.compiler.form import Check, Loop, Note, Value, everything
+from autodiff_cli.compiler.c import CPrinter
+from autodiff_cli.compiler.c_calls import TYPES
+from autodiff_cli.compiler.exported import NO_LINES, body_of, is_array, line_of, plain, remark
+from autodiff_cli.compiler.form import Check, Loop, NotCompiled, Note, Value, called, everything
+from autodiff_cli.compiler.special import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
 class CFile(CPrinter):
     """Writes the function for readers, without what only a run of adiff needs."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, outer: CFile | None = None) -> None:
         super().__init__(function, keep_named=True)
         self.line = 0
-        loops = [op for op in everything(function.body) if isinstance(op, Loop)]
-        self.pushes = any(loop.saved for loop in loops)
+        self.outer = outer
+        self.pushes: bool = _pushes(function) if outer is None else outer.pushes
+        self.tape = "tape." if outer is None else "tape->"
         self.at: Span | None = None
 
     def remark(self, op: Any) -> None:
@@ -39,8 +43,41 @@ class CFile(CPrinter):
         self.add(f"/* {op.text} */")
 
     def called(self, primitive: Primitive) -> str:
-        # Readers have no use for how Python computes it.
-        return "hypot" if primitive.name == "hypot" else super().called(primitive)
+        # Readers have no use for how Python computes these.
+        if primitive.name in ("hypot", "lgamma"):
+            return primitive.name
+        try:
+            return super().called(primitive)
+        except NotCompiled:
+            return self.brought(primitive, "C")
+
+    def brought(self, primitive: Primitive, language: str) -> str:
+        """The name of a function that the file brings along."""
+        name = f"{primitive.name}_of"
+        if name not in self.helpers:
+            function = body_of(primitive, language, self.span)
+            self.helpers[name] = ""  # of which it may be made itself
+            inner = type(self)(function, self.outer or self)
+            inner.helpers = self.helpers
+            inner.depth = 1
+            for param in function.params:
+                inner.known.add(inner.names[param])
+            inner.line = NO_LINES
+            inner.ops(function.body)
+            inner.add(f"return {inner.as_double(function.body.yields[0])};")
+            remark = SPECIAL[primitive.name].remark if primitive.name in SPECIAL else ""
+            params = [inner.names[param] for param in function.params]
+            del self.helpers[name]  # it comes after what it calls
+            self.helpers[name] = self.helper(name, params, inner, remark)
+        return name
+
+    def helper(self, name: str, params: list[str], inner: Any, remark: str) -> str:
+        given = ", ".join(f"double {param}" for param in params)
+        comment = f"/* {remark[0].upper()}{remark[1:]}. */\n" if remark else ""
+        unread = [p for p in inner.function.params if not inner.inlining.is_read(p)]
+        ignored = "".join(f"    (void){inner.names[param]};\n" for param in unread)
+        body = f"{inner.locals()}{ignored}{inner.text()}"
+        return f"\n{comment}static double {name}({given})\n{{\n{body}}}\n"
 
     def check(self, op: Check) -> None:
         self.at = op.span
@@ -53,15 +90,18 @@ class CFile(CPrinter):
         self.at = None
 
     def flag_if(self, condition: str) -> None:
-        line = line_of(self.at or self.span)
-        if self.pushes:
-            self.add(f"if ({condition}) {{")
-            self.add(f"    status = {line};")
-            self.add("    goto end;")
-            self.add("}")
-        else:
+        self.fail_if(condition, str(line_of(self.at or self.span)))
+
+    def fail_if(self, condition: str, status: str) -> None:
+        """Goes no further where a condition holds."""
+        if not self.pushes or self.outer is not None:
             self.add(f"if ({condition})")
-            self.add(f"    return {line};")
+            self.add(f"    return {status};")
+            return
+        self.add(f"if ({condition}) {{")
+        self.add(f"    status = {status};")
+        self.add("    goto end;")
+        self.add("}")
 
     def converting(self, op: Move) -> None:
         # An integer becomes the double that is nearest, as everywhere.
@@ -74,13 +114,15 @@ class CFile(CPrinter):
     def push(self, saved: Sequence[Value]) -> None:
         if not saved:
             return
-        self.add(f"if (tape.end - tape.top < {len(saved)} && !grow(&tape)) {{")
-        self.add("    status = -1;")
-        self.add("    goto end;")
-        self.add("}")
+        room = f"{self.tape}end - {self.tape}top < {len(saved)}"
+        self.fail_if(f"{room} && !grow({self.whole_tape})", "-1")
         for value in saved:
             self.declare(value)
-            self.add(f"*tape.top++ = {self.as_double(value)};")
+            self.add(f"*{self.tape}top++ = {self.as_double(value)};")
+
+    @property
+    def whole_tape(self) -> str:
+        return "&tape" if self.outer is None else "tape"
 
     def restore(self, saved: Sequence[Value]) -> None:
         for value in reversed(saved):
@@ -88,13 +130,62 @@ class CFile(CPrinter):
 
     def pop(self, value: Value) -> None:
         cast = "" if value.type == "float" else f"({TYPES[value.type]})"
-        self.add(f"{self.declare(value)} = {cast}*--tape.top;")
+        self.add(f"{self.declare(value)} = {cast}*--{self.tape}top;")
+
+    # ── functions ─────────────────────────────────────────────────────────────────────
+
+    def alike(self, function: Function) -> CFile:
+        made = CFile(function, self.outer or self)
+        made.shared = "struct tape *tape" * self.pushes
+        return made
+
+    def enter(self) -> None:
+        pass
+
+    def enter_back(self) -> None:
+        pass
+
+    def leave_function(self) -> None:
+        if self.pushes and not any("tape" in line for line, _ in self.lines):
+            self.add("(void)tape;")
+        self.add("return 0;")
+
+    def called_with(
+        self, function: Function, args: list[str], outs: Sequence[Value], levels: int
+    ) -> None:
+        given = [self.whole_tape] * self.pushes + args
+        given += [f"&{self.declare(out)}" for out in outs]
+        call = f"{self.callees[function]}({', '.join(given)})"
+        if self.pushes and self.outer is None:
+            self.add(f"status = {call};")
+            self.add("if (status)")
+            self.add("    goto end;")
+            return
+        self.declare_as("int", "status")
+        self.add(f"status = {call};")
+        self.add("if (status)")
+        self.add("    return status;")
+
+    def mark_tape(self) -> None:
+        self.declare_as("long", "used")
+        self.add(f"used = (long)({self.tape}top - {self.tape}start);")
+
+    def drop_tape(self) -> None:
+        self.add(f"{self.tape}top = {self.tape}start + used;")
 
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **CPrinter.writers,
         Check: check,
         Note: note,
     }
+
+
+def _pushes(function: Function) -> bool:
+    """Whether anything is kept for a way back."""
+    functions = [function, *called(function.body)]
+    return any(one.saved for one in functions) or any(
+        op.saved for one in functions for op in everything(one.body) if isinstance(op, Loop)
+    )
 
 
 TAPE = """
@@ -124,11 +215,12 @@ def c_file(exported: Exported) -> str:
         NotCompiled: a function that C has not, and that nothing stands for.
     """
     printer = CFile(exported.function)
+    functions = printer.functions()
     place = 0
     lines = []
     for name, held in exported.inputs.items():
         items = held.items if is_array(held) else [held]
-        lines.append(f"    in[{_range(place, len(items))}] is {name}")
+        lines.append(f"    in[{_range(place, len(items))}] is {name}{_default(exported, name)}")
         for item in items:
             if printer.inlining.is_read(item):
                 test = " != 0.0" if item.type == "bool" else ""
@@ -183,7 +275,16 @@ def c_file(exported: Exported) -> str:
     printer.add("return status;" if printer.pushes else "return 0;")
     printer.depth = 0
     printer.add("}")
-    return text + TAPE * printer.pushes + "".join(printer.helpers.values()) + "\n" + printer.text()
+    text += TAPE * printer.pushes + "".join(printer.helpers.values()) + functions
+    return text + "\n" + printer.text()
+
+
+def _default(exported: Exported, name: str) -> str:
+    if name not in exported.defaults:
+        return ""
+    value = exported.defaults[name]
+    text = json.dumps(value).replace("true", "1").replace("false", "0")
+    return f", in the program {text} unless it is given"
 
 
 def _range(start: int, size: int) -> str:

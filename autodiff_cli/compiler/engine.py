@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.compiler.adjoint import add_adjoint, certain
+from autodiff_cli.compiler.adjoint import add_reverse, certain, finished
 from autodiff_cli.compiler.finite import add_checks
-from autodiff_cli.compiler.form import Flag, Long, NotCompiled
+from autodiff_cli.compiler.form import Flag, Long, NotCompiled, TooLong, Value, everything
+from autodiff_cli.compiler.lowering import MOST_OPERATIONS
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
-from autodiff_cli.compiler.statements import lower
+from autodiff_cli.compiler.statements import flat, lower
+from autodiff_cli.compiler.tangent import add_tangents
 from autodiff_cli.compiler.variables import Array
+from autodiff_cli.engine.derivatives import swept
 from autodiff_cli.engine.lazy import np, quiet_numpy
 from autodiff_cli.engine.primitive import shape_of
 from autodiff_cli.errors import AdiffError, TimeOver
@@ -24,7 +27,7 @@ from autodiff_cli.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from autodiff_cli.compiler.form import Value
+    from autodiff_cli.compiler.form import Function, Operand
     from autodiff_cli.compiler.statements import Lowered
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
@@ -33,6 +36,13 @@ if TYPE_CHECKING:
 
 NAME = "<compiled>"
 """What Python calls the file of the source."""
+MOST_WITH_DERIVATIVES = 4 * MOST_OPERATIONS
+FORWARD = ("jvp", "hvp")
+"""What takes tangents."""
+
+
+Ask = Literal["gradient", "vjp", "jvp", "hvp", "jacobian"]
+"""What code computes: `jacobian` is `vjp` or `jvp`, whichever takes fewer runs."""
 
 
 @record
@@ -40,12 +50,16 @@ class Answer:
     """What a run of compiled code gives.
 
     Attributes:
+        values: of each output.
+        found: the derivatives, number by number: of `jvp` one for each number of the outputs,
+            else one for each that is differentiated by; of `hvp` before them as many of the
+            gradient.
         at: the value of each name differentiated by.
         nodes, steps: as the interpreter would have counted them.
     """
 
-    value: Any
-    gradient: dict[str, Any]
+    values: dict[str, Any]
+    found: list[float]
     at: dict[str, Any]
     nodes: int
     leaves: int
@@ -54,24 +68,35 @@ class Answer:
 
 @record
 class Form:
-    """A program with its adjoint, ready to be printed.
+    """A program with its derivatives, ready to be printed.
+
+    After the inputs it takes a tangent for each number that is differentiated by (`jvp`, `hvp`),
+    and a cotangent for each of the outputs (`vjp`, and `hvp` of several outputs).
 
     Attributes:
-        lowered: its function gives value, nodes and steps, then the value and the derivative
-            of every number that is differentiated by.
+        lowered: its function gives values, nodes and steps, then the value of every number that
+            is differentiated by, then the derivatives, as `Answer.found`.
+        ask: what they are.
         shapes: of each name that is differentiated by.
-        depends: those of these names on which the result depends, whichever way a run goes.
+        outputs: the shape of each output.
+        depends: for each output those names on which it depends, whichever way a run goes.
     """
 
     lowered: Lowered
+    ask: Ask
     shapes: dict[str, tuple[int, ...]]
-    depends: set[str]
+    outputs: dict[str, tuple[int, ...]]
+    depends: dict[str, set[str]]
 
 
 def form_of(
-    program: Program, prepared: Prepared, kinds: Mapping[str, Any], raises: bool = True
+    program: Program,
+    prepared: Prepared,
+    kinds: Mapping[str, Any],
+    raises: bool = True,
+    ask: Ask = "gradient",
 ) -> Form:
-    """A program as a form with its adjoint, for inputs of certain kinds.
+    """A program as a form with derivatives, for inputs of certain kinds.
 
     Args:
         raises: it is for Python, whose `math` raises where it makes a nan or an inf.
@@ -80,30 +105,79 @@ def form_of(
         NotCompiled: the form cannot hold it.
     """
     with deep_recursion():
-        return _form_of(program, prepared, kinds, raises)
+        return _form_of(program, prepared, kinds, raises, ask)
 
 
-def _form_of(program: Program, prepared: Prepared, kinds: Mapping[str, Any], raises: bool) -> Form:
+def _form_of(
+    program: Program, prepared: Prepared, kinds: Mapping[str, Any], raises: bool, ask: Ask
+) -> Form:
     lowered = lower(program, prepared, kinds)
     function = lowered.function
-    shapes: dict[str, tuple[int, ...]] = {}
-    targets: list[Value] = []
-    for name in prepared.by:
-        held = lowered.targets[name]
-        shapes[name] = held.shape if isinstance(held, Array) else ()
-        targets += held.items if isinstance(held, Array) else [held]
+    shapes = {name: _shape(lowered.targets[name]) for name in prepared.by}
+    targets: list[Value] = [one for name in shapes for one in flat(lowered.targets[name])]
+    outputs = {name: _shape(held) for name, held in lowered.outputs.items()}
+    ask = _ask(ask, outputs, len(targets))
+    count = sum(map(math.prod, outputs.values()))
     function.body.yields += targets
     prune(function)
-    add_checks(function, raises)
-    sure = certain(function, targets)
-    depends = {
-        name
-        for name, held in lowered.targets.items()
-        if not sure.isdisjoint(held.items if isinstance(held, Array) else [held])
-    }
-    function.body.yields += add_adjoint(function, targets, lean=not raises)
+    add_checks(function, raises, count)
+    results = function.body.yields[:count]
+    depends, start = {}, 0
+    for name, shape in outputs.items():
+        end = start + math.prod(shape)
+        sure = certain(function, targets, results[start:end])
+        depends[name] = {n for n in prepared.by if not sure.isdisjoint(flat(lowered.targets[n]))}
+        start = end
+    lean = not raises
+    found = _derivatives(function, ask, targets, results, lean)
+    function.body.yields += finished(function, found, lean)
     prune(function)
-    return Form(lowered, shapes, depends)
+    size = sum(1 for _ in everything(function.body))
+    if size > MOST_WITH_DERIVATIVES:
+        raise TooLong(f"it has more than {MOST_WITH_DERIVATIVES:,} operations")
+    return Form(lowered, ask, shapes, outputs, depends)
+
+
+def _shape(held: Any) -> tuple[int, ...]:
+    return held.shape if isinstance(held, Array) else ()
+
+
+def _ask(ask: Ask, outputs: Mapping[str, tuple[int, ...]], count: int) -> Ask:
+    """What is computed of outputs of these shapes, by so many numbers."""
+    if ask == "jacobian":
+        ways: set[Ask] = {
+            "vjp" if swept(shape, count) == "reverse" else "jvp" for shape in outputs.values()
+        }
+        if len(ways) > 1:
+            raise NotCompiled("the Jacobians of its outputs are swept different ways")
+        return ways.pop()
+    if ask in ("gradient", "hvp") and any(outputs.values()):
+        raise NotCompiled("an output is no single number")
+    return "vjp" if ask == "gradient" and len(outputs) > 1 else ask
+
+
+def _derivatives(
+    function: Function, ask: Ask, targets: list[Value], results: list[Operand], lean: bool
+) -> list[Operand]:
+    """Has a function compute them; it takes the seeds as parameters, after its own."""
+
+    def seeds(count: int, name: str) -> list[Value]:
+        made = [Value("float", name) for _ in range(count)]
+        function.params += made
+        return made
+
+    tangents: dict[Value, Operand] = {}
+    if ask in FORWARD:
+        tangents.update(zip(targets, seeds(len(targets), "along"), strict=True))
+    if ask == "jvp":
+        return add_tangents(function, tangents, results)
+    several = ask == "vjp" or len(results) > 1
+    cotangents: list[Operand] = [*seeds(len(results), "weight")] if several else [1.0]
+    weighed = list(zip(results, cotangents, strict=True))
+    gradient = add_reverse(function, targets, weighed, False, lean, ask == "hvp")
+    if ask != "hvp":
+        return gradient
+    return [*gradient, *add_tangents(function, tangents, gradient, checks=False)]
 
 
 class Compiled:
@@ -112,9 +186,10 @@ class Compiled:
     engine = "python"
     is_native = False
 
-    def __init__(self, program: Program, prepared: Prepared, kinds: Mapping[str, Any]) -> None:
-        self.prepared = prepared
-        self.form = form_of(program, prepared, kinds)
+    def __init__(
+        self, program: Program, prepared: Prepared, kinds: Mapping[str, Any], ask: Ask = "gradient"
+    ) -> None:
+        self.form = form_of(program, prepared, kinds, ask=ask)
         with deep_recursion():
             self._printer = printer = PythonPrinter(self.form.lowered.function)
             self.source = printer.printed("value_and_gradient")
@@ -132,21 +207,26 @@ class Compiled:
         limits: Limits,
         on_print: Callable[[str], None],
         most_turns: float = math.inf,
+        seeds: Sequence[float] = (),
     ) -> Answer:
-        """The value and the gradient.
+        """The values and the derivatives.
+
+        Args:
+            seeds: tangents and cotangents, as the form takes them.
 
         Raises:
             Flag: the interpreter has something to tell.
             Long: the loops took more than `most_turns`, or than they may.
         """
-        numbers = flat(self.form.lowered.inputs, inputs)
+        numbers = [*given(self.form, inputs, limits), *seeds]
 
         def say(*parts: Any) -> None:
             on_print(" ".join(printed(part) for part in parts))
 
         try:
-            with no_garbage_collection(), quiet_numpy():
-                found = self._run(*numbers, min(turns_within(limits), most_turns), say)
+            with no_garbage_collection(), quiet_numpy(), deep_recursion():
+                budget = min(turns_within(limits), most_turns)
+                found = self._run(*numbers, budget, limits.depth, say)
         except Long:
             raise
         except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
@@ -171,19 +251,21 @@ def turns_within(limits: Limits) -> int:
     return int(min(limits.steps, limits.nodes, limits.memory / BYTES_OF_A_NODE))
 
 
-def flat(params: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[Any]:
+def given(form: Form, inputs: Mapping[str, Any], limits: Limits) -> list[Any]:
     """The inputs as the numbers that compiled code takes.
 
     Raises:
-        Flag: one of them is not finite.
+        Flag: one of them is not finite, or calls would be nested too deep.
     """
+    if form.lowered.function.deepest > limits.depth:
+        raise Flag
     numbers: list[Any] = []
-    for name, held in params.items():
-        given = inputs[name]
+    for name, held in form.lowered.inputs.items():
+        value = inputs[name]
         if isinstance(held, Array):
-            numbers += given.astype(float).ravel().tolist()
+            numbers += value.astype(float).ravel().tolist()
         else:
-            numbers.append(given if held.type == "bool" else float(given))
+            numbers.append(value if held.type == "bool" else float(value))
     if not all(map(math.isfinite, numbers)):
         raise Flag
     return numbers
@@ -193,29 +275,31 @@ def answer(form: Form, found: Sequence[Any], limits: Limits) -> Answer:
     """The answer in the numbers that compiled code gives.
 
     Raises:
-        Flag: the interpreter has something to tell of them: one is not finite, a run
-            may not have depended on a name, or it would have met a limit.
+        Flag: the interpreter has something to tell of them: one is not finite, or it would
+            have met a limit.
     """
-    value, nodes, steps, *rest = found
-    count = len(rest) // 2
-    at, gradient = rest[:count], rest[count:]
+    values, start = {}, 0
+    for name, shape in form.outputs.items():
+        end = start + math.prod(shape)
+        numbers = found[start:end]
+        values[name] = np.array(numbers).reshape(shape) if shape else numbers[0]
+        start = end
+    nodes, steps, *rest = found[start:]
     if steps > limits.steps or nodes > min(limits.nodes, limits.memory / BYTES_OF_A_NODE):
         raise Flag
-    if not math.isfinite(value) or not all(map(math.isfinite, gradient)):
-        raise Flag
-    by_name, values, start = {}, {}, 0
+    at, first = {}, 0
     for name, shape in form.shapes.items():
-        size = math.prod(shape)
-        part = gradient[start : start + size]
-        if name not in form.depends and not any(part):
-            raise Flag
-        by_name[name] = _shaped(part, shape)
-        values[name] = _shaped(at[start : start + size], shape)
-        start += size
-    return Answer(value, by_name, values, nodes, form.lowered.leaves, steps)
+        end = first + math.prod(shape)
+        at[name] = shaped(rest[first:end], shape)
+        first = end
+    derivatives = rest[first:]
+    if not all(map(math.isfinite, derivatives)) or not all(map(math.isfinite, found[:start])):
+        raise Flag
+    return Answer(values, derivatives, at, nodes, form.lowered.leaves, steps)
 
 
-def _shaped(numbers: list[float], shape: tuple[int, ...]) -> Any:
+def shaped(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Numbers as an array, or the one that they are, as a float that is no -0."""
     return np.array(numbers).reshape(shape) if shape else numbers[0] + 0.0
 
 

@@ -9,6 +9,7 @@ from autodiff_cli.compiler.exported import prepare
 from autodiff_cli.compiler.javascript import javascript_file
 from autodiff_cli.compiler.python_file import python_file
 from autodiff_cli.compiler.statements import lower
+from autodiff_cli.engine.lazy import np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,12 +19,27 @@ if TYPE_CHECKING:
 WRITERS = {"python": python_file, "c": c_file, "js": javascript_file}
 
 
-def export(program: Program, prepared: Prepared, kinds: Mapping[str, Any], language: str) -> str:
+def export(
+    program: Program,
+    prepared: Prepared,
+    kinds: Mapping[str, Any],
+    language: str,
+    defaults: Mapping[str, Any],
+) -> str:
     """The source of a program's value and gradient: `language` is one of `WRITERS`.
+
+    Args:
+        defaults: what inputs are where they are not given.
 
     Raises:
         NotCompiled: the form cannot hold the program, or the language has no such function.
     """
     lowered = lower(program, prepared, kinds, as_numpy=False)
     name = program.resolved.tree.span.source.name
-    return WRITERS[language](prepare(lowered, prepared, name, lean=language != "python"))
+    exported = prepare(lowered, prepared, name, lean=language != "python")
+    exported.defaults = {
+        name: np.asarray(value).tolist()
+        for name, value in defaults.items()
+        if np.isfinite(value).all()
+    }
+    return WRITERS[language](exported)

@@ -18,11 +18,13 @@ from autodiff_cli.compiler.form import (
     Print,
     Region,
     Value,
+    called,
     everything,
     regions,
 )
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.rules import emitted, simplified, symbols
+from autodiff_cli.compiler.special import SPECIAL, special
 from autodiff_cli.compiler.variables import Array
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitives import TABLE
@@ -30,7 +32,7 @@ from autodiff_cli.records import record
 from autodiff_cli.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from autodiff_cli.compiler.form import Operand
     from autodiff_cli.compiler.statements import Lowered
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 88
 """Characters of a line of the program that a comment repeats."""
+
+NO_LINES = -1
+"""What a printer has for the line that it is at where it writes no program of the user's."""
 
 IEEE = "What else is not finite goes on as IEEE 754 says."
 
@@ -56,6 +61,7 @@ class Exported:
         gradient: the derivatives by their numbers, one after the other.
         kinks: what the derivative is where there is none, for each function, with its lines.
         prints: whether the program prints, which the file does not.
+        defaults: what inputs are where they are not given: numbers, or lists of them.
     """
 
     program: str
@@ -66,6 +72,7 @@ class Exported:
     gradient: list[Operand]
     kinks: list[str]
     prints: bool
+    defaults: Mapping[str, Any] = {}
 
     @property
     def value(self) -> Operand:
@@ -102,24 +109,33 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     Args:
         lean: what costs less to compute again than to keep is not kept for the way back.
     """
+    (output,) = prepared.outputs
+    if isinstance(lowered.outputs[output.name], Array):
+        raise NotCompiled(f"`{output.name}` is no single number", output.span)
     function = lowered.function
     function.body.yields = function.body.yields[:1]
-    prints = any(isinstance(op, Print) for op in everything(function.body))
-    _keep_errors(function.body)
+    functions = called(function.body)
+    bodies = [function.body, *(one.body for one in functions)]
+    prints = any(isinstance(op, Print) for body in bodies for op in everything(body))
+    for body in bodies:
+        _keep_errors(body)
     prune(function)
-    _add_checks(function.body)
+    for body in bodies:
+        _add_checks(body)
     by: dict[str, tuple[int, ...]] = {}
     targets: list[Value] = []
     for target in prepared.by:
         held = lowered.targets[target]
         by[target] = held.shape if isinstance(held, Array) else ()
         targets += held.items if isinstance(held, Array) else [held]
-    kinks = _kinks(function.body)
+    kinks = _kinks(bodies)
     gradient = add_adjoint(function, targets, careful=True, lean=lean)
     function.body.yields += gradient
-    _keep_errors(function.body)
+    for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
+        _keep_errors(body)
     prune(function)
-    (output,) = prepared.outputs
+    for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
+        _check_orders(body)
     return Exported(name, function, lowered.inputs, output.name, by, gradient, kinks, prints)
 
 
@@ -134,6 +150,21 @@ def _keep_errors(region: Region) -> None:  # recurses: the program's blocks
     for op in region.ops:
         for inner in regions(op):
             _keep_errors(inner)
+
+
+def _check_orders(body: Region) -> None:
+    """Refuses derivatives of functions that are too high for what a file brings along.
+
+    Raises:
+        NotCompiled: there is such a one.
+    """
+    for op in everything(body):
+        known = SPECIAL.get(op.primitive.name) if isinstance(op, Apply) else None
+        if known is None or known.most is None:
+            continue
+        orders = op.args[: len(op.primitive.counts)]
+        if any(isinstance(order, Value) for order in orders) or sum(orders) > known.most:
+            raise NotCompiled(f"no file has derivatives so high: {op.primitive.doc}", op.span)
 
 
 def _add_checks(region: Region) -> None:  # recurses: the program's blocks
@@ -177,9 +208,9 @@ def _differs(name: str, position: int, odd: tuple[float, ...]) -> bool:
         )
 
 
-def _kinks(body: Region) -> list[str]:
+def _kinks(bodies: Sequence[Region]) -> list[str]:
     lines: dict[tuple[str, str], dict[int, None]] = {}
-    for op in everything(body):
+    for op in (op for body in bodies for op in everything(body)):
         if not isinstance(op, Apply) or op.span is None or not op.primitive.has_edges:
             continue
         exponent = op.args[-1]
@@ -197,7 +228,7 @@ def _kinks(body: Region) -> list[str]:
 def remark(printer: Any, op: Any) -> str:
     """The line of the program that an operation comes from, where it is another one than before."""
     span = getattr(op, "span", None)
-    if span is None or span.line == printer.line:
+    if span is None or printer.line in (span.line, NO_LINES):
         return ""
     printer.line = span.line
     return f"line {span.line}: {plain(span.source.line(span.line))}"
@@ -223,13 +254,13 @@ def line_of(span: Any) -> int:
 
 
 def body_of(primitive: Primitive, language: str, span: Span | None) -> Function:
-    """The scalar body of a primitive as a function.
+    """What computes a primitive, as a function.
 
     Raises:
-        NotCompiled: its entry has none.
+        NotCompiled: nothing does.
     """
     if primitive.body is None:
-        raise NotCompiled(f"{language} has no `{primitive.title}`", span)
+        return special(primitive, language, span)
     params = [Value("float", operand) for operand in primitive.operands]
     region = Region()
     tree = simplified(primitive.body(*symbols(params)))

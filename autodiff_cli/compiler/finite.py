@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
     If,
     Loop,
@@ -21,6 +22,7 @@ from autodiff_cli.compiler.form import (
     Print,
     Region,
     Value,
+    called,
     regions,
     writes,
 )
@@ -47,16 +49,53 @@ class Size(NamedTuple):
     most: float = sys.float_info.max
 
 
-def add_checks(function: Function, raises: bool) -> None:
+def add_checks(function: Function, raises: bool, results: int = 1) -> None:
     """Inserts checks of what is not finite and could go unseen.
 
     Args:
         raises: the functions of Python's `math` are used, which raise where they make such.
+        results: how many of the function's results are looked at.
     """
     checks = _Checks(raises)
-    checks.measure(function)
-    checks.follow(function.body, set(_floats(function.body.yields[:1])), insert=True)
-    _add_guards(function, checks.relied_on)
+    functions = called(function.body)
+    for one in (function, *functions):
+        checks.measure(one)
+    # What of functions' results and parameters is seen is what all agree on that take it to be so.
+    checks.through = {end for one in functions for end in _ends(one)}
+    while True:
+        before = set(checks.through)
+        _follow_all(checks, function, functions, results, insert=False)
+        if checks.through == before:
+            break
+    _follow_all(checks, function, functions, results, insert=True)
+    for one in (function, *functions):
+        _add_guards(one, checks.relied_on)
+
+
+def _ends(function: Function) -> list[tuple[Function, str, int]]:
+    """What a function takes and gives."""
+    return [
+        *((function, "takes", k) for k in range(len(function.params))),
+        *((function, "gives", k) for k in range(len(function.body.yields))),
+    ]
+
+
+def _follow_all(
+    checks: _Checks,
+    program: Function,
+    functions: Sequence[Function],
+    results: int,
+    insert: bool,
+) -> None:
+    checks.follow(program.body, set(_floats(program.body.yields[:results])), insert)
+    for one in functions:
+        yields = one.body.yields
+        passing = [y for k, y in enumerate(yields) if (one, "gives", k) in checks.through]
+        seen = set(_floats(passing))
+        checks.follow(one.body, seen, insert)
+        for k, param in enumerate(one.params):
+            if param not in seen:
+                checks.through.discard((one, "takes", k))
 
 
 def _floats(operands: Sequence[Operand]) -> list[Value]:
@@ -74,6 +113,8 @@ class _Checks:
         self.raises = raises
         self.relied_on: set[Value] = set()
         self._known: dict[Any, bool] = {}
+        self.through: set[tuple[Function, str, int]] = set()
+        """Of what functions take and give, what cannot be odd without its being seen."""
         self._sizes: dict[Operand, Size] = {}
         self._if_small: dict[Operand, tuple[Size, frozenset[Value]]] = {}
         """The sizes of what loops compute, if what they rest on is small."""
@@ -105,7 +146,7 @@ class _Checks:
                     self._if_small[op.index] = Size(most=most), frozenset()
                 for inner in regions(op):
                     self._measure(inner, in_loop=True)
-            if not in_loop and isinstance(op, (Apply, Loop)):
+            if not in_loop and isinstance(op, (Apply, Call, Loop)):
                 for value in [op.out] if isinstance(op, Apply) else op.outs:
                     if self._if_small.get(value, (Size(),))[0].most > SMALL:
                         self._may_be_small(value)
@@ -137,7 +178,7 @@ class _Checks:
         kept: list[Any] = []
         together: list[Value] = []
         for op in reversed(region.ops):
-            if isinstance(op, (Loop, Print)):
+            if isinstance(op, (Call, Loop, Print)):
                 together = []
             if isinstance(op, Apply) and op.out.type == "float":
                 if op.out not in seen and self._may_make(op, in_loop, insert):
@@ -155,6 +196,14 @@ class _Checks:
                 self._follow_if(op, seen, insert, in_loop)
             elif isinstance(op, Loop):
                 kept += self._follow_loop(op, seen, insert)
+            elif isinstance(op, Call):
+                for k, out in enumerate(op.outs):
+                    if out not in seen:
+                        self.through.discard((op.function, "gives", k))
+                taken = [
+                    a for k, a in enumerate(op.args) if (op.function, "takes", k) in self.through
+                ]
+                seen.update(_floats(taken))
             kept.append(op)
         if insert:
             region.ops = []

@@ -80,11 +80,16 @@ class Apply:
 
 @dataclass(slots=True, eq=False)
 class Move:
-    """A value of another type, or another name; an adjoint set anew."""
+    """A value of another type, or another name; an adjoint set anew.
+
+    Attributes:
+        detaches: whatever the source moves by, this does not.
+    """
 
     out: Value
     source: Operand
     span: Span | None = None
+    detaches: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -179,15 +184,52 @@ class Unwind:
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """Code with parameters.
+    """Code with parameters; what it gives back are the body's yields.
 
     Attributes:
-        results: what it gives back: the body's yields, by name.
+        name: what the program calls it; the program itself has none.
+        deepest: how many calls that are inlined it may be in at once.
+        back: its way back, which a call that is differentiated is undone by: it takes the adjoints
+            of the results that have one, then what those of the parameters are so far, and
+            gives back what these have become.
+        saved: what a call keeps for its way back.
     """
 
     params: list[Value]
     body: Region
-    results: list[str] = field(default_factory=list)
+    name: str = ""
+    deepest: int = 0
+    back: Function | None = None
+    saved: list[Value] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call of a function that calls itself.
+
+    Attributes:
+        levels: how many calls inside calls it is, with those around it that are inlined.
+        undone: whether there is a way back.
+        tape: what it keeps for that, where that is a value.
+    """
+
+    outs: list[Value]
+    function: Function
+    args: list[Operand]
+    levels: int = 1
+    undone: bool = False
+    tape: Value | None = None
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Uncall:
+    """The way back of a call."""
+
+    outs: list[Value]
+    call: Call
+    args: list[Operand]
+    span: Span | None = None
 
 
 def regions(op: Any) -> list[Region]:
@@ -217,6 +259,10 @@ def reads(op: Any) -> list[Operand]:
         return [op.condition]
     if isinstance(op, Loop):
         return [*op.inits, op.start, op.stop, op.step]
+    if isinstance(op, Call):
+        return list(op.args)
+    if isinstance(op, Uncall):
+        return [*op.args, *([op.call.tape] if op.call.tape else [])]
     return [op.loop.tape or op.loop.trips]
 
 
@@ -242,6 +288,8 @@ def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
     elif isinstance(op, Loop):
         op.inits = [new(one) for one in op.inits]
         op.start, op.stop, op.step = new(op.start), new(op.stop), new(op.step)
+    elif isinstance(op, (Call, Uncall)):
+        op.args = [new(arg) for arg in op.args]
 
 
 def writes(op: Any) -> list[Value]:
@@ -252,7 +300,9 @@ def writes(op: Any) -> list[Value]:
         return op.outs
     if isinstance(op, Loop):
         return [*op.outs, op.trips, *([op.tape] if op.tape else [])]
-    return []
+    if isinstance(op, Call):
+        return [*op.outs, *([op.tape] if op.tape else [])]
+    return op.outs if isinstance(op, Uncall) else []
 
 
 def defined_by(op: Any) -> list[Value]:
@@ -264,8 +314,13 @@ def defined_by(op: Any) -> list[Value]:
 
 def made_by(loop: Loop) -> set[Value]:
     """What the turns of a loop define."""
-    made = set(defined_by(loop))
-    for op in everything(loop.body):
+    return {*defined_by(loop), *made_in(loop.body)}
+
+
+def made_in(region: Region) -> set[Value]:
+    """What the operations of a region define."""
+    made: set[Value] = set()
+    for op in everything(region):
         made.update(writes(op))
         if isinstance(op, Loop):
             made.update(defined_by(op))
@@ -277,10 +332,10 @@ def replace_in(region: Region, new: Callable[[Operand], Operand]) -> None:
     for op in everything(region):
         replace_reads(op, new)
         for inner in regions(op):
-            inner.yields = [new(one) for one in inner.yields]
+            inner.yields[:] = map(new, inner.yields)
         if isinstance(op, Loop):
             op.leave = new(op.leave)
-    region.yields = [new(one) for one in region.yields]
+    region.yields[:] = map(new, region.yields)
 
 
 def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks
@@ -289,3 +344,15 @@ def everything(region: Region) -> Iterator[Any]:  # recurses: the program's bloc
         yield op
         for inner in regions(op):
             yield from everything(inner)
+
+
+def called(region: Region) -> list[Function]:
+    """The functions that a region calls, and those that they call, without their ways back."""
+    found: dict[Function, None] = {}
+    pending = [region]
+    while pending:
+        for op in everything(pending.pop()):
+            if isinstance(op, Call) and op.function not in found:
+                found[op.function] = None
+                pending.append(op.function.body)
+    return list(found)

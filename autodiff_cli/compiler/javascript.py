@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.c import in_library
 from autodiff_cli.compiler.c_file import CFile
-from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
-from autodiff_cli.compiler.form import Check, NotCompiled, Note, Value
+from autodiff_cli.compiler.exported import error_of, is_array, line_of, nested, remark
+from autodiff_cli.compiler.form import Check, Note, Value
 from autodiff_cli.compiler.printing import ATOM, COMPARED, SIGN
 from autodiff_cli.engine.primitives import TABLE
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.exported import Exported
-    from autodiff_cli.compiler.form import Apply, Move, Operand
+    from autodiff_cli.compiler.form import Apply, Function, Move, Operand
     from autodiff_cli.engine.primitive import Primitive
 
 SCRIPTS = {
@@ -171,21 +171,50 @@ class ScriptFile(CFile):
         if primitive.name in SCRIPTS:
             for needed in ("mod", primitive.name):
                 self.helpers[f"{needed}_of"] = SCRIPTS[needed]
-        elif primitive.body is None:
-            raise NotCompiled(f"JavaScript has no `{primitive.title}`", self.span)
-        if name not in self.helpers:
-            function = body_of(primitive, "JavaScript", self.span)
-            inner = ScriptFile(function)
-            inner.helpers = self.helpers
-            inner.depth = 1
-            for param in function.params:
-                inner.known.add(inner.names[param])
-            inner.ops(function.body)
-            inner.add(f"return {inner.as_double(function.body.yields[0])};")
-            given = ", ".join(inner.names[param] for param in function.params)
-            declared = "".join(f"    let {', '.join(n)};\n" for n in inner.declared.values())
-            self.helpers[name] = f"\nfunction {name}({given}) {{\n{declared}{inner.text()}}}\n"
-        return name
+            return name
+        return self.brought(primitive, "JavaScript")
+
+    def helper(self, name: str, params: list[str], inner: Any, remark: str) -> str:
+        comment = f"/* {remark[0].upper()}{remark[1:]}. */\n" if remark else ""
+        head = f"\n{comment}function {name}({', '.join(params)})"
+        return f"{head} {{\n{inner.locals()}{inner.text()}}}\n"
+
+    def locals(self) -> str:
+        return _declared(self.declared)
+
+    # ── functions ─────────────────────────────────────────────────────────────────────
+
+    def alike(self, function: Function) -> ScriptFile:
+        return ScriptFile(function, self.outer or self)
+
+    def defined(self) -> tuple[str, str]:
+        names = [self.names[param] for param in self.function.params]
+        results = [self.as_double(result) for result in self.function.body.yields]
+        self.add(f"return [{', '.join(results)}];")
+        given = ", ".join(["tape"] * self.pushes + names)
+        declared = _declared(self.declared)
+        return (
+            f"function {self.callees[self.function]}({given})",
+            f"{{\n{declared}{self.text()}}}\n",
+        )
+
+    def functions(self) -> str:
+        """The text of the functions that the program calls, and of their ways back."""
+        return "".join(f"\n{head} {text}" for head, text in self.definitions())
+
+    def called_with(
+        self, function: Function, args: list[str], outs: Sequence[Value], levels: int
+    ) -> None:
+        given = ", ".join(["tape"] * self.pushes + args)
+        targets = ", ".join(self.declare(out) for out in outs)
+        self.add(f"{f'[{targets}] = ' * bool(outs)}{self.callees[function]}({given});")
+
+    def mark_tape(self) -> None:
+        self.declare_as("let", "used")
+        self.add("used = tape.length;")
+
+    def drop_tape(self) -> None:
+        self.add("tape.length = used;")
 
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **CFile.writers,
@@ -196,6 +225,7 @@ class ScriptFile(CFile):
 
 def javascript_file(exported: Exported) -> str:
     printer = ScriptFile(exported.function)
+    functions = printer.functions()
     names = printer.names
     params = []
     for name, held in exported.inputs.items():
@@ -225,11 +255,21 @@ def javascript_file(exported: Exported) -> str:
     remarks = exported.remarks("It throws a RangeError")
     lines_of_head = [exported.title, "", *calls, "", *remarks]
     head = "".join(f"{f'// {line}'.rstrip()}\n" for line in lines_of_head)
-    text = f"\nexport function value_and_gradient({', '.join(params)}) {{\n"
-    declared = [name for names in printer.declared.values() for name in names]
-    for first in range(0, len(declared), 8):
-        text += f"    let {', '.join(f'{n} = 0' for n in declared[first : first + 8])};\n"
+    given = [
+        f"{param} = {json.dumps(exported.defaults[name])}" if name in exported.defaults else param
+        for param, name in zip(params, exported.inputs, strict=True)
+    ]
+    text = f"\nexport function value_and_gradient({', '.join(given)}) {{\n"
+    text += _declared(printer.declared)
     if printer.pushes:
         text += "    const tape = [];\n"
     lines = "".join(f"    {line}\n" if line else "\n" for line, _ in printer.lines)
-    return f"{head}{''.join(printer.helpers.values())}{text}{lines}}}\n"
+    return f"{head}{''.join(printer.helpers.values())}{functions}{text}{lines}}}\n"
+
+
+def _declared(variables: dict[str, list[str]]) -> str:
+    names = [name for of_type in variables.values() for name in of_type]
+    return "".join(
+        f"    let {', '.join(f'{n} = 0' for n in names[first : first + 8])};\n"
+        for first in range(0, len(names), 8)
+    )

@@ -7,6 +7,7 @@ here too: it is part of what a run tells.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.counting import Count, after_if
@@ -48,8 +49,10 @@ MOST_OPERATIONS = 20_000
 """A program of more is run by the interpreter: to compile it would cost more than it saves."""
 WHOLE_ARRAYS = frozenset(("concat", "dot", "len", "norm", "sum"))
 """What takes arrays of a few numbers besides arithmetic."""
-NUMERIC = frozenset(("add", "sub", "mul", "div", "floordiv", "mod", "neg", "pow"))
-"""The operators that take true and false for the numbers 1 and 0."""
+
+
+class Endless(Exception):  # noqa: N818
+    """A call that never comes back, as far as is known of its function by now."""
 
 
 class ExpressionForm:
@@ -66,6 +69,8 @@ class ExpressionForm:
         """How many regions the current one is in."""
         self.within = 0
         """How many operations on arrays are going on, whose parts are no nodes of their own."""
+        self.levels = 0
+        """How many calls are being inlined in each other."""
         self._size = 0
 
     def statements(self, nodes: Sequence[Any], tail: bool) -> None:
@@ -136,12 +141,12 @@ class ExpressionForm:
     def _as_numbers(
         self, primitive: Primitive, args: list[Any], active: Any, span: Span
     ) -> list[Any]:
-        """Booleans as the numbers that arithmetic takes them for."""
+        """Booleans as the numbers that the operators of arithmetic take them for."""
         if primitive.kind == "constant" or not any(type_of(arg) == "bool" for arg in args):
             return args
         if primitive.name == "where":
             return [self.truth(args[0], span), *args[1:]]
-        if primitive.name not in NUMERIC:
+        if not primitive.sign:
             raise NotCompiled(f"`{primitive.title}` of true or false", span)
         return [self._whole(arg) if type_of(arg) == "bool" else arg for arg in args]
 
@@ -207,6 +212,28 @@ class ExpressionForm:
             return not condition
         return self.plain("logical_not", condition, type="bool")
 
+    def state(self) -> tuple[Any, ...]:
+        """All that lowering on may change."""
+        return (
+            self.region,
+            len(self.region.ops),
+            self.frame,
+            dict(self.frame.variables),
+            dict(self.counts),
+            list(self.calling),
+            self.nesting,
+            self.within,
+            self.levels,
+        )
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Takes back what came after a state."""
+        self.region, size, self.frame, variables, counts, calling, *depths = state
+        self.nesting, self.within, self.levels = depths
+        del self.region.ops[size:]
+        self.frame.variables = dict(variables)
+        self.counts, self.calling = dict(counts), list(calling)
+
     # ── paths that part and meet ──────────────────────────────────────────────────────
 
     def branch(
@@ -220,18 +247,22 @@ class ExpressionForm:
         if isinstance(condition, bool):
             (then if condition else otherwise)()
             return
-        outer, before = self.region, dict(self.frame.variables)
-        counts = dict(self.counts)
         self.nesting += 1
         ends = []
+        before = self.state()
         for way in (then, otherwise):
+            self.restore(before)
             self.region = Region()
-            self.frame.variables = dict(before)
-            self.counts = dict(counts)
-            way()
-            ends.append((self.region, self.frame.variables, self.counts))
+            with suppress(Endless):
+                way()
+                ends.append((self.region, self.frame.variables, self.counts))
+        self.restore(before)
         self.nesting -= 1
-        self.region = outer
+        if not ends:
+            raise Endless
+        if len(ends) == 1:
+            _, self.frame.variables, self.counts = ends[0]
+            return
         op = If(condition, ends[0][0], ends[1][0], span=span)
         self._meet(op, ends)
         self.emit(op)
@@ -241,7 +272,7 @@ class ExpressionForm:
         self.frame.variables = {}
         for key in [*one, *(key for key in two if key not in one)]:
             a, b = one.get(key, UNSET), two.get(key, UNSET)
-            if _same(a, b):
+            if same(a, b):
                 self.frame.variables[key] = a
             elif a is True and b is False:
                 self.frame.variables[key] = op.condition
@@ -301,13 +332,17 @@ class ExpressionForm:
         for _ in range(depth):
             assert frame.parent is not None
             frame = frame.parent
-        held = frame.variables.get(slot, UNSET)
+        held = self.seen(frame, slot)
         if held is UNSET:
             self.emit(Check(holds=False, error=f"`{node.name}` has no value", span=node.span))
             return 0.0
         if isinstance(held, Unknown):
             raise NotCompiled(f"`{node.name}`: {held.why}", node.span)
         return self.settled(held)
+
+    def seen(self, frame: Frame, slot: int) -> Any:
+        """What a variable of a frame holds where the lowering is."""
+        raise NotImplementedError
 
     def settled(self, held: Any) -> Any:
         """What is held, where it must be there."""
@@ -410,36 +445,16 @@ class ExpressionForm:
     ) -> Any:
         """A call of a function value."""
         if isinstance(function, Closure):
-            return self.inlined(function, args, span)
+            return self.user_call(function, args, span)
         if isinstance(function, BuiltInValue) and function.name in TABLE:
             primitive = TABLE[function.name]
             if len(args) == len(primitive.operands) and not primitive.options:
                 return self.apply(primitive, args, span)
         raise NotCompiled("a call of what is not known beforehand", span)
 
-    def inlined(  # recurses: the program's blocks
-        self, closure: Closure, args: list[Any], span: Span
-    ) -> Any:
-        function = closure.function
-        scope = self.resolved.scopes[function]
-        if closure.own_rule:
-            raise NotCompiled(f"`{function.name}` has a derivative rule of its own", span)
-        if function in self.calling:
-            raise NotCompiled(f"`{function.name or 'fn'}` calls itself", span)
-        if scope.differentiated:
-            raise NotCompiled("it differentiates by a parameter", span)
-        if len(args) != len(function.parameters):
-            raise NotCompiled("a call with too few or too many arguments", span)
-        self.tick()
-        outer, self.frame = self.frame, Frame(scope, closure.frame)
-        self.calling.append(function)
-        for parameter, arg in zip(function.parameters, args, strict=True):
-            self.frame.variables[scope.slots[parameter.name]] = arg
-        self.statements(function.body.statements, tail=True)
-        held = self.frame.variables["result"]
-        self.calling.pop()
-        self.frame = outer
-        return held
+    def user_call(self, closure: Closure, args: list[Any], span: Span) -> Any:
+        """A call of a function of the program's."""
+        raise NotImplementedError
 
     def _built_in_call(self, node: syntax.Call, name: str) -> Any:  # recurses: the program's blocks
         span = node.span
@@ -487,7 +502,7 @@ class ExpressionForm:
         if not isinstance(held, Value) or held.active is False:
             return held
         value = Value(held.type, "", False, held.mixed)
-        self.emit(Move(value, held))
+        self.emit(Move(value, held, detaches=True))
         return value
 
     # ── what else there is ────────────────────────────────────────────────────────────
@@ -561,7 +576,8 @@ class ExpressionForm:
     }
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Whether two of what variables hold are one: the same value, or the same number."""
     if a is b:
         return True
     if isinstance(a, Value) or isinstance(b, Value):

@@ -19,16 +19,16 @@ from threading import get_ident, main_thread
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
-from autodiff_cli.compiler.engine import answer, flat, form_of, turns_within
+from autodiff_cli.compiler.engine import answer, form_of, given, turns_within
 from autodiff_cli.compiler.form import Flag, NotCompiled
 from autodiff_cli.compiler.variables import type_of
-from autodiff_cli.interpreter.process import deep_recursion
+from autodiff_cli.interpreter.process import deep_recursion, stack_of_thread
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from autodiff_cli.compiler.engine import Answer
+    from autodiff_cli.compiler.engine import Answer, Ask
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
 
@@ -66,6 +66,12 @@ class _Run(ctypes.Structure):
         ("tape", ctypes.c_void_p),
         ("end", ctypes.c_void_p),
         ("most", ctypes.c_longlong),
+        ("depth", ctypes.c_longlong),
+        ("stack", ctypes.c_longlong),
+        ("top", ctypes.c_void_p),
+        ("left", ctypes.c_longlong),
+        ("room", ctypes.c_longlong),
+        ("base", ctypes.c_void_p),
     ]
 
     def __init__(self) -> None:
@@ -127,6 +133,7 @@ class Native:
         kinds: Mapping[str, Any],
         maker: Compiler,
         only_kept: bool = False,
+        ask: Ask = "gradient",
     ) -> None:
         """Compiles it, or loads what was compiled before, and with `only_kept` nothing else.
 
@@ -134,8 +141,7 @@ class Native:
             NotCompiled: the form cannot hold it, or C cannot, or the compiler fails.
             NotKept: it was not compiled before.
         """
-        self.prepared = prepared
-        self.form = form_of(program, prepared, kinds, raises=False)
+        self.form = form_of(program, prepared, kinds, False, ask)
         function = self.form.lowered.function
         with deep_recursion():
             self.source = CPrinter(function).module()
@@ -157,11 +163,12 @@ class Native:
         limits: Limits,
         on_print: Callable[[str], None],
         most_turns: float = math.inf,
+        seeds: Sequence[float] = (),
     ) -> Answer:
         """As `Compiled.run`."""
-        given = self._given(*flat(self.form.lowered.inputs, inputs))
+        taken = self._given(*given(self.form, inputs, limits), *seeds)
         out = self._found()
-        if self._calls.call(self._run, limits, most_turns, given, out):
+        if self._calls.call(self._run, limits, most_turns, taken, out):
             raise Flag
         found = out[:]
         for place, of_type in self._others:
@@ -181,6 +188,7 @@ class Calls:
         run = self._spare.pop() if self._spare else _Run()
         run.turns = int(min(turns_within(limits), most_turns))
         run.most = int(min(limits.memory / 8, 2**40))
+        run.depth, run.stack = limits.depth, stack_of_thread()
         status = _heard(run, function, *given, ctypes.byref(run))
         if run.ended:
             raise run.ended[0]

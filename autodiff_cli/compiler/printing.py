@@ -14,6 +14,7 @@ from autodiff_cli.compiler.form import (
     Region,
     Unwind,
     Value,
+    called,
     defined_by,
     everything,
     reads,
@@ -55,6 +56,10 @@ class Names:
             self._names[value] = self.fresh(value.name)
         return self._names[value]
 
+    def take(self, names: Iterable[str]) -> None:
+        """Keeps names for something else."""
+        self._taken.update(names)
+
     def fresh(self, wanted: str) -> str:
         """A name that nothing else has."""
         stem = self._spelt(wanted) if wanted else "v"
@@ -73,11 +78,15 @@ class Inlining:
         self.into: dict[Value, Any] = {}
         """The operation of each value that has no variable."""
         self._keep_named = keep_named
+        self._handed_on: set[Value] = set()
+        """What is only computed to be the next of a variable that is called the same."""
         self._uses: Counter[Value] = Counter()
         self._made: Counter[Value] = Counter(function.params)
         self._depth: dict[Value, int] = {}
         self._count(function.body)
         self._uses.update(_values(function.body.yields))
+        for value in function.saved:
+            self._uses[value] += 2
         self._choose(function.body)
 
     def is_read(self, value: Value) -> bool:
@@ -100,6 +109,12 @@ class Inlining:
             for inner in regions(op):
                 self._count(inner)
                 self._uses.update(_values(inner.yields))
+                targets = op.body.params if isinstance(op, Loop) else getattr(op, "outs", [])
+                self._handed_on.update(
+                    one
+                    for one, target in zip(inner.yields, targets, strict=False)
+                    if isinstance(one, Value) and one.name == target.name
+                )
 
     def _choose(self, region: Region) -> None:  # recurses: the program's blocks
         """An operation moves to its use only over what writes nothing that it reads."""
@@ -121,7 +136,8 @@ class Inlining:
 
     def _may_move(self, op: Any) -> bool:
         out = op.out
-        if self._uses[out] != 1 or self._made[out] != 1 or (self._keep_named and out.name):
+        is_kept = self._keep_named and out.name and out not in self._handed_on
+        if self._uses[out] != 1 or self._made[out] != 1 or is_kept:
             return False
         depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
         self._depth[out] = depth
@@ -175,8 +191,15 @@ class Lines:
 
 
 def unset_at_first(function: Function) -> list[Value]:
-    """What a turn of a loop may save without having set it: what a branch or a loop in it sets."""
+    """What a turn of a loop, or a call, may save without having set it.
+
+    That is what a branch or a loop in it sets.
+    """
     found: dict[Value, None] = {}
+    set_by_call = {*function.params}
+    for op in function.body.ops:
+        set_by_call.update(writes(op))
+    found.update((value, None) for value in function.saved if value not in set_by_call)
     for op in everything(function.body):
         if isinstance(op, Loop):
             set_by_turn = {*op.body.params, *_values([op.index])}
@@ -211,6 +234,32 @@ class Printer(Lines):
         self.names = names
         self.inlining = Inlining(function, keep_named)
         self.used: dict[str, Any] = {}
+        self.callees: dict[Function, str] = {}
+        """What functions that are called, and their ways back, are called."""
+
+    def name_callees(self) -> list[Function]:
+        """Names the functions that the program calls; gives them, without their ways back."""
+        functions = called(self.function.body)
+        for one in functions:
+            for each in (one, one.back):
+                if each is not None:
+                    self.callees[each] = self.names.fresh(each.name)
+        return functions
+
+    def inside(self, function: Function, names: Names | None = None) -> Any:
+        """Of the kind of this printer one for a function that is called; for a way back, with
+        the names of the function whose it is."""
+        inner = self.alike(function)
+        inner.callees, inner.used = self.callees, self.used
+        if names is None:
+            inner.names.take(self.callees.values())
+        else:
+            inner.names = names
+        return inner
+
+    def alike(self, function: Function) -> Any:
+        """Another printer of this kind."""
+        raise NotImplementedError
 
     def ops(self, region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:

@@ -6,35 +6,42 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
+    Function,
     If,
     Loop,
     Move,
     Note,
     Print,
     Region,
+    Uncall,
     Unwind,
     Value,
+    called,
     regions,
 )
+from autodiff_cli.compiler.tape import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from autodiff_cli.compiler.form import Function
 
-
-def prune(function: Function, also: Sequence[Any] = ()) -> None:
-    """Keeps what the results are made of, and what checks, prints, or may never end.
-
-    Args:
-        also: what is kept besides.
-    """
-    live = _Live(function.body)
+def prune(function: Function) -> None:
+    """Keeps what the results are made of, and what checks, prints, or may never end."""
+    functions = [one for f in called(function.body) for one in (f, f.back) if one is not None]
+    live = _Live(function, functions)
     live.need(function.body.yields)
-    live.need(also)
     live.settle()
-    _drop(function.body, live)
+    for one in functions:
+        _narrow(one, live)
+    lost: dict[Value, Value] = {}
+    for one in (function, *functions):
+        _drop(one.body, live)
+        _trim(one.body, lost)
+    for one in functions:
+        if one.back is not None:
+            one.saved = _still(one.saved, one.back.body, lost)
 
 
 class _Live:
@@ -42,16 +49,22 @@ class _Live:
 
     Attributes:
         kept: operations that stay.
+        calls: those of each function, and of its way back.
     """
 
-    def __init__(self, body: Region) -> None:
+    def __init__(self, program: Function, functions: Sequence[Function]) -> None:
         self.values: set[Value] = set()
         self.kept: set[Any] = set()
         self._makers: dict[Value, list[tuple[Any, int]]] = {}
         self._around: dict[Any, Any] = {}
         self._pending: list[Value] = []
         self._roots: list[Any] = []
-        self._index(body, None)
+        self.calls: dict[Function, list[Any]] = {one: [] for one in functions}
+        self._index(program.body, None)
+        for one in functions:
+            for k, param in enumerate(one.params):
+                self._made(param, one, k)
+            self._index(one.body, None)
         for op in self._roots:
             self._keep(op)
 
@@ -63,6 +76,11 @@ class _Live:
             elif isinstance(op, (Check, Note, Print)):
                 self._roots.append(op)
             elif isinstance(op, If):
+                for k, out in enumerate(op.outs):
+                    self._made(out, op, k)
+            elif isinstance(op, (Call, Uncall)):
+                self._roots.append(op)
+                self.calls[_callee(op)].append(op)
                 for k, out in enumerate(op.outs):
                     self._made(out, op, k)
             elif isinstance(op, Loop):
@@ -93,14 +111,15 @@ class _Live:
                 self._keep(op)
                 if isinstance(op, If):
                     self.need([op.then.yields[k], op.otherwise.yields[k]])
-                elif isinstance(op, Loop):
-                    if k >= 0:
-                        self.need([op.inits[k], op.body.yields[k], op.body.params[k]])
-                    elif value is op.tape:
-                        self.need(op.saved)
+                elif isinstance(op, (Call, Uncall)):
+                    self.need([_callee(op).body.yields[k]])
+                elif isinstance(op, Function):
+                    self.need(call.args[k] for call in self.calls[op])
+                elif isinstance(op, Loop) and k >= 0:
+                    self.need([op.inits[k], op.body.yields[k], op.body.params[k]])
 
     def _keep(self, op: Any) -> None:  # recurses: the program's blocks
-        if op in self.kept:
+        if op in self.kept or isinstance(op, Function):
             return
         self.kept.add(op)
         if isinstance(op, Apply):
@@ -119,9 +138,33 @@ class _Live:
                 self.need(op.head.yields)
         elif isinstance(op, Unwind):
             self.need([op.loop.tape or op.loop.trips])
+        elif isinstance(op, Uncall) and op.call.tape is not None:
+            self.need([op.call.tape])
         around = self._around[op]
         if around is not None:
             self._keep(around)
+
+
+def _callee(op: Any) -> Function:
+    """The function that a call runs, or a call's way back."""
+    if isinstance(op, Call):
+        return op.function
+    assert op.call.function.back is not None
+    return op.call.function.back  # type: ignore[no-any-return]
+
+
+def _narrow(function: Function, live: _Live) -> None:
+    """Has a function take and give what is used."""
+    calls = live.calls[function]
+    taken = [k for k, param in enumerate(function.params) if param in live.values]
+    given = [
+        k for k in range(len(function.body.yields)) if any(c.outs[k] in live.values for c in calls)
+    ]
+    function.params = [function.params[k] for k in taken]
+    function.body.yields = [function.body.yields[k] for k in given]
+    for call in calls:
+        call.args = [call.args[k] for k in taken]
+        call.outs = [call.outs[k] for k in given]
 
 
 def _drop(region: Region, live: _Live) -> None:  # recurses: the program's blocks
@@ -144,3 +187,24 @@ def _drop(region: Region, live: _Live) -> None:  # recurses: the program's block
             op.body.yields = [op.body.yields[k] for k in used]
         for inner in regions(op):
             _drop(inner, live)
+
+
+def _trim(region: Region, lost: dict[Value, Value]) -> None:  # recurses: the program's blocks
+    """Has loops save no more than their ways back still read, inner ones first.
+
+    Args:
+        lost: of tapes that nothing is left on, how many turns the loop took.
+    """
+    for op in region.ops:
+        for inner in regions(op):
+            _trim(inner, lost)
+        if isinstance(op, Unwind) and op.loop.tape is not None:
+            op.loop.saved = _still(op.loop.saved, op.body, lost)
+            if not op.loop.saved:
+                lost[op.loop.tape] = op.loop.trips
+                op.loop.tape = None
+
+
+def _still(saved: Sequence[Value], body: Region, lost: dict[Value, Value]) -> list[Value]:
+    needed = needs(body)
+    return [value for value in (lost.get(one, one) for one in saved) if value in needed]

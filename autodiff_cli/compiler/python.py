@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.form import (
     Apply,
+    Call,
     Check,
     If,
     Loop,
     Move,
     Note,
     Print,
+    Uncall,
     Unwind,
     Value,
 )
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
     from autodiff_cli.compiler.form import Function, Operand
     from autodiff_cli.engine.primitive import Primitive
+    from autodiff_cli.language.source import Span
 
 TOO_LARGE = 2**63
 SIGNS = INFIX | dict.fromkeys(("//", "%"), PRODUCT)
@@ -54,27 +57,35 @@ RESERVED = {
     "Flag",
     "Long",
     "budget",
+    "room",
     "say",
+    "_",
     "push",
     "repeat",
 }
 
 
 class PythonPrinter(Printer):
-    """Writes a function of Python."""
+    """Writes a function of Python.
+
+    Attributes:
+        extras: what functions take besides their parameters; the first they give back too.
+    """
+
+    extras: tuple[str, ...] = ("budget", "room", "say")
 
     def __init__(self, function: Function) -> None:
         share_variables(function.body)
         super().__init__(function, Names(RESERVED))
 
     def printed(self, name: str) -> str:
-        """`name(parameters, budget, say)`, which gives the results as a tuple.
+        """`name(parameters, budget, room, say)`, which gives the results as a tuple.
 
-        `budget` is how many turns the loops may take in all; `say` writes a line.
+        `budget` is how many turns the loops, and calls, may take in all; `room` is how many calls
+        may be inside each other; `say` writes a line.
         """
-        params = ", ".join(
-            [*(self.names[param] for param in self.function.params), "budget", "say"]
-        )
+        self.functions()
+        params = ", ".join([*(self.names[param] for param in self.function.params), *self.extras])
         self.add(f"def {name}({params}):")
         self.depth += 1
         self.set_at_first()
@@ -82,6 +93,80 @@ class PythonPrinter(Printer):
         results = ", ".join(self.text_of(result) for result in self.function.body.yields)
         self.add(f"return {results},")
         return self.text()
+
+    # ── functions ─────────────────────────────────────────────────────────────────────
+
+    def alike(self, function: Function) -> PythonPrinter:
+        return PythonPrinter(function)
+
+    def functions(self) -> None:
+        """Writes the functions that the program calls, and their ways back."""
+        for function in self.name_callees():
+            forward = self.inside(function)
+            forward.defined([forward.names[param] for param in function.params], self.extras)
+            forward.within()
+            forward.set_at_first()
+            forward.ops(function.body)
+            results = [forward.text_of(result) for result in function.body.yields]
+            kept = [forward.names[value] for value in function.saved]
+            tape = [] if function.back is None else [f"({', '.join(kept)}{',' * (len(kept) == 1)})"]
+            forward.returned([*results, *self.extras[:1], *tape])
+            self.lines += forward.lines
+            if function.back is not None:
+                self.lines += self.way_back(function.back, kept, forward.names)
+
+    def way_back(
+        self, back: Function, kept: list[str], names: Names
+    ) -> list[tuple[str, Span | None]]:
+        """The lines of a function's way back."""
+        printer = self.inside(back, names)
+        tape = names.fresh("tape")
+        printer.defined([tape, *(names[param] for param in back.params)], ())
+        if kept:
+            printer.add(f"{', '.join(kept)}{',' * (len(kept) == 1)} = {tape}")
+        printer.ops(back.body)
+        printer.returned([printer.text_of(result) for result in back.body.yields])
+        return list(printer.lines)
+
+    def defined(self, params: Sequence[str], extras: Sequence[str]) -> None:
+        """The head of a function, and what comes before it."""
+        self.add(f"def {self.callees[self.function]}({', '.join((*params, *extras))}):")
+        self.depth += 1
+
+    def within(self) -> None:
+        """Looks whether one more call may be."""
+        self.add("budget -= 1")
+        self.add("if budget < 0: raise Long")
+        self.add(f"if room < {self.function.deepest}: raise Flag")
+
+    def returned(self, results: Sequence[str]) -> None:
+        if results:
+            self.add(f"return {', '.join(results)}")
+        elif self.lines[-1][0].endswith(":"):
+            self.add("pass")
+
+    def call(self, op: Call) -> None:
+        function = op.function
+        args = [self.text_of(arg) for arg in op.args]
+        extras = [f"room - {op.levels}" if name == "room" else name for name in self.extras]
+        tape = [] if function.back is None else [op.tape]
+        targets = [self.target(out) for out in op.outs]
+        targets += [*self.extras[:1], *(self.target(value) for value in tape)]
+        self.unpacked(targets, f"{self.callees[function]}({', '.join((*args, *extras))})")
+
+    def uncall(self, op: Uncall) -> None:
+        assert op.call.tape is not None
+        assert op.call.function.back is not None
+        args = [self.names[op.call.tape], *map(self.text_of, op.args)]
+        targets = [self.target(out) for out in op.outs]
+        self.unpacked(targets, f"{self.callees[op.call.function.back]}({', '.join(args)})")
+
+    def target(self, out: Value | None) -> str:
+        """A variable for a result; one that nothing reads is dropped."""
+        return "_" if out is None or not self.inlining.is_read(out) else self.names[out]
+
+    def unpacked(self, targets: Sequence[str], text: str) -> None:
+        self.add(f"{', '.join(targets)} = {text}" if targets else text)
 
     def set_at_first(self) -> None:
         """Gives a value to what a turn of a loop may save without having set it."""
@@ -314,4 +399,6 @@ class PythonPrinter(Printer):
         If: branches,
         Loop: loop,
         Unwind: unwind,
+        Call: call,
+        Uncall: uncall,
     }

@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.exported import body_of, error_of, is_array, line_of, nested, remark
+from autodiff_cli.compiler.exported import (
+    NO_LINES,
+    body_of,
+    error_of,
+    is_array,
+    line_of,
+    nested,
+    remark,
+)
 from autodiff_cli.compiler.form import Check, Note, Value
 from autodiff_cli.compiler.printing import NOT, Inlining
 from autodiff_cli.compiler.python import PythonPrinter
+from autodiff_cli.compiler.special import SPECIAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.exported import Exported
     from autodiff_cli.compiler.form import Function, Loop, Operand
@@ -27,11 +36,24 @@ def finite(number, line):
 class PythonFile(PythonPrinter):
     """Writes the function as a person would, who reads it."""
 
+    extras = ()
+
     def __init__(self, function: Function, helpers: dict[str, str]) -> None:
         super().__init__(function)
         self.inlining = Inlining(function, keep_named=True)
         self.helpers = helpers
         self.line = 0
+
+    def alike(self, function: Function) -> PythonFile:
+        return PythonFile(function, self.helpers)
+
+    def defined(self, params: Sequence[str], extras: Sequence[str]) -> None:
+        self.add("")
+        self.add("")
+        super().defined(params, extras)
+
+    def within(self) -> None:
+        pass
 
     def remark(self, op: Any) -> None:
         text = remark(self, op)
@@ -103,6 +125,9 @@ class PythonFile(PythonPrinter):
         if getattr(scalar, "__module__", "") == "math":
             self.used[name] = scalar
             return str(name)
+        if primitive.name == "lgamma":
+            self.used["lgamma"] = math.lgamma
+            return "lgamma"
         if primitive.name in ("abs", "round"):
             return primitive.name
         if primitive.name not in self.helpers:
@@ -117,9 +142,13 @@ class PythonFile(PythonPrinter):
             self.used["math"] = math
             return
         function = body_of(primitive, "Python", self.span)
+        self.helpers[primitive.name] = ""  # of which it may be made itself
         inner = PythonFile(function, self.helpers)
         inner.used = self.used
         inner.depth = 1
+        inner.line = NO_LINES
+        if primitive.name in SPECIAL:
+            inner.add(f'"""{SPECIAL[primitive.name].remark}"""')
         inner.ops(function.body)
         inner.add(f"return {inner.text_of(function.body.yields[0])}")
         names = ", ".join(inner.names[param] for param in function.params)
@@ -134,11 +163,14 @@ class PythonFile(PythonPrinter):
 
 def python_file(exported: Exported) -> str:
     printer = PythonFile(exported.function, {})
+    printer.functions()
+    functions, printer.lines = printer.text(), []
     names = printer.names
     shown = {name: names.fresh(name) for name, held in exported.inputs.items() if is_array(held)}
     params = [
         shown[name] if is_array(held) else names[held] for name, held in exported.inputs.items()
     ]
+    given, others = _with_defaults(params, exported)
     gradient = [f"d{name}" for name in exported.by]
     printer.depth = 1
     printer.add(f'"""{exported.output}, and its derivatives by {", ".join(exported.by)}."""')
@@ -168,10 +200,34 @@ def python_file(exported: Exported) -> str:
     head += f"value_and_gradient({', '.join(exported.inputs)})\n\n"
     raised = "It raises a ValueError or an ArithmeticError"
     goes_on = "So do Python's own operations, as at 1.0 / 0.0."
-    head += "\n".join(exported.remarks(raised, goes_on)) + '\n"""\n\n'
+    head += "\n".join([*exported.remarks(raised, goes_on), *others]) + '\n"""\n\n'
     if "math" in printer.used:
         head += "import math\n"
     if imported:
         head += f"from math import {', '.join(imported)}\n"
-    helpers = "".join(f"\n\n{text}" for text in printer.helpers.values())
-    return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(params)}):\n{body}"
+    helpers = "".join(f"\n\n{text}" for text in printer.helpers.values()) + functions
+    return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(given)}):\n{body}"
+
+
+def _with_defaults(params: list[str], exported: Exported) -> tuple[list[str], list[str]]:
+    """The parameters with their defaults, and remarks on those that Python lets have none.
+
+    Those have none that stand before a parameter without.
+    """
+    given, others = list(params), []
+    last = max(
+        [k for k, name in enumerate(exported.inputs) if name not in exported.defaults] + [-1]
+    )
+    for k, name in enumerate(exported.inputs):
+        if name in exported.defaults:
+            text = repr(_as_tuples(exported.defaults[name]))
+            if k > last:
+                given[k] = f"{params[k]}={text}"
+            else:
+                others.append(f"In the program, {params[k]} is {text} unless it is given.")
+    return given, others
+
+
+def _as_tuples(value: Any) -> Any:  # recurses: an array's axes
+    """What nobody can change."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""A program that runs over rows as machine code: columns of numbers in, and columns out."""
+"""A program that runs over rows as compiled code: columns of numbers in, and columns out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
-from autodiff_cli.compiler.engine import form_of
+from autodiff_cli.compiler.engine import Compiled, form_of, turns_within
+from autodiff_cli.compiler.form import Flag, Long, NotCompiled, Print, everything
 from autodiff_cli.compiler.native import Calls, load
 from autodiff_cli.compiler.variables import type_of
-from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.lazy import np, quiet_numpy
 from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
-from autodiff_cli.interpreter.process import deep_recursion
+from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from autodiff_cli.compiler.engine import Form
+    from autodiff_cli.compiler.engine import Ask, Form
     from autodiff_cli.compiler.native import Compiler
     from autodiff_cli.interpreter.machine import Limits
     from autodiff_cli.interpreter.program import Prepared, Program
@@ -82,17 +83,18 @@ class NativeRows:
         kinds: Mapping[str, Any],
         maker: Compiler,
         only_kept: bool = False,
+        ask: Ask = "gradient",
     ) -> None:
-        """As `Native`, with the same errors."""
+        """As `Native`, with the same errors; of one output, and its gradient."""
         self.prepared = prepared
-        self.engine = f"native, by {maker.name}"
-        self._form = form_of(program, prepared, kinds, raises=False)
+        self.engine = f"in machine code (native, by {maker.name})"
+        self._form = form_of(program, prepared, kinds, False, ask)
+        if self._form.ask != "gradient":
+            raise NotCompiled("it has several outputs")
         function = self._form.lowered.function
         with deep_recursion():
             module = CPrinter(function).module("static")
-        self._type = {"float": np.float64, "int": np.int64, "bool": np.bool_}[
-            type_of(function.body.yields[0])
-        ]
+        self._type = _type_of_value(self._form)
         self.source = module + _loop(self._form)
         self._run = load(self.source, maker, only_kept, "rows")
         self._calls = Calls()
@@ -118,21 +120,102 @@ class NativeRows:
         value = np.empty(count)
         gradient = {name: np.empty((count, *shape)) for name, shape in shapes.items()}
         found = [value, *gradient.values()]
-        flags = np.empty(count, np.uint8)
+        flags = np.ones(count, np.uint8)
+        # None is run where calls would be nested too deep in any.
+        is_allowed = self._form.lowered.function.deepest <= limits.depth
         self._calls.call(
             self._run,
             limits,
             math.inf,
-            ctypes.c_longlong(count),
+            ctypes.c_longlong(count if is_allowed else 0),
             *_places(given, steps),
             *_places(found, [array.size // count for array in found]),
             ctypes.c_void_p(flags.ctypes.data),
-            ctypes.c_double(min(limits.nodes, limits.memory / BYTES_OF_A_NODE)),
+            ctypes.c_double(most_nodes_within(limits)),
             ctypes.c_double(limits.steps),
         )
         flagged = flags != 0
         value[flagged] = 0.0
         return RowsAnswer(value.astype(self._type, copy=False), gradient, flagged)
+
+
+class PythonRows:
+    """A program as Python source, which is called for each row."""
+
+    engine = "as Python source"
+
+    def __init__(
+        self, program: Program, prepared: Prepared, kinds: Mapping[str, Any], ask: Ask
+    ) -> None:
+        """Compiles it.
+
+        Raises:
+            NotCompiled: the form cannot hold it, it has several outputs, or it prints.
+        """
+        self.prepared = prepared
+        self._code = _Row(program, prepared, kinds, ask)
+        if self._code.form.ask != "gradient":
+            raise NotCompiled("it has several outputs")
+        if any(isinstance(op, Print) for op in everything(self._code.form.lowered.function.body)):
+            raise NotCompiled("it prints")
+
+    def run(
+        self, columns: Mapping[str, Any], shared: Mapping[str, Any], count: int, limits: Limits
+    ) -> RowsAnswer:
+        """As `NativeRows.run`."""
+        form = self._code.form
+        given: list[list[Any]] = []
+        flagged = np.full(count, form.lowered.function.deepest > limits.depth)
+        for name, held in form.lowered.inputs.items():
+            value = columns[name] if name in columns else np.asarray(shared[name])[None]
+            kind = bool if getattr(held, "type", "") == "bool" else np.float64
+            held_numbers = np.asarray(value, kind).reshape(len(value), -1)
+            flagged |= ~np.isfinite(held_numbers).all(axis=1)
+            given += [np.broadcast_to(one, count).tolist() for one in held_numbers.T]
+        sizes = [math.prod(shape) for shape in form.shapes.values()]
+        nothing = 0.0, (0.0,) * sum(sizes)
+        most_nodes, budget = most_nodes_within(limits), (turns_within(limits), limits.depth)
+        found = []
+        with no_garbage_collection(), quiet_numpy(), deep_recursion():
+            for row, numbers in enumerate(zip(*given, strict=True)):
+                answer = None if flagged[row] else self._code.row(numbers, *budget)
+                flagged[row] = answer is None or answer[1] > most_nodes or answer[2] > limits.steps
+                found.append(
+                    nothing if answer is None else (answer[0], answer[len(answer) - sum(sizes) :])
+                )
+            value = np.array([value for value, _ in found], _type_of_value(form))
+            parts = np.array([part for _, part in found]).reshape(count, -1)
+            flagged |= ~np.isfinite(value) | ~np.isfinite(parts).all(axis=1)
+        ends = np.cumsum(sizes)[:-1]
+        gradient = (
+            {
+                name: part.reshape(count, *shape)
+                for (name, shape), part in zip(
+                    form.shapes.items(), np.split(parts, ends, axis=1), strict=True
+                )
+            }
+            if sizes
+            else {}
+        )
+        return RowsAnswer(value, gradient, flagged)
+
+
+class _Row(Compiled):
+    def row(self, numbers: tuple[Any, ...], turns: int, depth: int) -> tuple[Any, ...] | None:
+        """What the source gives for the numbers of a row; None where it raises a flag."""
+        try:
+            return self._run(*numbers, turns, depth, None)
+        except (Flag, Long, ArithmeticError, ValueError, MemoryError, RecursionError):
+            return None
+
+
+def most_nodes_within(limits: Limits) -> float:
+    return min(limits.nodes, limits.memory / BYTES_OF_A_NODE)
+
+
+def _type_of_value(form: Form) -> Any:
+    kind = type_of(form.lowered.function.body.yields[0])
+    return {"float": np.float64, "int": np.int64, "bool": np.bool_}[kind]
 
 
 def _places(arrays: Sequence[Any], steps: Sequence[int]) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.engine.symbols import Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from autodiff_cli.compiler.form import Operand
     from autodiff_cli.engine.primitive import Primitive
@@ -64,17 +64,48 @@ class Code(Symbol):
         return TABLE["logical_or"](other, self)
 
 
-def symbols(operands: Sequence[Operand]) -> list[Any]:
+class Recorded(Code):
+    """One that is differentiated again with all that a rule makes of it."""
+
+    __slots__ = ()
+
+    is_recorded = True
+
+
+def symbols(operands: Sequence[Operand], recorded: Container[Operand] = ()) -> list[Any]:
     """Operands as a rule takes them; numbers too, as Python's own raise on 1/0."""
-    return [Code("", operand=o if isinstance(o, Value) else float(o)) for o in operands]
+    return [
+        (Recorded if isinstance(o, Value) and o in recorded else Code)(
+            "", operand=o if isinstance(o, Value) else float(o)
+        )
+        for o in operands
+    ]
 
 
-def partial(primitive: Primitive, position: int, out: Operand, args: Sequence[Operand]) -> Any:
-    """∂out/∂operand: a number, or the tree of an expression."""
+def partial(
+    primitive: Primitive,
+    position: int,
+    out: Operand,
+    args: Sequence[Operand],
+    recorded: Container[Operand] = (),
+) -> Any:
+    """∂out/∂operand: a number, or the tree of an expression.
+
+    Args:
+        recorded: what is differentiated by once more.
+    """
     rule = primitive.partials[position]
     if not callable(rule):
         return rule
-    return simplified(rule(*symbols([out]), *symbols(args)))
+    return simplified(rule(*symbols([out], recorded), *symbols(args, recorded)))
+
+
+def is_nothing(primitive: Primitive, position: int, partial: Any) -> bool:
+    """Whether a partial takes all that it is multiplied by: a 0 that only a constant operand makes
+    it be has a nan of what is infinite, as in the interpreter."""
+    if isinstance(partial, Code) or partial != 0:
+        return False
+    return primitive.chooses or not callable(primitive.partials[position])
 
 
 def kink(primitive: Primitive, position: int | None, args: Sequence[Operand]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.arrays import MOST_ELEMENTS, ArrayForm
+from autodiff_cli.compiler.arrays import MOST_ELEMENTS
+from autodiff_cli.compiler.calls import CallForm
 from autodiff_cli.compiler.counting import Count, after_head, after_loop, total
 from autodiff_cli.compiler.form import (
     Apply,
@@ -19,6 +20,7 @@ from autodiff_cli.compiler.form import (
     TooLong,
     Value,
 )
+from autodiff_cli.compiler.lowering import Endless
 from autodiff_cli.compiler.variables import (
     Array,
     Closure,
@@ -61,7 +63,7 @@ ATTEMPT = 40
 """Operations that cost as much as what is around the body of a loop that is lowered."""
 
 
-class StatementForm(ArrayForm):
+class StatementForm(CallForm):
     """Makes operations of the statements of a program.
 
     Attributes:
@@ -86,12 +88,11 @@ class StatementForm(ArrayForm):
 
         Where one may have left the block, the rest stands in a branch of its own.
         """
-        for at, node in enumerate(nodes):
-            rest = nodes[at + 1 :]
+        for at, node in enumerate(nodes, 1):
             value = node.value if isinstance(node, syntax.Evaluate) else None
-            is_tail = tail and not rest
+            is_tail = tail and at == len(nodes)
             if isinstance(value, syntax.If):
-                if self._if(value, rest, tail, is_tail):
+                if self._if(value, nodes[at:], tail, is_tail):
                     return
             elif is_tail and value is not None:
                 self._keep(self._tail_value(value))
@@ -100,8 +101,9 @@ class StatementForm(ArrayForm):
             left = self.frame.variables["left"]
             if left is True:
                 return
-            if left is not False and rest:
-                self.branch(left, _nothing, lambda rest=rest: self.statements(rest, tail))  # type: ignore[misc]
+            if left is not False and at < len(nodes):
+                rest = nodes[at:]
+                self.branch(left, _nothing, lambda: self.statements(rest, tail))
                 return
 
     def _keep(self, held: Any) -> None:
@@ -272,13 +274,15 @@ class StatementForm(ArrayForm):
             return self.truth(self.expression(node.condition), node.condition.span)
 
         slots, body = self._carried(node.body), node.body.statements
-        before = self._state()
+        before = self.state()
         try:
             loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
             self._loop(loop, slots, body, condition)
+        except Endless:
+            self.restore(before)  # as if it had not gone round
         except _UnsteadyHead:
             # The condition is looked at inside of a turn, which it may end.
-            self._restore(before)
+            self.restore(before)
 
             def turn() -> None:
                 self.branch(condition(), go_on, lambda: self.leave(_BREAK))
@@ -302,31 +306,16 @@ class StatementForm(ArrayForm):
         turns = loop.turns
         slots = self._carried(node.body)
         slots[self.frame.scope.slots[node.target.name]] = node.target.name
-        before = self._state()
+        before = self.state()
         try:
             self._loop(loop, slots, node.body.statements, None, node.target)
+        except Endless:
+            self.restore(before)  # as if it had not gone round
         except NotCompiled as error:
             if isinstance(error, TooLong) or turns is None or turns > MOST_ELEMENTS:
                 raise
-            self._restore(before)
+            self.restore(before)
             self._unrolled(list(range(start, stop, step)), node)
-
-    def _state(self) -> tuple[Any, ...]:
-        return (
-            self.region,
-            len(self.region.ops),
-            self.frame,
-            dict(self.frame.variables),
-            dict(self.counts),
-            list(self.calling),
-            self.nesting,
-        )
-
-    def _restore(self, state: tuple[Any, ...]) -> None:
-        self.region, size, self.frame, variables, counts, calling, self.nesting = state
-        del self.region.ops[size:]
-        self.frame.variables = dict(variables)
-        self.counts, self.calling = dict(counts), list(calling)
 
     def _bounds(  # recurses: the program's blocks
         self, node: Any
@@ -577,14 +566,16 @@ class Lowered:
     """A program as a form.
 
     Attributes:
-        function: it gives the value, and how many nodes and steps the interpreter would have
-            counted.
+        function: it gives the outputs, number by number, and how many nodes and steps the
+            interpreter would have counted.
+        outputs: the value of each, or its array of values.
         inputs: the parameters of each input that is given, in its shape.
         targets: the values that are differentiated by, by name.
         leaves: how many leaves the graph would have.
     """
 
     function: Function
+    outputs: dict[str, Any]
     inputs: dict[str, Any]
     targets: dict[str, Any]
     leaves: int
@@ -601,9 +592,6 @@ def lower(
     Raises:
         NotCompiled: the form cannot hold it.
     """
-    if len(prepared.outputs) != 1:
-        raise NotCompiled("it has several outputs")
-    (output,) = prepared.outputs
     resolved = program.resolved
     top = resolved.top
     if top.targets:
@@ -622,19 +610,28 @@ def lower(
             form.record(True)
     body = form.region
     form.statements(resolved.tree.body.statements, tail=True)
-    held = frame.variables["result" if output.slot is None else output.slot]
-    held = form.settled(held)
-    if not is_number(held):
-        why = held.why if isinstance(held, Unknown) else "it is no single number"
-        raise NotCompiled(f"`{output.name}`: {why}", output.span)
-    form.firm(held)
+    outputs: dict[str, Any] = {}
+    for output in prepared.outputs:
+        held = frame.variables["result" if output.slot is None else output.slot]
+        held = outputs[output.name] = form.settled(held)
+        if not is_number(held) and not isinstance(held, Array):
+            why = held.why if isinstance(held, Unknown) else "it is no number and no small array"
+            raise NotCompiled(f"`{output.name}`: {why}", output.span)
+        if isinstance(held, Array) and any(type_of(item) != "float" for item in held.items):
+            raise NotCompiled(f"`{output.name}`: it is an array of integers", output.span)
+    results = [form.firm(one) for held in outputs.values() for one in flat(held)]
     missing = [name for name in prepared.by if name not in form.targets]
     if missing:
         raise NotCompiled(f"`{missing[0]}` is never bound")
     totals = [total(form.counts[name], body) for name in ("nodes", "steps")]
-    body.yields = [held, *totals]
-    function = Function(params, body, ["value", "nodes", "steps"])
-    return Lowered(function, inputs, form.targets, form.leaves)
+    body.yields = [*results, *totals]
+    function = Function(params, body, deepest=form.deepest)
+    return Lowered(function, outputs, inputs, form.targets, form.leaves)
+
+
+def flat(held: Any) -> list[Operand]:
+    """A number, or the numbers of an array."""
+    return held.items if isinstance(held, Array) else [held]
 
 
 def _parameter(name: str, kind: str | Shape, active: bool, params: list[Value]) -> Any:

@@ -14,8 +14,10 @@ from autodiff_cli.compiler.form import (
     Region,
     Unwind,
     Value,
+    called,
     everything,
     made_by,
+    made_in,
     reads,
     regions,
     replace_in,
@@ -24,7 +26,7 @@ from autodiff_cli.compiler.form import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from autodiff_cli.compiler.form import Operand
+    from autodiff_cli.compiler.form import Function, Operand
 
 
 def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
@@ -33,22 +35,38 @@ def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
         for region in regions(op):
             save(region, lean)
         if isinstance(op, Unwind):
-            op.loop.saved = _Again(op).saved()
+            op.loop.saved = _Again(op.loop.body, op.body, made_by(op.loop)).saved()
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
 
 
-class _Again:
-    """Chooses what a way back computes again of a turn."""
+def save_for_way_back(program: Function, lean: bool) -> None:
+    """Has a program and the functions that it calls save what their ways back read."""
+    for one in called(program.body):
+        save_of_call(one, lean)
+    save(program.body, lean)
 
-    def __init__(self, op: Unwind) -> None:
-        self.op = op
-        self.made = made_by(op.loop)
+
+def save_of_call(function: Function, lean: bool) -> None:
+    """Has a function save what its way back reads of a call."""
+    if function.back is not None:
+        back = function.back.body
+        save(back, lean)
+        made = {*function.params, *made_in(function.body)}
+        function.saved = _Again(function.body, back, made).saved()
+
+
+class _Again:
+    """Chooses what a way back computes again of a turn, or a call."""
+
+    def __init__(self, body: Region, back: Region, made: set[Value]) -> None:
+        self.back = back
+        self.made = made
         self._kept: dict[Value, None] = {}
         self._makers: dict[Value, tuple[Apply, Region]] = {}
         """Of what is cheap to compute: how, and where on the way back."""
-        ways = {one.way_back_of: one for one in everything(op.body) if isinstance(one, If)}
-        self._find(op.loop.body, op.body, ways)
+        ways = {one.way_back_of: one for one in everything(back) if isinstance(one, If)}
+        self._find(body, back, ways)
 
     def _find(  # recurses: the program's blocks
         self, region: Region, back: Region, ways: dict[Any, If]
@@ -62,7 +80,7 @@ class _Again:
 
     def saved(self) -> list[Value]:
         """What is to be saved; all else that is needed is computed again."""
-        needed = [value for value in _needs(self.op.body) if value in self.made]
+        needed = [value for value in needs(self.back) if value in self.made]
         self._kept = dict.fromkeys(value for value in needed if value not in self._makers)
         there = set(self._kept)
         again: dict[int, tuple[Region, list[Apply]]] = {}
@@ -80,14 +98,14 @@ class _Again:
                 self._kept[value] = None
         for region, ops in again.values():
             region.ops[:0] = ops
-        replace_in(self.op.body, lambda operand: names.get(operand, operand))
+        replace_in(self.back, lambda operand: names.get(operand, operand))
         for _, ops in again.values():
             for op in ops:
                 op.out = names[op.out]
         return list(self._kept)
 
 
-def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
+def needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
     """What operations read, but for what they have from the tapes of loops among them."""
     needed: dict[Value, None] = {}
     for op in region.ops:
@@ -95,11 +113,11 @@ def _needs(region: Region) -> dict[Value, None]:  # recurses: the program's bloc
             loop = op.loop
             needed[loop.tape or loop.trips] = None
             made = made_by(loop)
-            needed.update((value, None) for value in _needs(op.body) if value not in made)
+            needed.update((value, None) for value in needs(op.body) if value not in made)
             continue
         needed.update(dict.fromkeys(_values(reads(op))))
         for inner in regions(op):
-            needed.update(_needs(inner))
+            needed.update(needs(inner))
     return needed
 
 

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 
 class Frame:
-    """The variables of a call that is being inlined, by slot; by word, how far its blocks got."""
+    """The variables of a call that is being inlined, by slot; by word, how far its blocks got.
 
-    __slots__ = ("parent", "scope", "variables")
+    Attributes:
+        home: the function of the form that it is in; None in the program itself.
+    """
 
-    def __init__(self, scope: Scope, parent: Frame | None) -> None:
+    __slots__ = ("home", "parent", "scope", "variables")
+
+    def __init__(self, scope: Scope, parent: Frame | None, home: Any = None) -> None:
         self.scope = scope
         self.parent = parent
+        self.home = home
         self.variables: dict[int | str, Any] = {
             "left": False,
             "broke": False,
@@ -128,6 +133,13 @@ class Elements:
 
 
 @record
+class Parts:
+    """Of `Several`."""
+
+    parts: list[Any]
+
+
+@record
 class Sometimes:
     """Something that may not be set; None where it never is."""
 
@@ -154,6 +166,8 @@ def described(held: Any) -> Description:  # recurses: the program's blocks
         return Sometimes(None)
     if isinstance(held, Guarded):
         return Sometimes(described(held.value))
+    if isinstance(held, Several):
+        return Parts([described(part) for part in held.parts])
     return Same(held)
 
 
@@ -180,6 +194,8 @@ def joined(one: Description, other: Description) -> Description:  # recurses: th
         items = [joined(a, b) for a, b in zip(one.items, other.items, strict=True)]
         if all(isinstance(item, Number) for item in items):
             return Elements(one.shape, items, active)
+    if isinstance(one, Parts) and isinstance(other, Parts) and len(one.parts) == len(other.parts):
+        return Parts([joined(a, b) for a, b in zip(one.parts, other.parts, strict=True)])
     if isinstance(one, Same) and isinstance(other, Same) and one.thing is other.thing:
         return one
     return Same(Unknown("it is not of one kind, or one shape, whichever way the program goes"))
@@ -198,6 +214,8 @@ def equal(one: Description, other: Description) -> bool:  # recurses: the progra
         if one.what is None or other.what is None:
             return one.what is other.what
         return equal(one.what, other.what)
+    if isinstance(one, Parts):
+        return len(one.parts) == len(other.parts) and all(map(equal, one.parts, other.parts))
     return one.thing is other.thing or (
         isinstance(one.thing, Unknown) and isinstance(other.thing, Unknown)
     )
@@ -224,6 +242,8 @@ def instance(  # recurses: the program's blocks
             return UNSET
         held = instance(description.what, name, made)
         return Guarded(held, _bit(made))
+    if isinstance(description, Parts):
+        return Several([instance(part, name, made) for part in description.parts])
     return description.thing
 
 
@@ -258,6 +278,13 @@ def numbers(  # recurses: the program's blocks
         if isinstance(held, Guarded):
             held, bit = held.value, held.bit
         return [*numbers(held, description.what, emit), bit]
+    if isinstance(description, Parts):
+        known = held.parts if isinstance(held, Several) else [UNSET] * len(description.parts)
+        return [
+            number
+            for part, inner in zip(known, description.parts, strict=True)
+            for number in numbers(part, inner, emit)
+        ]
     return []
 
 

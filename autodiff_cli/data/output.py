@@ -45,10 +45,11 @@ def write_whole(path: str, content: bytes) -> None:
         if stat.S_ISDIR(mode or 0) or not os.path.basename(path):
             raise IsADirectoryError(errno.EISDIR, "is a directory")
         if mode is None or stat.S_ISREG(mode):
-            _replace(os.path.realpath(path), mode, content)
+            with _replacing(os.path.realpath(path), mode) as file:
+                file.write(content)
         else:
-            with suppress(BrokenPipeError), open(path, "wb", buffering=0) as file:
-                _write_all(file, content)
+            with suppress(BrokenPipeError), open(path, "wb", buffering=0) as raw:
+                _write_all(raw, content)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise _refusal(path, error) from None
 
@@ -64,34 +65,19 @@ def written_whole(path: str) -> Iterator[BinaryIO]:
     """
     try:
         descriptor = _DESCRIPTOR.fullmatch(path)
-        mode = None if descriptor else _mode(path)
+        if descriptor:
+            with open(_number(descriptor), "wb", closefd=False) as file:
+                yield file
+            return
+        mode = _mode(path)
         if stat.S_ISDIR(mode or 0) or not os.path.basename(path):
             raise IsADirectoryError(errno.EISDIR, "is a directory")
-        if descriptor or not (mode is None or stat.S_ISREG(mode)):
+        if mode is not None and not stat.S_ISREG(mode):
             with open(path, "wb") as file:
                 yield file
             return
-        target = os.path.realpath(path)
-        temporary = os.path.join(os.path.dirname(target), f".adiff-{os.urandom(8).hex()}.tmp")
-        try:
-            with open(temporary, "xb") as file:
-                if mode is not None:
-                    os.chmod(temporary, stat.S_IMODE(mode))
-                try:
-                    yield file
-                except AdiffError as error:
-                    if not error.keeps_output:
-                        raise
-                    file.flush()
-                    os.replace(temporary, target)
-                    raise
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with _replacing(os.path.realpath(path), mode) as file:
+            yield file
     except (OSError, ValueError) as error:
         raise _refusal(path, error) from None
 
@@ -121,8 +107,9 @@ def _mode(path: str) -> int | None:
         return None
 
 
-def _replace(target: str, mode: int | None, content: bytes) -> None:
-    """Writes a new file beside `target` and moves it there."""
+@contextmanager
+def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
+    """A new file beside `target`, which is moved there at the end."""
     if mode is not None and not os.access(target, os.W_OK):
         # The move would not ask: it needs a permission on the folder only.
         raise PermissionError(errno.EACCES, "permission denied")
@@ -130,13 +117,21 @@ def _replace(target: str, mode: int | None, content: bytes) -> None:
     # fixed length, as the target's own may be as long as names can be.
     temporary = os.path.join(os.path.dirname(target), f".adiff-{os.urandom(8).hex()}.tmp")
     with _kept_track_of(temporary):
+        kept: AdiffError | None = None
         with open(temporary, "xb") as file:
             if mode is not None:  # before the content is in it, which may be private
                 os.chmod(temporary, stat.S_IMODE(mode))
-            file.write(content)
+            try:
+                yield file
+            except AdiffError as error:
+                if not error.keeps_output:
+                    raise
+                kept = error
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
+    if kept is not None:
+        raise kept
 
 
 @contextmanager
@@ -178,12 +173,15 @@ def _write_descriptor(name: re.Match[str], content: bytes) -> None:
 
     Opening `/dev/stdout` anew would cut off the file that the shell opened with `>>`.
     """
-    number = 1 if name["stdout"] else 2 if name["stderr"] else int(name["number"])
-    with suppress(BrokenPipeError), open(number, "wb", buffering=0, closefd=False) as file:
+    with suppress(BrokenPipeError), open(_number(name), "wb", buffering=0, closefd=False) as file:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()  # what was printed before stands before
         _write_all(file, content)
+
+
+def _number(name: re.Match[str]) -> int:
+    return 1 if name["stdout"] else 2 if name["stderr"] else int(name["number"])
 
 
 def _write_all(file: io.FileIO, content: bytes) -> None:

@@ -71,7 +71,7 @@ def jacobian(
     that is cheaper, which is returned.
     """
     sizes = [prod(shape_of(target.value)) for target in targets]
-    direction: Direction = "reverse" if prod(shape) <= sum(sizes) else "forward"
+    direction = swept(shape, sum(sizes))
     reserve(8 * prod(shape) * sum(sizes), "the Jacobian")
     if not isinstance(output, Node):
         return [np.zeros((*shape, *shape_of(t.value))) for t in targets], direction
@@ -79,6 +79,11 @@ def jacobian(
     by_element = _rows if direction == "reverse" else _columns
     blocks = by_element(nodes, output, targets, shape, kinks)
     return blocks, direction
+
+
+def swept(shape: tuple[int, ...], count: int) -> Direction:
+    """The direction in which a Jacobian takes fewer sweeps: of a shape, by so many numbers."""
+    return "reverse" if prod(shape) <= count else "forward"
 
 
 def _rows(

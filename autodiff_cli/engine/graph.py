@@ -34,6 +34,8 @@ class Node(Operand):
 
     __slots__ = ("adjoint", "args", "order", "primitive", "span", "value")
 
+    is_recorded = True
+
     primitive: Primitive | None
     args: tuple[Any, ...]
     value: Any

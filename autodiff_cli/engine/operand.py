@@ -18,6 +18,8 @@ class Operand:
 
     __slots__ = ()
 
+    is_recorded: ClassVar[bool] = False
+    """What a rule makes of it is differentiated again."""
     table: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """The table of primitives, which sets this when it is complete."""
 

@@ -85,14 +85,15 @@ def forward_sweeps(
     """As `sweeps.forward_sweep`, along many directions; the tangents of the last node by direction.
 
     Args:
-        seeds: for each node that has tangents of its own, those by the number of the direction.
+        seeds: for each node that has tangents of its own, those by the number of the direction,
+            to which comes what it gets of others.
     """
     found: dict[Node, dict[int, Any]] = {node: dict(columns) for node, columns in seeds.items()}
     readers = Counter(operand for node in nodes for operand in set(node.parents))
     if kinks is not None:
         kinks.absorbed = True
     for node in nodes:
-        if node.primitive is None or node in seeds:
+        if node.primitive is None:
             continue
         given = {}
         for position, operand in zip(node.positions, node.parents, strict=True):
@@ -103,6 +104,8 @@ def forward_sweeps(
                 given[position] = columns
         if given:
             found[node] = _scalar_tangents(node, given) or _tangents(node, given)
+            for column, t in seeds.get(node, {}).items():
+                found[node][column] = found[node].get(column, 0.0) + t
         for operand in set(node.parents):
             readers[operand] -= 1
             if not readers[operand]:

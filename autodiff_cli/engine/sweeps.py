@@ -306,24 +306,40 @@ def forward_sweep(
 
     Args:
         nodes: in an order in which operands come before what is computed from them.
-        seeds: a tangent for each node that has one of its own, in its shape.
+        seeds: a tangent for each node that has one of its own, in its shape, to which comes
+            what it gets of others.
     """
     found: dict[Node, Any] = dict(seeds)
     if kinks is not None:
         kinks.absorbed = True
     for node in nodes:
-        if node.primitive is None or node in seeds:
+        if node.primitive is None:
             continue
         given = {}
         for position, operand in zip(node.positions, node.parents, strict=True):
             t = found.get(operand)
-            if t is not None and np.any(t):
+            if t is not None and (t != 0.0 if type(t) is float else np.any(t)):
                 given[position] = t if kinks is None else kinks.meet(node, t, backwards=False)
         if given:
-            total = tangents(node.primitive, given, node.value, rule_arguments(node))
-            if total is not None:
-                found[node] = fit(np.asarray(total), shape_of(node.value))
+            total = _scalar_tangent(node, given)
+            if total is None:
+                total = tangents(node.primitive, given, node.value, rule_arguments(node))
+                if total is None:
+                    continue
+                total = fit(np.asarray(total), shape_of(node.value))
+            found[node] = total + seeds[node] if node in seeds else total
     return found
+
+
+def _scalar_tangent(node: Node, given: Mapping[int, Any]) -> float | None:
+    """Of an elementwise operation on numbers, in Python's floats; None where those will not do."""
+    partials = scalar_partials(node)
+    if partials is None:
+        return None
+    total = 0.0
+    for position, t in given.items():
+        total += float(t) * partials[position]
+    return total if math.isfinite(total) else None
 
 
 class _AdjointSums:

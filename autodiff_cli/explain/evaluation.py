@@ -55,7 +55,8 @@ class Evaluation:
         at: the value of each name differentiated by, at the point.
         direction: for `jacobian`, which way it was swept.
         findings: warnings, in the order in which a reader wants them.
-        nodes, leaves: the size of the graph of the run, leaves among the nodes.
+        nodes, leaves: the size of the graph of the run, leaves among the nodes, without what
+            its derivatives were recorded in.
         several: the run has other outputs too, from which its labels must tell it.
         engine: what ran it, and why not more, in words.
     """
@@ -118,11 +119,17 @@ def evaluate(
         ShapeError: an output, a cotangent or a tangent is not of the shape that it must be.
     """
     question = question or Question()
-    if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
-        wrt = list(question.tangents)
     machine = Machine(asked(settings, question))
     with machine.open():
+        wrt = names_for(question, wrt)
         return answer(run_in(machine, program, inputs, wrt, of, logged=False), question)
+
+
+def names_for(question: Question, wrt: Sequence[str] | None) -> Sequence[str] | None:
+    """What is differentiated by: along tangents, where nobody says otherwise, what they are of."""
+    if question.kind == "jvp" or (question.kind == "hvp" and wrt is None):
+        return list(question.tangents)
+    return wrt
 
 
 def asked(settings: Settings | None, question: Question) -> Settings:
@@ -139,6 +146,7 @@ def answer(outcome: Outcome, question: Question) -> list[Evaluation]:
     Raises as `evaluate`.
     """
     targets = bound_targets(outcome)
+    nodes = len(outcome.graph.nodes)
     evaluations = []
     for name, output in outcome.outputs.items():
         kinks = Kinks(question.at_kink)
@@ -149,6 +157,7 @@ def answer(outcome: Outcome, question: Question) -> list[Evaluation]:
             raise
         evaluation = evaluation_of(outcome, question.kind, name, found, targets, kinks)
         evaluation.direction = direction
+        evaluation.nodes = nodes
         evaluations.append(evaluation)
     return evaluations
 

@@ -9,6 +9,7 @@ that agree, and leaves the others to runs of their own.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.engine import graph as engine
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_WAYS = 64
 """Values of a column that a run may part its records by, where it needs a number: a count."""
+TRIED = 1000
+"""Points at which NumPy's digits are compared with those of Python's `math`."""
 MOST_BYTES = 2.0**28
 """What the graph of one run may hold before its records are too many at once."""
 
@@ -137,6 +140,8 @@ class BatchMachine(Machine):
         else:
             out = self.graph.cast(primitive.evaluate(*map(engine.value_of, args)))
         node = out if isinstance(out, Node) else self.column(out)
+        if node.value.ndim == 1 and not self.graph.single and differs(primitive):
+            node.value = _one_by_one(primitive, operands, len(node.value))
         if shape_of(node.value)[:1] != self.rows.shape:
             raise _not_batched(f"`{primitive.title}` does not keep its records apart", span)
         self.array_bytes += node.value.nbytes
@@ -297,6 +302,42 @@ class BatchMachine(Machine):
             node.value = node.value[kept]
         self.rows = self.rows[kept]
         self.active = np.ones(len(self.rows), dtype=bool)
+
+
+@cache
+def differs(primitive: Primitive) -> bool:
+    """Whether NumPy, or SciPy, computes it otherwise than Python's `math`, in the last digits.
+
+    That is another thing on another processor, so it is tried out. Of what takes a record long,
+    a difference is put up with.
+    """
+    if primitive.kind != "elementwise" or primitive.internal or not is_quick(primitive):
+        return False
+    rng = np.random.default_rng(0)
+    points = [
+        rng.integers(one.start, one.stop, TRIED) * 1.0
+        if isinstance(one, range)
+        else rng.uniform(*one, TRIED)
+        for one in primitive.sample
+    ]
+    found = np.asarray(primitive.evaluate(*points))
+    return not np.array_equal(found, _one_by_one(primitive, points, TRIED), equal_nan=True)
+
+
+def is_quick(primitive: Primitive) -> bool:
+    """Whether its value of floats is that of `math`, of an operator, or of few such together."""
+    in_math = getattr(primitive.scalar, "__module__", "") == "math"
+    return in_math or primitive.body is not None or bool(primitive.python or primitive.c)
+
+
+def _one_by_one(primitive: Primitive, args: Sequence[Any], count: int) -> Any:
+    """The values that each record by itself would have."""
+    assert primitive.scalar is not None
+    values = [np.broadcast_to(engine.value_of(arg), count).tolist() for arg in args]
+    try:
+        return np.array([*map(primitive.scalar, *values)])
+    except (ValueError, ArithmeticError):
+        return np.array([*map(primitive.guarded, *values)])
 
 
 class RecordKinks(Kinks):

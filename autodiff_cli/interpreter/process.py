@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from threading import Lock
+from functools import cache
+from threading import Lock, get_ident, main_thread, stack_size
 
 PYTHON_FRAMES = 10_000_000
 """Closures call closures: Python's own limit would come long before --max-depth. Python to
@@ -14,6 +16,28 @@ A call that goes through C (an iterator that `join` or `sum` draws from, `f(*arg
 method, a property, a generator) does take some, and nothing counts it. So none stands on the way
 from a closure of a program to one that it calls, nor from a sweep to a rule of the program's own:
 `tests/interpreter/test_depth.py` runs every such way on a thread with next to no stack."""
+
+
+LEAST_STACK = 2**16
+"""Bytes that the stack of a thread has at least, wherever that is not known."""
+LARGEST_STACK = 2**23
+
+
+def stack_of_thread() -> int:
+    """Bytes of the C stack that a call from this thread may take, with some to spare."""
+    if get_ident() == main_thread().ident:
+        return _stack_of_process() * 3 // 4
+    return (stack_size() or LEAST_STACK) * 3 // 4
+
+
+@cache
+def _stack_of_process() -> int:
+    if os.name == "nt":
+        return 2**20
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return LARGEST_STACK if soft == resource.RLIM_INFINITY else min(soft, LARGEST_STACK)
 
 
 class deep_recursion:  # noqa: N801

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ITERATIONS = 10_000
 DENSE = 300
 """Up to so many variables the Hessian is worked out whole; beyond, its products with vectors."""
+STILL = 60
+"""Iterations at one point, after which a search stays there: a trust region has shrunk to nothing
+by then, and SciPy's trust-krylov goes on in it to its last iteration."""
 STEPS, IN_VAIN = 30, 3
 """Of Newton's method at the end, and those that lower nothing after which it stops."""
 TOLERANCE = 1e-7
@@ -262,8 +265,9 @@ def _run(
     most: int,
     tell: Callable[[int, float], None],
 ) -> Vector:
-    number = 0
+    number = still = 0
     best: tuple[float, Vector] = (np.inf, start)
+    last = start
 
     def value(at: Vector) -> float:
         found = float(model.residuals(at)[0])
@@ -274,13 +278,15 @@ def _run(
         return found
 
     def step(at: Vector, *_: Any) -> None:
-        nonlocal number, best
+        nonlocal number, best, last, still
         number += 1
+        still = still + 1 if np.array_equal(at, last) else 0
+        last = np.array(at)
         found = value(at)
         if found <= best[0]:
             best = found, np.array(at)
         tell(number, found)
-        if found < DEEP:
+        if found < DEEP or still == STILL:
             raise StopIteration
 
     arguments: dict[str, Any] = {}

@@ -122,7 +122,9 @@ def test_booleans_are_carried_and_not_differentiated() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["3", None, 1j, object(), {"a": 1}, ["a"], [[1], [1, 2]], [None], sum, b"1"], ids=repr
+    "given",
+    ["3", None, 1j, object(), {"a": 1}, ["a"], [[1], [1, 2]], [None], sum, b"1"],
+    ids=lambda given: type(given).__name__,
 )
 def test_what_is_no_number_is_refused(given: Any) -> None:
     with pytest.raises(adiff.UsageError, match=r"input `x`: got a value of type .*, want numbers"):

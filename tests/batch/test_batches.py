@@ -11,7 +11,9 @@ import pytest
 
 from autodiff_cli.batch.evaluator import Answer, Evaluator, Task
 from autodiff_cli.batch.sums import Sum, sum_of
+from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.explain.evaluation import Question
+from autodiff_cli.interpreter.batched import is_quick
 from autodiff_cli.interpreter.machine import Settings
 from autodiff_cli.interpreter.program import load
 from autodiff_cli.language.source import Source
@@ -139,6 +141,28 @@ def test_arrays_of_each_record(text: str) -> None:
     columns: dict[str, Any] = {name: rng.uniform(-3, 3, ROWS) for name in "xy"}
     columns |= {name: rng.normal(size=(ROWS, 3)) for name in "vw"}
     compare(text, columns, **({"M": rng.normal(size=(3, 3))} if "M" in text else {}))
+
+
+FUNCTIONS = sorted(
+    name for name, entry in TABLE.items() if entry.kind == "elementwise" and not entry.internal
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_columns_has_the_digits_that_it_has_of_a_record(name: str) -> None:
+    entry = TABLE[name]
+    rng = np.random.default_rng(0)
+    operands = [
+        rng.choice(one, ROWS) * 1.0 if isinstance(one, range) else rng.uniform(*one, ROWS)
+        for one in entry.sample
+    ]
+    columns = {f"x{i}": operand for i, operand in enumerate(operands)}
+    found = evaluator(f"{name}({', '.join(columns)})").evaluate(columns, ROWS)
+    assert found.ways.together == ROWS
+    with np.errstate(all="ignore"):
+        want = [entry.evaluate(*row) for row in np.transpose(operands).tolist()]
+    ulps = 0 if is_quick(entry) else 4
+    np.testing.assert_array_max_ulp(found.columns["result"] * 1.0, np.array(want) * 1.0, ulps)
 
 
 @pytest.mark.parametrize("kind", ["hessian", "jvp", "jacobian"])

@@ -42,8 +42,12 @@ def evaluator(text: str, engine: Any = "native", limits: Limits | None = None) -
     return Evaluator(Task(program, None, None, settings, Question(), {}, engines))
 
 
-def in_machine_code(
-    text: str, columns: dict[str, Any], wrt: tuple[str, ...] | None = None, **shared: Any
+def in_code(
+    text: str,
+    columns: dict[str, Any],
+    kind: Any = "rows",
+    wrt: tuple[str, ...] | None = None,
+    **shared: Any,
 ) -> Any:
     """The rows of code, those that are flagged with them; None where it does not compile.
 
@@ -58,7 +62,7 @@ def in_machine_code(
     ]
     settings, question = Settings(), Question()
     engines = Engines(program, "native")
-    code = engines.rows(records[0], wrt, None, settings, question, only_kept=False)
+    code = engines.rows(records[0], wrt, None, settings, question, kind)
     if isinstance(code, str):
         return None
     found = code.run(columns, shared, count, settings.limits)
@@ -73,13 +77,17 @@ def in_machine_code(
     return found
 
 
-def test_random_programs_come_to_the_same_in_machine_code() -> None:
+BOTH = pytest.mark.parametrize("kind", ["rows", "python rows"])
+
+
+@BOTH
+def test_random_programs_come_to_the_same_in_compiled_code(kind: str) -> None:
     compiled = done = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
         columns = {name: rng.uniform(-3, 3, ROWS) for name in "xy"}
         columns["x"][:6] = [0, -1, 1, 2, 0.5, np.nan]
-        found = in_machine_code(Programs(seed).program(), columns)
+        found = in_code(Programs(seed).program(), columns, kind)
         compiled += found is not None
         done += 0 if found is None else np.count_nonzero(~found.flagged)
     assert compiled >= 30
@@ -90,30 +98,33 @@ KINDS = [
     ("x * sum(v) + v[1]^2 * M[0, 1]", None, {"M": np.array([[1.0, 2.0], [3.0, 4.0]])}),
     ("if p { x } else { x^2 * k }", None, {"k": 3}),
     ("n = 0; while n < x { n += 1 }; n", (), {}),
+    ("fn f(n) { if n < 1 { x } else { f(n - 1) * sin(y) + x } }; f(5)", None, {}),
     ("assert x > -5; tanh(x) * hypot(x, y) * k", ("x",), {"k": 2.5}),
 ]
 
 
+@BOTH
 @pytest.mark.parametrize(("text", "wrt", "shared"), KINDS)
-def test_columns_of_every_kind(text: str, wrt: Any, shared: dict[str, Any]) -> None:
+def test_columns_of_every_kind(text: str, wrt: Any, shared: dict[str, Any], kind: str) -> None:
     rng = np.random.default_rng(1)
     columns: dict[str, Any] = {name: rng.uniform(-3, 3, ROWS) for name in "xy"}
     columns |= {"v": rng.normal(size=(ROWS, 3)), "p": rng.uniform(-1, 1, ROWS) > 0}
-    found = in_machine_code(text, columns, wrt, **shared)
+    found = in_code(text, columns, kind, wrt, **shared)
     assert found is not None
     assert not found.flagged.any()
 
 
-def test_what_there_is_to_tell_is_the_interpreters() -> None:
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_what_there_is_to_tell_is_the_interpreters(engine: str) -> None:
     text = "n = 0; while n < 100 * k { n += 1 }; abs(x) * n + log(x + 0.9)"
     x, k = np.linspace(-1.0, 1.0, 41), np.ones(41)
     x[20], k[7] = 0.0, 100.0
     found, want = (
-        evaluator(text, engine, Limits(steps=1000)).evaluate({"x": x, "k": k}, len(x))
-        for engine in ("native", "graph")
+        evaluator(text, one, Limits(steps=1000)).evaluate({"x": x, "k": k}, len(x))
+        for one in (engine, "graph")
     )
     odd, at_kink, too_long = 3, 1, 1
-    assert found.ways.compiled == len(x) - odd - at_kink - too_long
+    assert found.ways.compiled.total() == len(x) - odd - at_kink - too_long
     assert list(found.errors) == list(want.errors) == [7]
     assert found.errors[7].what == want.errors[7].what
     assert found.kinks.tolist() == want.kinks.tolist()
@@ -122,23 +133,63 @@ def test_what_there_is_to_tell_is_the_interpreters() -> None:
     assert found.odd.sum() == odd
 
 
+def test_calls_that_are_too_deep_are_the_interpreters() -> None:
+    texts = (
+        "fn f(n) { if n < 1 { x } else { f(n - 1) * x } }; f(n)",
+        "fn g(x) { x^2 }; fn f(x) { g(x) }; fn h(x) { f(x) }; fn i(x) { h(x) }; i(x) + n",
+    )
+    n = np.array([1.0, 2.0, 3.0, 1.0])
+    for text, deep in zip(texts, ([2], [0, 1, 2, 3]), strict=True):
+        found, want = (
+            evaluator(text, engine, Limits(depth=3)).evaluate({"x": np.ones(4), "n": n}, 4)
+            for engine in ("native", "graph")
+        )
+        assert list(found.errors) == list(want.errors) == deep
+        assert found.ways.compiled.total() == 4 - len(deep)
+
+
 def test_records_that_are_many_are_compiled_by_themselves() -> None:
     task = evaluator("y = x; for i in range(40) { y = sin(y) + x }; y", "auto")
     x = np.linspace(0.0, 1.0, 20_000)
     ways = [task.evaluate({"x": x}, len(x)).ways for _ in range(4)]
-    assert ways[0].together == ways[-1].compiled == len(x)
+    assert ways[0].together == ways[-1].compiled.total() == len(x)
+
+
+def test_records_that_part_into_many_paths_run_as_python_source(monkeypatch) -> None:
+    monkeypatch.setattr(native, "compiler", lambda: None)
+    text = "y = a; n = 0; while n < 400 * t { y = y * 0.9 + a * n; n += 1 }; y"
+    t = np.linspace(0.0, 1.0, 1000)
+    columns = {"a": 1 + t, "t": t}
+    found = evaluator(text, "auto").evaluate(columns, len(t))
+    assert found.ways.compiled["as Python source"] > 900
+    assert found.ways.alone < 20
+    want = evaluator(text, "graph").evaluate({n: c[::99] for n, c in columns.items()}, 11)
+    for name, column in want.columns.items():
+        np.testing.assert_allclose(found.columns[name][::99], column, rtol=1e-13)
+
+
+def test_what_arrays_cannot_hold_is_compiled_too() -> None:
+    x = np.linspace(0.0, 1.0, 1000)
+    found = evaluator("assert x < 2; y = x; for i in range(40) { y = sin(y) + x }; y", "auto")
+    ways = found.evaluate({"x": x}, len(x)).ways
+    assert ways.compiled.total() > 900
+
+
+def test_a_program_that_prints_is_left_to_the_interpreter() -> None:
+    ways = evaluator("print(x); x^2", "python").evaluate({"x": np.ones(10)}, 10).ways
+    assert ways.alone == 10
 
 
 def test_most_records_with_something_to_tell_are_for_arrays() -> None:
     task = evaluator("abs(x)")
     ways = [task.evaluate({"x": np.zeros(100)}, 100).ways for _ in range(2)]
     assert [one.together for one in ways] == [100, 100]
-    assert task.evaluate({"x": np.ones(100)}, 100).ways.compiled == 0
+    assert task.evaluate({"x": np.ones(100)}, 100).ways.compiled.total() == 0
 
 
 def test_rows_are_stopped_from_outside() -> None:
     code = Engines(load(Source("<test>", "n = 0; while n < x { n += 1 }; n * x")), "native").rows(
-        {"x": 1.0}, None, None, Settings(), Question(), only_kept=False
+        {"x": 1.0}, None, None, Settings(), Question(), "rows"
     )
 
     def stop(number, frame):

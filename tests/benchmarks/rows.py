@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -13,10 +15,11 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from measure import Row, against, interleaved
+from measure import Row, against, duration, interleaved
 
 RECORDS = 1_000_000
 ROUNDS = 5
+ROWS, SECONDS_OF_ROWS = 200_000, 6e-3
 ASKED = 2000
 
 BY_HAND = """
@@ -35,6 +38,21 @@ for name, column in (
 ):
     table = table.append_column(name, [column])
 (pyarrow.csv.write_csv if is_csv else pyarrow.parquet.write_table)(table, target)
+"""
+
+BY_HAND_IN_C = """
+#include <math.h>
+void hand(long long n, const double *a, const double *b, const double *c, const double *t,
+          double *y, double *da, double *db, double *dc)
+{
+    for (long long i = 0; i < n; i++) {
+        double e = exp(-b[i] * t[i]), cosine = cos(c[i] * t[i]), value = a[i] * e * cosine;
+        y[i] = value;
+        da[i] = e * cosine;
+        db[i] = -t[i] * value;
+        dc[i] = -a[i] * e * sin(c[i] * t[i]) * t[i];
+    }
+}
 """
 
 LINE = "y = a * exp(-b * t) * cos(c * t)"
@@ -80,7 +98,51 @@ def rows() -> list[Row]:
             against("with an `if`", seconds["if"], "the straight line", seconds["csv"], 2.0),
             against("with a `while`", seconds["while"], "the straight line", seconds["csv"], 3.0),
         ]
+        if shutil.which("cc"):
+            table.append(_in_machine_code(folder))
         return [*table, _memory(folder, adiff), _round_trip(adiff)]
+
+
+def _in_machine_code(folder: Path) -> Row:
+    """The loop over rows alone, of columns that are in memory."""
+    import numpy as np
+
+    from autodiff_cli.api.engines import Engines
+    from autodiff_cli.explain.evaluation import Question
+    from autodiff_cli.interpreter.machine import Limits, Settings
+    from autodiff_cli.interpreter.program import load
+    from autodiff_cli.language.source import Source
+
+    rng = np.random.default_rng(0)
+    columns = {name: rng.uniform(0.1, 3.0 + 2.0 * (name == "t"), ROWS) for name in "abct"}
+    code = Engines(load(Source("bench.ad", LINE)), "native").rows(
+        dict.fromkeys("abct", 1.0), ("a", "b", "c"), None, Settings(), Question(), "rows"
+    )
+    (folder / "hand.c").write_text(BY_HAND_IN_C)
+    command = ["cc", "-O3", "-std=c99", "-shared", "-fPIC", "-o", "hand.so", "hand.c", "-lm"]
+    subprocess.run(command, cwd=folder, check=True)
+    by_hand = ctypes.CDLL(str(folder / "hand.so")).hand
+
+    def run() -> list[Any]:
+        found = code.run(columns, {}, ROWS, Limits())
+        return [found.value, *found.gradient.values()]
+
+    def hand() -> list[Any]:
+        found = [np.empty(ROWS) for _ in range(4)]
+        places = [ctypes.c_void_p(one.ctypes.data) for one in (*columns.values(), *found)]
+        by_hand(ctypes.c_longlong(ROWS), *places)
+        return found
+
+    for got, want in zip(run(), hand(), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    seconds = interleaved({"native": run, "C by hand": hand}, 4 * ROUNDS)
+    row = against(
+        f"{ROWS:,} rows in machine code", seconds["native"], "C by hand", seconds["C by hand"], 1.25
+    )
+    least = statistics.median(seconds["native"])
+    row.target += f", {duration(SECONDS_OF_ROWS)}"
+    row.met = row.met and least <= SECONDS_OF_ROWS
+    return row
 
 
 def _write(folder: Path, count: int) -> None:

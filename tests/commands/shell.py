@@ -12,12 +12,13 @@ import sys
 import termios
 from dataclasses import dataclass
 from fcntl import ioctl
+from functools import cache
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-import jsonschema
+import jsonschema_rs
 
 import autodiff_cli
 from autodiff_cli.commands.main import main
@@ -77,11 +78,13 @@ def check(done: Done) -> Done:
 
 
 def validate(instance: Any, schema: str) -> None:
-    jsonschema.validate(
-        instance,
-        json.loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8")),
-        cls=jsonschema.Draft202012Validator,
-    )
+    _validator(schema).validate(instance)
+
+
+@cache
+def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    text = (SCHEMAS / f"{schema}.json").read_text(encoding="utf-8")
+    return jsonschema_rs.Draft202012Validator(json.loads(text))
 
 
 def adiff(*arguments: str, stdin: str | bytes = "") -> Done:

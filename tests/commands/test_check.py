@@ -324,6 +324,12 @@ def test_json() -> None:
     assert found["seed"] == 7
 
 
+def test_many_digits_are_the_same_with_and_without_gmpy() -> None:
+    """Which mpmath counts by where it is installed; to adiff it is nothing."""
+    words = ("check", "-e", "lgamma(x) * sin(x^2)", "x=2.5", "--seed", "1", "--json")
+    assert process(*words, env={"MPMATH_NOGMPY": "1"}) == process(*words)
+
+
 def test_large_array_is_summarised() -> None:
     words = ("check", "-e", "y = sum(sin(x))", "x=linspace(-3, 3, 250)")
     (found,) = adiff(*words, "--json").objects

@@ -21,7 +21,7 @@ LIMITS = {
     "memory of an array": ("\ny = zeros(10^6)\nx", ["--max-memory", "1M"], "--max-memory", 2),
     "memory of the graph": (LOOP, ["--max-memory", "1M"], "--max-memory allows 1 MiB", 2),
     "memory by default": ("\nsum(zeros(10^12)) + x", [], "--max-memory allows 4 GiB", 2),
-    "time": (LOOP, ["--timeout", "0.2"], "--timeout: 0.2 seconds are over", 2),
+    "time": (LOOP, ["--timeout", "1"], "--timeout: 1 seconds are over", 2),
 }
 
 

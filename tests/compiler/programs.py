@@ -33,11 +33,12 @@ class Writer:
         self.in_loop = 0
         self.in_function = False
         self.functions: dict[str, int] = {}
+        self.recursive: set[str] = set()
 
     def program(self) -> str:
         self.add("input x, y, w")
         for _ in range(self.random.randint(0, 2)):
-            self.function()
+            self.function(self.random.random() < 0.4)
         if self.random.random() < 0.6:
             self.add("s = 0")
             self.names.append("s")
@@ -59,18 +60,30 @@ class Writer:
         self.names = kept
         self.depth -= 1
 
-    def function(self) -> None:
+    def function(self, calls_itself: bool) -> None:
         name = f"f{len(self.functions)}"
         count = self.random.randint(1, 2)
         outer, self.names = self.names, ["p", "q"][:count]
-        self.add(f"fn {name}({', '.join(self.names)}) {{")
+        given = [*self.names, *["n"] * calls_itself]
+        self.add(f"fn {name}({', '.join(given)}) {{")
         self.in_function = True
+        if calls_itself:
+            self.names.append("x")
+            self.add(f"    if n < 1 {{ return {self.expression(1)} }}")
         self.block(self.random.randint(0, 2))
+        if calls_itself:
+            for k in range(self.random.randint(1, 2)):
+                args = ", ".join(self.expression(1) for _ in range(count))
+                self.add(f"    r{k} = {name}({args}, n - {k + 1})")
+                self.names.append(f"r{k}")
+        self.block(self.random.randint(0, calls_itself))
         self.add(f"    {self.expression(2)}")
         self.in_function = False
         self.add("}")
         self.names = outer
         self.functions[name] = count
+        if calls_itself:
+            self.recursive.add(name)
 
     def statement(self) -> None:
         kind = self.random.random()
@@ -167,7 +180,8 @@ class Writer:
         if pick < 0.86 and self.functions and not self.in_function:
             name, count = self.random.choice(list(self.functions.items()))
             args = ", ".join(self.expression(depth - 1) for _ in range(count))
-            return f"{name}({args})"
+            depth_of_calls = f", {self.random.randint(0, 5)}" * (name in self.recursive)
+            return f"{name}({args}{depth_of_calls})"
         if pick < 0.9:
             a, b = self.expression(depth - 1), self.expression(depth - 1)
             return f"(if {self.condition()} {{ {a} }} else {{ {b} }})"

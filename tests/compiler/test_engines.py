@@ -16,7 +16,7 @@ from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
 from tests.compiler.programs import program
 
-LIMITS = Limits(steps=3_000, nodes=30_000)
+LIMITS = Limits(steps=3_000, nodes=30_000, depth=500)
 PROGRAMS = 24
 
 ORBIT = """
@@ -31,6 +31,18 @@ for i in range(200) {
     vx = vx + h * pull(hx, hy, hx); vy = vy + h * pull(hx, hy, hy)
 }
 x + 2*y
+"""
+
+QUADRATURE = """
+input x, k
+fn simpson(f, a, b) { (b - a)/6 * (f(a) + 4*f((a + b)/2) + f(b)) }
+fn quad(f, a, b, tolerance) {
+    m = (a + b)/2
+    whole = simpson(f, a, b); both = simpson(f, a, m) + simpson(f, m, b)
+    if abs(both - whole) < tolerance { return both }
+    quad(f, a, m, tolerance/2) + quad(f, m, b, tolerance/2)
+}
+quad(fn(t) { exp(-k*t*t) * sin(9*t) }, 0, x, 1e-3)
 """
 
 COMPILED = {
@@ -69,11 +81,62 @@ COMPILED = {
     "detach": ("x * detach(x^2)", {"x": 3.0}),
     "sum_over": ("sum_over(5, fn(i) { x^i })", {"x": 0.7}),
     "choices": ("max(x, 1) + where(x > 2, x, x*x) + clamp(x, 0, 5) + relu(x)", {"x": 0.9}),
+    "tree": (
+        "fn f(n, x) { if n < 2 { x^n } else { f(n-1, x) + f(n-2, x)*sin(x) } }; f(9, x)",
+        {"x": 0.7},
+    ),
+    "squaring": (
+        "fn p(b, n) { if n == 0 { return 1 }; h = p(b, n // 2); if n % 2 == 0 { h*h } "
+        "else { h*h*b } }; p(x, 13) + p(x, 4)",
+        {"x": 1.1},
+    ),
+    "each other": (
+        "fn a(m, n) { if m == 0 { n + x } else { b(m, n) } }\n"
+        "fn b(m, n) { if n < 1 { a(m - 1, 1) * 1.01 } else { a(m - 1, a(m, n - 1)) } }\na(2, 2)",
+        {"x": 1.0},
+    ),
+    "quadrature": (QUADRATURE, {"x": 1.3, "k": 0.8}),
+    "loop in a recursion": (
+        "fn f(n) { s = 1; for i in range(n) { if i > 3 { break }; s += x*f(i)/(1 + i) }; s }; f(6)",
+        {"x": 0.3},
+    ),
+    "recursion in a loop": (
+        "fn f(n) { if n <= 0 { return x }; s = 0; while s < 3 { s += abs(f(n - 1)) + 0.5 }; s }\n"
+        "for i in range(4) { x += f(2)/9 }; x",
+        {"x": 0.3},
+    ),
+    "shorter and shorter": (
+        "fn f(w) { if len(w) == 1 { w[0]^2 } else { w[0]*x + f(w[1:]) } }; f(w)",
+        {"w": [1.0, 2.0, 3.0, 4.0], "x": 0.5},
+    ),
+    "two results": (
+        "fn f(n) { if n == 0 { return 1.5, 1 }; a, b = f(n - 1); return a*x, b + a }\n"
+        "p, q = f(5); p*q",
+        {"x": 0.9},
+    ),
+    "a total that is handed on": (
+        "fn f(n, so_far) { if n == 0 { so_far } else { f(n - 1, so_far*x + n) } }; f(10, 1)",
+        {"x": 0.8},
+    ),
+    "a function in a function": (
+        "fn f(n) { k = n*x; fn g(m) { if m < 1 { k } else { g(m - 1)*k + x } }\n"
+        "if n < 1 { g(2) } else { g(n) + f(n - 1) } }; f(3)",
+        {"x": 0.5},
+    ),
+    "what is around it changes": (
+        "a = 2; fn f(n) { if n < 1 { a } else { f(n - 1)*x } }; u = f(3); a = x*3; u + f(4)",
+        {"x": 0.5},
+    ),
+    "only its value is used": (
+        "fn f(n) { if n < 1 { x*x } else { f(n - 1)*x } }; if f(2) > 0.1 { x *= f(3) }; x",
+        {"x": 0.9},
+    ),
 }
 """Programs that run as compiled code, and what there is to tell is nothing."""
 
 TOLD = {
     "nan": ("s = x; for i in range(9) { s = s * log(x - i) }; s", {"x": 3.5}),
+    "inf by 0": ("s = 0; for i in range(9) { x = x + sqrt(s * x) }; x", {"x": 3.5}),
     "swallowed": ("s = x; for i in range(99) { s = s * 1e9 }; x / s", {"x": 3.5}),
     "swallowed after": ("s = x; for i in range(99) { s = s * 1e9 }; x + 1/s", {"x": 3.5}),
     "swallowed on a way": (
@@ -91,6 +154,21 @@ TOLD = {
     "index": ("s = 0; for i in range(4) { s += w[i] }; s", {"w": [1.0, 2.0]}),
     "step 0": ("n = x; for i in range(1, n, n - 2) { x += 1 }; x", {"x": 2.0}),
     "fraction": ("for i in range(x) { x += 1 }; x", {"x": 2.5}),
+    "depth": ("fn f(n) { if n < 1 { x } else { f(n - 1)*x } }; f(1e5)", {"x": 0.9}),
+    "depth of what is inlined": (
+        "fn g(x) { x*x }; fn f(n) { if n < 1 { g(x) } else { f(n - 1) } }; f(499)",
+        {"x": 0.9},
+    ),
+    "no end": ("fn f(n) { f(n + 1)*x }; f(1)", {"x": 0.9}),
+    "many calls": ("fn f(n) { if n < 2 { x } else { f(n - 1) + f(n - 2) } }; f(30)", {"x": 0.9}),
+    "a nan in a recursion": (
+        "fn f(n) { if n < 0 { x } else { f(n - 1)*log(n - 2) } }; f(4)",
+        {"x": 0.9},
+    ),
+    "a kink in a recursion": (
+        "fn f(n) { if n < 1 { x } else { abs(f(n - 1) - 1) } }; f(4)",
+        {"x": 1.0},
+    ),
     "integer": ("s = 0; for i in range(x) { s = s + x }; s", {"x": 0.0}),
 }
 """Programs of which the interpreter has something to tell."""
@@ -212,7 +290,11 @@ def test_a_program_that_is_called_often_goes_over_by_itself():
     [
         ("sum(exp(w))", "`exp` of arrays, in line 2"),
         ("y = x; grad(y^2, x)", "it takes derivatives itself"),
-        ("fn f(n) { if n < 1 { x } else { x * f(n - 1) } }; f(3)", "`f` calls itself, in line 2"),
+        ("fn f(n) { f(n - 1) * x }; if x < 0 { x = f(3) }; x", "`f` never comes back, in line 2"),
+        (
+            "fn f(n, g) { if n < 1 { g(x) } else { f(n - 1, fn(t) { g(t)*n }) } }\nf(3, sin)",
+            "a call of what is not known beforehand, in line 2",
+        ),
     ],
 )
 def test_what_cannot_be_compiled_says_why(text, why):

@@ -22,6 +22,7 @@ from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
 from tests.commands.shell import adiff
 from tests.compiler.programs import program as random_program
+from tests.compiler.test_engines import COMPILED, QUADRATURE
 
 EXAMPLES = Path(autodiff_cli.__file__).parent / "examples"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O2")
@@ -64,6 +65,15 @@ PROGRAMS = {
         None,
     ),
     "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
+    "squaring": (COMPILED["squaring"][0], {"x": 1.1}, None),
+    "tree": (COMPILED["tree"][0], {"x": 0.7}, None),
+    "quadrature": (QUADRATURE, {"x": 1.3, "k": 0.8}, None),
+    "loop in a recursion": (COMPILED["loop in a recursion"][0], {"x": 0.3}, None),
+    "only its value is used": (
+        "input x\n" + COMPILED["only its value is used"][0],
+        {"x": 0.9},
+        None,
+    ),
     "reserved words": (
         "int = double * 2; int^2 + lambda * top",
         {"double": 1.5, "lambda": 3.0, "top": 2.0},
@@ -148,11 +158,24 @@ def test_javascript_is_a_module(name, tmp_path):
 
 
 def test_what_a_language_lacks_is_said():
-    f = Program(Source("p.ad", "y = 2 * x\ndigamma(y)"))
+    f = Program(Source("p.ad", "y = 2 * x\ngammainc(y, 2)"))
     for language, name in (("python", "Python"), ("c", "C"), ("js", "JavaScript")):
-        with pytest.raises(RunError, match=f"{name} has no `(polygamma|digamma)`") as raised:
+        with pytest.raises(RunError, match=f"{name} has no `gammainc_by_a`, the n-th") as raised:
             export(f, {}, language)
         assert raised.value.where is not None
+
+
+def test_defaults_are_those_of_the_program(tmp_path):
+    text = "input w = [1, 2.5], b = true, x, n = 3\nif b { sum(w) * x^n } else { x }"
+    f = Program(Source("p.ad", text))
+    python, c, js = (export(f, {}, language) for language in ("python", "c", "js"))
+    assert "def value_and_gradient(w, b, x, n=3.0):" in python
+    assert "In the program, w is (1.0, 2.5) unless it is given." in python
+    assert "in[0..1] is w, in the program [1.0, 2.5] unless it is given" in c
+    assert "value_and_gradient(w = [1.0, 2.5], b = true, x, n = 3.0)" in js
+    space: dict = {}
+    exec(python, space)
+    assert space["value_and_gradient"]([1.0, 2.5], True, 2.0)[0] == 28.0
 
 
 def test_what_cannot_be_exported_is_said():

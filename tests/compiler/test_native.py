@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -121,20 +122,48 @@ def test_a_tape_keeps_to_the_memory_that_is_allowed():
 
 
 FOREVER = "input x\nwhile x > 0 { x = x + sin(x)^2 }; x"
+CALLS = "input x\nfn f(n) { if n < 2 { x } else { f(n - 1) + f(n - 2) } }; f(90)"
 UNBOUNDED = Limits(steps=10**12, nodes=10**12, memory=1e15)
 
 
 @pytest.mark.parametrize("engine", ["python", "native"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeOver(LimitError("over"))])
-def test_a_running_loop_is_stopped_from_outside(engine, error):
+@pytest.mark.parametrize("text", [FOREVER, CALLS])
+def test_what_runs_is_stopped_from_outside(engine, error, text):
+    running = True
+
     def stop(*_):
-        raise error
+        if running:
+            raise error
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # as time limits do
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 1)  # as time limits do
     try:
         with pytest.raises(type(error)):
-            run(FOREVER, engine, limits=UNBOUNDED)
+            run(text, engine, limits=UNBOUNDED)
+        running = False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("engine", ["python", "native"])
+def test_a_recursion_takes_no_more_of_the_stack_than_there_is(engine):
+    """What does not fit is the interpreter's, whose calls take none."""
+    text = "input x\nfn f(n) { if n < 1 { x } else { sin(f(n - 1)) + x } }; f(9990)"
+    found = {}
+
+    def on_a_thread():
+        found[engine] = run(text, engine)
+
+    want = run(text, engine)
+    before = threading.stack_size(2**18)
+    try:
+        thread = threading.Thread(target=on_a_thread)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+    assert want.engine.startswith(engine)
+    assert found[engine].engine.startswith("python" if engine == "python" else "graph")
+    assert (found[engine].value, found[engine].gradient) == (want.value, want.gradient)

@@ -315,15 +315,13 @@ def check(case: dict[str, Any]) -> None:
         for engine in ("graph", "python", "native")
         if engine != "native" or len(case["program"]) % 8 == 0
     )
-    second, first = reference.hessian(inputs), reference(inputs)
-    assert second.value == first.value
-    got = [first.value, *(first.gradient[a] for a in inputs)]
-    require(want, got + [second.hessian[a][b] for a in inputs for b in inputs])
-    for other in others:
-        result = other(inputs)
-        assert result.value == first.value
+    first = reference(inputs)
+    for program in (reference, *others):
+        result, second = program(inputs), program.hessian(inputs)
+        assert result.value == second.value == first.value
         assert [one.what for one in result.warnings] == [one.what for one in first.warnings]
-        require(want, [result.value, *(result.gradient[a] for a in inputs)])
+        got = [result.value, *(result.gradient[a] for a in inputs)]
+        require(want, got + [second.hessian[a][b] for a in inputs for b in inputs])
 
 
 def require(want: Truth, got: Sequence[Any]) -> None:

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from autodiff_cli.commands.examples import programs
@@ -26,7 +26,8 @@ ERROR = adiff("eval", "-e", "x +", "x=0", "--json").error
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.iterdir()), ids=lambda path: path.name)
 def test_schema_is_one(path: Path) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    jsonschema_rs.meta.validate(schema)
 
 
 @pytest.mark.parametrize("name", programs())
@@ -85,11 +86,14 @@ WRONG = {
     "an error without help": ("error", changed(ERROR, "help", None)),
     "an error without a message": ("error", changed(ERROR, "message", "")),
     "a line 0": ("error", changed(ERROR, "line", 0)),
+    "a nan of another name": ("map", {"y": "NaN"}),
+    "a null within an array": ("map", {"y": [1.0, None]}),
+    "an error that is a number": ("map", {"y": None, "error": 1}),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_schema_refuses(name: str) -> None:
     schema, instance = WRONG[name]
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(jsonschema_rs.ValidationError):
         validate(instance, schema)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from autodiff_cli.data.files import similar_file
+from autodiff_cli.data.streams.broken import BROKEN, Unpacked, first_line
 from autodiff_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 BY_ENDING = {
     ".csv": "csv",
@@ -28,7 +28,14 @@ BY_ENDING = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-FORMATS = ("csv", "tsv", "jsonl", "arrow", "parquet")
+NAMES = {
+    "csv": "a CSV",
+    "tsv": "a TSV",
+    "jsonl": "JSON lines",
+    "arrow": "an Arrow stream",
+    "parquet": "a Parquet file",
+}
+FORMATS = tuple(NAMES)
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 STDIN = "-"
 
@@ -76,7 +83,7 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
             yield piped, "<stdin>"
         return
     try:
-        stream: Any = gzip.open(path) if path.endswith(".gz") else open(path, "rb")  # noqa: SIM115
+        stream: Any = Unpacked(path) if path.endswith(".gz") else open(path, "rb")  # noqa: SIM115
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         missing = isinstance(error, FileNotFoundError)
@@ -85,8 +92,37 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, str]]:
         yield stream, path
 
 
+def how_far(paths: Sequence[str], number: int, stream: BinaryIO) -> float | None:
+    """How much of some files is read, from 0 to 1; None where nobody knows how much there is.
+
+    Args:
+        stream: the file of that number, those before it being done.
+    """
+    try:
+        sizes = [os.path.getsize(path) for path in paths]
+        place = os.lseek(stream.fileno(), 0, os.SEEK_CUR)
+    except OSError:
+        return None
+    return (sum(sizes[:number]) + place) / max(sum(sizes), 1)
+
+
 def reader(stream: BinaryIO, where: str, form: str, at_once: bool) -> Any:
-    """What reads a stream: it has the `names` of its columns, and `blocks`."""
+    """What reads a stream: it has the `header` of its columns, and `blocks`.
+
+    Raises:
+        UsageError: it is not what it should be.
+    """
+    try:
+        return _reader(stream, where, form, at_once)
+    except BROKEN as error:
+        what = NAMES[form]
+        raise UsageError(
+            f"{where}: not {what}, or cut off: {first_line(error)}",
+            help="--from says which format it is",
+        ) from None
+
+
+def _reader(stream: BinaryIO, where: str, form: str, at_once: bool) -> Any:
     if form in SEPARATORS:
         from autodiff_cli.data.streams.csv_blocks import CsvReader
 
@@ -98,4 +134,4 @@ def reader(stream: BinaryIO, where: str, form: str, at_once: bool) -> Any:
     from autodiff_cli.data.streams import arrow_batches
 
     kind = arrow_batches.ArrowReader if form == "arrow" else arrow_batches.ParquetReader
-    return kind(stream, where)
+    return kind(stream)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from autodiff_cli.data.numerals import is_rounded
-from autodiff_cli.data.streams.records import Bad, Records
+from autodiff_cli.data.streams.records import Bad, Header, Records, array_of, misshapen
 from autodiff_cli.data.values import quoted
 from autodiff_cli.records import record
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 BYTES = 2**19
+LONGEST_SHOWN = 60
+"""Characters of a value in a message."""
 NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 """As JSON that adiff writes has them."""
 
@@ -44,6 +46,12 @@ class JsonRecords(Records):
         keys = dict.fromkeys(key for one in self._objects if isinstance(one, dict) for key in one)
         return pa.table({key: _column([_get(one, key) for one in self._objects]) for key in keys})
 
+    def refuse_keys(self, reasons: Mapping[str, tuple[str, str]]) -> None:
+        for place, one in enumerate(self._objects):
+            if place not in self.bad:
+                for key in reasons.keys() & one.keys():
+                    self._refuse(place, key, *reasons[key])
+
     def inputs(self, binding: Binding) -> dict[str, Array]:
         found: dict[str, Array] = {}
         for name, (keys, is_vector) in binding.items():
@@ -58,8 +66,8 @@ class JsonRecords(Records):
                 if value is None:
                     continue
                 if np.shape(value) != shape:
-                    what = f"shape {np.shape(value)}, want {shape}, as that of the first record"
-                    self.bad.setdefault(place, Bad(f"got {what}", ",".join(keys)))
+                    reason = misshapen(np.shape(value), shape)
+                    self.bad.setdefault(place, Bad(reason, ",".join(keys)))
                     continue
                 column[place] = value
             found[name] = column
@@ -72,13 +80,17 @@ class JsonRecords(Records):
         values = []
         for key in keys:
             if key not in one:
-                hint = ", ".join(one) or "none"
-                self.bad[place] = Bad("is not there", key, f"the record's keys are: {hint}")
+                known = ", ".join(_shown(key)[1:-1] for key in one) or "none"
+                hint = f"the record's keys are: {known}; --bind NAME=KEY takes another"
+                self.bad[place] = Bad("is not there", key, hint)
                 return None
             value = self._number(place, key, one[key])
             if value is None:
                 return None
             values.append(value)
+        if is_vector and any(map(np.ndim, values)):
+            self.bad[place] = Bad("got a list, want a number for each element", ",".join(keys))
+            return None
         return np.array(values) if is_vector else values[0]
 
     def _number(self, place: int, key: str, given: Any) -> Any:
@@ -94,13 +106,10 @@ class JsonRecords(Records):
                 return float(given)
             except OverflowError:
                 return float("inf") if given > 0 else float("-inf")
-        if isinstance(given, list):
-            try:
-                return np.array(given, dtype=np.float64)
-            except (TypeError, ValueError):
-                pass
-        shown = json.dumps(given)
-        self.bad[place] = Bad(f"got {quoted(shown)[1:-1]}, want a number", key)
+        if isinstance(given, list) and (array := array_of(given)) is not None:
+            return array
+        want = "numbers" if isinstance(given, list) else "a number"
+        self.bad[place] = Bad(f"got {_shown(given)}, want {want}", key)
         return None
 
 
@@ -111,12 +120,19 @@ def _get(one: Any, key: str) -> Any:
 def _column(values: Sequence[Any]) -> Any:
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
         return pa.array([None if v is None else _text(v) for v in values], pa.string())
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace").decode()
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 @record
@@ -134,7 +150,7 @@ class JsonReader:
     """The objects of one stream.
 
     Attributes:
-        names: the keys of the first, [] where there is none.
+        header: the keys of the first, [] where there is none.
     """
 
     def __init__(self, stream: BinaryIO, where: str, at_once: bool = False) -> None:
@@ -147,7 +163,7 @@ class JsonReader:
         self._first = next(self._blocks, None)
         objects = [] if self._first is None else self._first.objects
         first: Any = next((one for one in objects if isinstance(one, dict)), {})
-        self.names = list(first)
+        self.header = Header(list(first), may_differ=True)
 
     def blocks(self) -> Iterator[JsonBlock]:
         if self._first is not None:
@@ -201,21 +217,41 @@ class JsonReader:
                 continue
             if not isinstance(value, dict):
                 block.bad[len(block.objects)] = Bad(
-                    f"got {quoted(json.dumps(value))[1:-1]}, want an object",
-                    help='a record is {"x": 3, "t": 0.5}',
+                    f"got {_shown(value)}, want an object",
+                    help='a record is {"x": 3, "t": 0.5}, and the next follows it without a comma',
                 )
-            elif _has_surrogates(text, at, value):
-                block.bad[len(block.objects)] = Bad("is not UTF-8", help="save it as UTF-8 text")
+            elif type(value) is _Twice:
+                block.bad[len(block.objects)] = Bad("is there twice", value.key)
+            elif _has_surrogates(text, value):
+                block.bad[len(block.objects)] = Bad(
+                    "holds text that is not Unicode", help="save it as UTF-8 text"
+                )
             block.objects.append(value)
         self._rest = text[at:]
 
 
-def _has_surrogates(text: str, at: int, value: dict[str, Any]) -> bool:
-    return not text.isascii() and any(
-        isinstance(one, str) and any("\udc80" <= c <= "\udcff" for c in one)
+def _has_surrogates(text: str, value: dict[str, Any]) -> bool:
+    """Whether a string holds a byte that is none of UTF-8, or half a pair of `\\ud8…` escapes."""
+    return not (text.isascii() and "\\u" not in text) and any(
+        isinstance(one, str) and any("\ud800" <= c <= "\udfff" for c in one)
         for pair in value.items()
         for one in pair
     )
 
 
-_DECODER = json.JSONDecoder()
+class _Twice(dict[str, Any]):
+    """An object with a `key` that it has more than once."""
+
+    key: str
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found = _Twice(found)
+        keys = [key for key, _ in pairs]
+        found.key = next(key for key in keys if keys.count(key) > 1)
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members)

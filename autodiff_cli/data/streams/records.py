@@ -16,7 +16,9 @@ from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autodiff_cli.language.names import InputName
 
     Array = np.ndarray[Any, Any]
 
@@ -30,6 +32,18 @@ class Bad:
     help: str = ""
     kind: str = "record"
     status: int = 1
+
+
+@record
+class Header:
+    """The columns of a stream.
+
+    Attributes:
+        may_differ: they are the keys of its first record, and others may have others.
+    """
+
+    names: list[str]
+    may_differ: bool = False
 
 
 class Records:
@@ -61,6 +75,12 @@ class Records:
         objects: list[dict[str, Any]] = self.table.to_pylist()
         return objects
 
+    def refuse_keys(self, reasons: Mapping[str, tuple[str, str]]) -> None:
+        """Refuses records with keys that the first has not, for a reason and with what helps.
+
+        All rows of a table have the same.
+        """
+
     def inputs(self, binding: Binding) -> dict[str, Array]:
         """The numbers of each input, a row for each record; `bad` gets those that are none."""
         return {
@@ -74,8 +94,11 @@ class Records:
     def _numbers(self, name: str) -> Array:
         column = self.table.column(name)
         kind = column.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return self._read(name, column)
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+            column = column.cast(kind)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind):
+            return self._read(name, column.cast(pa.string()))
         if pa.types.is_list(kind) or pa.types.is_large_list(kind) or _is_fixed(kind):
             return self._lists(name, column)
         if pa.types.is_boolean(kind):
@@ -146,26 +169,46 @@ class Records:
         shape = np.shape(first) if first is not None else (0,)
         values = np.zeros((self.count, *shape))
         for place, one in enumerate(lists):
-            try:
-                array = np.array(one, dtype=np.float64)
-            except (TypeError, ValueError):
+            if one is None:
+                self._refuse(place, name, "got no value, want an array of numbers")
+                continue
+            array = array_of(one)
+            if array is None:
                 self._refuse(place, name, "got a list that holds something else than numbers")
-                continue
-            if array.shape != shape:
-                self._refuse(
-                    place,
-                    name,
-                    f"got an array of shape {array.shape}, want {shape}, as the first has"
-                    if array.ndim
-                    else "got no value, want an array of numbers",
-                )
-                continue
-            values[place] = array
+            elif array.shape != shape:
+                self._refuse(place, name, misshapen(array.shape, shape))
+            else:
+                values[place] = array
         return values
 
 
 def _is_fixed(kind: Any) -> bool:
     return bool(pa.types.is_fixed_size_list(kind))
+
+
+def _is_view(kind: Any) -> bool:
+    return hasattr(pa.types, "is_string_view") and bool(pa.types.is_string_view(kind))
+
+
+def misshapen(got: tuple[int, ...], want: tuple[int, ...]) -> str:
+    """What is wrong with a value of another shape than the first one."""
+    given = f"an array of shape {got}" if got else "a number"
+    wanted = f"one of shape {want}, as the first has" if want else "a number, as the first is"
+    return f"got {given}, want {wanted}"
+
+
+def array_of(values: list[Any]) -> Array | None:
+    """Lists in lists as an array; None where they hold something else than numbers, or a gap."""
+    try:
+        array: Array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # A None has become a nan.
+    return None if np.isnan(array).any() and _has_gap(values) else array
+
+
+def _has_gap(value: Any) -> bool:  # recurses: an array's axes
+    return value is None or (isinstance(value, list) and any(map(_has_gap, value)))
 
 
 def floats(column: Any) -> Array:
@@ -180,16 +223,15 @@ Binding = dict[str, tuple[list[str], bool]]
 
 
 def bind(
-    names: Sequence[str],
+    header: Header,
     where: str,
-    inputs: Sequence[str],
+    inputs: Mapping[str, InputName],
     given: Mapping[str, Any],
     asked: Mapping[str, str],
 ) -> Binding:
     """Which columns are the values of which inputs.
 
     Args:
-        names: of the columns.
         inputs: of the program.
         given: inputs that are the same for all records: they go before columns of their name.
         asked: columns by input, as --bind says: a name, several between commas, or a pattern.
@@ -198,36 +240,51 @@ def bind(
         UsageError: a column is not there, or there twice; or none is an input.
     """
     binding: Binding = {}
+    names = header.names
     for name, text in asked.items():
-        columns = [column for part in text.split(",") for column in _matching(part, names, where)]
+        if name in given:
+            raise UsageError(
+                f"--bind {name}={text}: `{name}` has a value already, the same for all records",
+                help=f"leave out {name}=…, or the --bind",
+            )
+        columns = [column for part in text.split(",") for column in _matching(part, header, where)]
         binding[name] = columns, len(columns) > 1 or "*" in text or "?" in text
-    for name in inputs:
-        if name in names and name not in binding and name not in given:
+    for name, known in inputs.items():
+        is_needed = header.may_differ and not known.has_default
+        if (name in names or is_needed) and name not in binding and name not in given:
             binding[name] = [name], False
-    for columns, _ in binding.values():
-        for column in columns:
-            if list(names).count(column) > 1:
-                raise UsageError(
-                    f"{where} has {list(names).count(column)} columns {quoted(column)}, want one",
-                    help="give each column a name of its own",
-                )
+    refuse_twice([column for columns, _ in binding.values() for column in columns], names, where)
     if not binding:
-        known = ", ".join(names[:20])
+        shown = ", ".join(names[:20])
         wanted = ", ".join(name for name in inputs if name not in given) or "none"
         raise UsageError(
             f"{where}: no column is an input of the program",
-            help=f"its columns are: {known}; the program's inputs without a value: {wanted}; "
+            help=f"its columns are: {shown}; the program's inputs without a value: {wanted}; "
             "--bind NAME=COLUMN brings them together",
             kind="input",
         )
     return binding
 
 
-def _matching(part: str, names: Sequence[str], where: str) -> list[str]:
+def refuse_twice(wanted: Iterable[str], names: Sequence[str], where: str) -> None:
+    """Refuses columns of one name, of which nobody can say which is meant."""
+    for name in wanted:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"{where} has {names.count(name)} columns {quoted(name)}, want one",
+                help="give each column a name of its own",
+            )
+
+
+def _matching(part: str, header: Header, where: str) -> list[str]:
     part = part.strip()
+    names = header.names
     if part in names:
         return [part]
-    found = [name for name in names if fnmatchcase(name, part)] if set(part) & set("*?[") else []
+    is_pattern = bool(set(part) & set("*?["))
+    found = [name for name in names if fnmatchcase(name, part)] if is_pattern else []
+    if not found and header.may_differ and not is_pattern:
+        return [part]
     if not found:
         raise unknown_name(where, "column", part, names)
     return found

@@ -56,8 +56,16 @@ def csv_header(names: Sequence[str], separator: str) -> bytes:
 def _cells(column: Any) -> Any:
     """A column in a type that a CSV can hold: lists are written as JSON."""
     array = as_arrow(column)
-    if pa.types.is_nested(array.type):
-        return pa.array([None if one is None else json.dumps(one) for one in array.to_pylist()])
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return array.cast(kind.value_type)
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        values = [None if one is None else _legal(one) for one in array.to_pylist()]
+        texts = [
+            one if one is None or isinstance(one, str) else json.dumps(one, default=str)
+            for one in values
+        ]
+        return pa.array(texts, pa.string())
     return array
 
 
@@ -74,12 +82,13 @@ def json_bytes(objects: Sequence[dict[str, Any]], columns: Mapping[str, Any]) ->
     for place, one in enumerate(objects):
         line = _legal(one) | {name: values[place] for name, values in lists.items()}
         lines.append(json.dumps(line, ensure_ascii=False, default=str))
-    return "".join([f"{line}\n" for line in lines]).encode(errors="replace")
+    return "".join([f"{line}\n" for line in lines]).encode(errors="backslashreplace")
 
 
 def _plain(column: Any) -> list[Any]:
     if not isinstance(column, np.ndarray):
-        return [_legal(value) for value in column.to_pylist()]
+        values = column if isinstance(column, list) else column.to_pylist()
+        return [_legal(value) for value in values]
     values = column.tolist()
     if column.dtype.kind != "f" or np.isfinite(column).all():
         return list(values)
@@ -92,6 +101,8 @@ def _legal(value: Any) -> Any:  # recurses: an array's axes
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     if isinstance(value, dict):
         return {key: _legal(one) for key, one in value.items()}
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     return [_legal(one) for one in value] if isinstance(value, list) else value
 
 

@@ -7,8 +7,8 @@ import operator
 from math import copysign, inf, isnan, nan
 from typing import Any
 
-from autodiff_cli.engine.graph import Node
 from autodiff_cli.engine.lazy import np
+from autodiff_cli.engine.operand import Operand
 from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
@@ -206,13 +206,17 @@ def _power_in_rule(a: Any, b: Any) -> Any:
 
     Not `a ** b`: NumPy's operator is not IEEE's pow at -inf.
     """
-    return power_log(0.0, a, b) if isinstance(b, Node) else pow_(a, b)
+    return power_log(0.0, a, b) if _is_recorded(b) else pow_(a, b)
 
 
 def _by_exponent(out: Any, a: Any, b: Any) -> Any:
     """a^b·log(a): of nodes in a form with all its derivatives, else by the power that is there."""
-    recorded = isinstance(a, Node) or isinstance(b, Node)
+    recorded = _is_recorded(a) or _is_recorded(b)
     return power_log(1.0, a, b) if recorded else gated(out, log(a))
+
+
+def _is_recorded(argument: Any) -> bool:
+    return isinstance(argument, Operand) and argument.is_recorded
 
 
 pow_ = Primitive(
