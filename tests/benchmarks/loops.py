@@ -300,7 +300,7 @@ CASES = {
         "input p, a, b; s = 0.0; for i in range(TURNS) { t = 0.001*i - 10; "
         "s = s + log(p*exp(-(t - a)*(t - a)/2) + (1 - p)*exp(-(t - b)*(t - b)/2)) }; s",
         {"p": 0.3, "a": -1.0, "b": 2.0},
-        (20_000, 50_000),
+        (20_000, 30_000),
         """
         double p = in[0], a = in[1], b = in[2], s = 0, dp = 0, da = 0, db = 0;
         for (int i = 0; i < n; i++) {
