@@ -6,6 +6,7 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `lowering`, `statements`, `variables`: the resolved tree to the form, for given inputs.
 - `rules`: a primitive's partials, kink and scalar body, which its entry gives, as code.
 - `adjoint`: the reverse pass of a form. `tape`: what of the forward pass is kept for it.
+- `simplifying`: what is computed twice is computed once.
 - `counting`: how many nodes and steps the interpreter would have counted.
 - `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
 - `python`, `c`, `javascript`: printers, which share what is in `printing`.

@@ -28,7 +28,9 @@ from autodiff_cli.compiler.form import (
     regions,
     writes,
 )
+from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.rules import Code, emitted, is_nothing, is_safe, kink, partial
+from autodiff_cli.compiler.simplifying import simplify
 from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
@@ -54,8 +56,10 @@ def add_adjoint(
 
 
 def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
-    """Has a function whose derivatives are written save what their ways back read; these, as
-    they are called then."""
+    """Simplifies a function whose derivatives are written, and has it save what their ways back
+    read; gives these, as they are called then."""
+    results = simplify(function.body, results)
+    prune(function, results)
     save_for_way_back(function, lean)
     return results
 

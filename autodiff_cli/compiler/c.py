@@ -41,6 +41,7 @@ from autodiff_cli.compiler.printing import (
     phi_order,
 )
 from autodiff_cli.compiler.rules import emitted, simplified, symbols
+from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,17 +59,10 @@ throw finally await of eval arguments isfinite finite whole shaped array line si
 Math Number Infinity NaN value gradient
 value_and_gradient grow turned poll most tape base used is_too_deep
 """
-_LIBRARY = """
-exp expm1 exp2 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh
-acosh atanh erf erfc pow
-"""
 WORDS = frozenset(_WORDS.split())
 """What no variable may be called."""
-LIBRARY = frozenset(_LIBRARY.split())
-"""Functions of C's library that Python's `math` hands its arguments on to."""
 
-HELPERS = {
-    "hypot": """
+HYPOT = """
 /* The square of x: its double, and what that lacks. */
 static void square(double x, double *high, double *low)
 {
@@ -110,7 +104,8 @@ static double hypot_of(double x, double y)
     root += (sum - 1.0 + (first + second)) / (2.0 * root);
     return root / scale;
 }
-""",
+"""
+REMAINDERS = {
     "mod": """
 /* The remainder with the sign of b. */
 static double mod_of(double a, double b)
@@ -135,6 +130,8 @@ static double floordiv_of(double a, double b)
 }
 """,
 }
+"""Of floats, as Python computes them."""
+OWN = {"hypot": HYPOT, **REMAINDERS}
 """What Python computes by itself, and not by C's library."""
 
 INTEGERS = {
@@ -154,11 +151,20 @@ static long long whole_floordiv(long long a, long long b)
 }
 """The same of integers, rounded down as Python does."""
 
-ONE = (*sorted(LIBRARY - {"pow", "atan2"}), "fabs", "floor", "ceil", "rint", "trunc")
-TWO = ("pow", "atan2", "fmod", "copysign")
+
+def in_library(primitive: Primitive) -> str:
+    """The function of C's library that computes a primitive with Python's digits, if one does."""
+    if primitive.c or primitive.body is not None or primitive.name in OWN:
+        return primitive.c
+    scalar: Any = primitive.scalar
+    return scalar.__name__ if getattr(scalar, "__module__", "") == "math" else ""
+
+
+LIBRARY = {name: len(entry.operands) for entry in TABLE.values() if (name := in_library(entry))}
+"""How many numbers each function of C's library takes."""
 PROTOTYPES = "".join(
-    [f"double {name}(double);\n" for name in ONE]
-    + [f"double {name}(double, double);\n" for name in TWO]
+    f"double {name}({', '.join(['double'] * count)});\n"
+    for name, count in sorted({**LIBRARY, "fmod": 2, "copysign": 2}.items())
 )
 """No header is read: a compiler may have come without any."""
 
@@ -219,7 +225,7 @@ class CPrinter(CalledInC):
     """
 
     def __init__(self, function: Function, keep_named: bool = False) -> None:
-        taken = {*WORDS, *LIBRARY, "fabs", "floor", "ceil", "rint", "trunc"}
+        taken = {*WORDS, *LIBRARY}
         super().__init__(function, Names(taken, spelt), keep_named)
         self.helpers: dict[str, str] = {}
         self.declared: dict[str, list[str]] = {}
@@ -504,16 +510,13 @@ class CPrinter(CalledInC):
 
     def called(self, primitive: Primitive) -> str:
         """The name by which the text calls a primitive; what it needs comes before the text."""
-        scalar: Any = primitive.scalar
-        name = getattr(scalar, "__name__", "")
-        if getattr(scalar, "__module__", "") == "math" and name in LIBRARY:
-            return str(name)
-        if primitive.c:
-            return primitive.c
+        library = in_library(primitive)
+        if library:
+            return library
         name = f"{primitive.name}_of"
         if name not in self.helpers:
-            if primitive.name in HELPERS:
-                self.helpers[name] = HELPERS[primitive.name]
+            if primitive.name in OWN:
+                self.helpers[name] = OWN[primitive.name]
             elif primitive.body is not None:
                 self._define(name, primitive)
             else:

@@ -129,8 +129,8 @@ def _form_of(
         depends[name] = {n for n in prepared.by if not sure.isdisjoint(flat(lowered.targets[n]))}
         start = end
     lean = not raises
-    found = _derivatives(function, ask, targets, results, lean)
-    function.body.yields += finished(function, found, lean)
+    found = finished(function, _derivatives(function, ask, targets, results, lean), lean)
+    function.body.yields += found
     prune(function)
     size = sum(1 for _ in everything(function.body))
     if size > MOST_WITH_DERIVATIVES:

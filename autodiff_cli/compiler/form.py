@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.errors import AdiffError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
@@ -264,6 +264,32 @@ def reads(op: Any) -> list[Operand]:
     return [op.loop.tape or op.loop.trips]
 
 
+def yielded(op: Any) -> list[Operand]:
+    """What the regions of an operation hand to it, and the condition that ends a loop."""
+    found = [one for region in regions(op) for one in region.yields]
+    return [*found, op.leave] if isinstance(op, Loop) else found
+
+
+def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
+    """Has an operation read others, and none of its regions, but for what ends a loop."""
+    if isinstance(op, Apply):
+        op.args = tuple([new(arg) for arg in op.args])
+    elif isinstance(op, Move):
+        op.source = new(op.source)
+    elif isinstance(op, Check):
+        op.holds, op.fails = new(op.holds), new(op.fails)
+        op.finite, op.where = new(op.finite), new(op.where)
+    elif isinstance(op, Print):
+        op.parts = tuple([new(part) for part in op.parts])
+    elif isinstance(op, If):
+        op.condition = new(op.condition)
+    elif isinstance(op, Loop):
+        op.inits = [new(one) for one in op.inits]
+        op.start, op.stop, op.step = new(op.start), new(op.stop), new(op.step)
+    elif isinstance(op, (Call, Uncall)):
+        op.args = [new(arg) for arg in op.args]
+
+
 def writes(op: Any) -> list[Value]:
     """What an operation defines, outside of its regions."""
     if isinstance(op, (Apply, Move)):
@@ -282,6 +308,32 @@ def defined_by(op: Any) -> list[Value]:
     if isinstance(op, Loop):
         return [*op.body.params, *([op.index] if op.index else [])]
     return op.loop.saved if isinstance(op, Unwind) else []
+
+
+def made_by(loop: Loop) -> set[Value]:
+    """What the turns of a loop define."""
+    return {*defined_by(loop), *made_in(loop.body)}
+
+
+def made_in(region: Region) -> set[Value]:
+    """What the operations of a region define."""
+    made: set[Value] = set()
+    for op in everything(region):
+        made.update(writes(op))
+        if isinstance(op, Loop):
+            made.update(defined_by(op))
+    return made
+
+
+def replace_in(region: Region, new: Callable[[Operand], Operand]) -> None:
+    """Has the operations of a region read others."""
+    for op in everything(region):
+        replace_reads(op, new)
+        for inner in regions(op):
+            inner.yields = [new(one) for one in inner.yields]
+        if isinstance(op, Loop):
+            op.leave = new(op.leave)
+    region.yields = [new(one) for one in region.yields]
 
 
 def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks

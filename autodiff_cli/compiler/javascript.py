@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from autodiff_cli.compiler.c import LIBRARY
+from autodiff_cli.compiler.c import in_library
 from autodiff_cli.compiler.c_file import CFile
 from autodiff_cli.compiler.exported import error_of, is_array, line_of, nested, remark
 from autodiff_cli.compiler.form import Check, Note, Value
@@ -72,8 +72,10 @@ function exp2(x) {
     return Math.pow(2, x);
 }
 """
-LACKING = {"erf": {"erf": ERF}, "erfc": {"erf": ERF, "erfc": ERFC}, "exp2": {"exp2": EXP2}}
-"""What JavaScript's `Math` lacks: what its place is taken by, and what that needs."""
+LACKING = {
+    text.partition("function ")[2].partition("(")[0]: text for text in (ERF, ERFC, EXP2, RINT)
+}
+"""What JavaScript's `Math` lacks, by name."""
 FINITE = """
 function finite(number, line) {
     if (!Number.isFinite(number)) throw new RangeError(`line ${line}: ${number} is not finite`);
@@ -157,21 +159,14 @@ class ScriptFile(CFile):
         return f"{self.called(TABLE[name])}({', '.join(map(self.text_of, args))})", ATOM
 
     def called(self, primitive: Primitive) -> str:
-        scalar: Any = primitive.scalar
-        name = getattr(scalar, "__name__", "")
-        if primitive.name == "hypot":
-            return f"Math.{name}"
-        if getattr(scalar, "__module__", "") == "math" and name in LIBRARY:
-            if name not in LACKING:
-                return f"Math.{name}"
-            for needed, text in LACKING[name].items():
-                self.helpers[needed] = text
+        name = in_library(primitive)
+        if name in LACKING:
+            for needed, text in LACKING.items():
+                if f"{needed}(" in LACKING[name]:
+                    self.helpers[needed] = text
             return name
-        if primitive.c == "rint":
-            self.helpers["rint"] = RINT
-            return "rint"
-        if primitive.c in ("fabs", "floor", "ceil", "trunc"):
-            return f"Math.{primitive.c.replace('fabs', 'abs')}"
+        if name or primitive.name == "hypot":
+            return f"Math.{primitive.name if primitive.c else name or 'hypot'}"
         name = f"{primitive.name}_of"
         if primitive.name in SCRIPTS:
             for needed in ("mod", primitive.name):

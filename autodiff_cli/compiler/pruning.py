@@ -27,11 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def prune(function: Function) -> None:
-    """Keeps what the results are made of, and what checks, prints, or may never end."""
+def prune(function: Function, also: Sequence[Any] = ()) -> None:
+    """Keeps what the results are made of, and what checks, prints, or may never end.
+
+    Args:
+        also: what is kept besides.
+    """
     functions = [one for f in called(function.body) for one in (f, f.back) if one is not None]
     live = _Live(function, functions)
     live.need(function.body.yields)
+    live.need(also)
     live.settle()
     for one in functions:
         _narrow(one, live)

@@ -135,7 +135,7 @@ class PythonFile(PythonPrinter):
         return primitive.name
 
     def _define(self, primitive: Primitive) -> None:
-        if primitive.c in ("floor", "ceil", "trunc"):
+        if primitive.c:
             self.helpers[primitive.name] = (
                 f"def {primitive.name}(x):\n    return float(math.{primitive.c}(x))\n"
             )

@@ -131,15 +131,14 @@ def simplified(tree: Any) -> Any:  # recurses: the program's blocks
         return simplified(TABLE["mul"](first, last)) if first else 0.0
     if primitive.name == "pow" and last is not first and not isinstance(last, Code) and last == 1.0:
         return first
-    if primitive.name in ("mul", "logical_and", "logical_or"):
-        for one, other in ((first, last), (last, first)):
-            if not isinstance(one, Code):
-                if primitive.name == "mul" and one == 1.0:
-                    return other
-                if primitive.name == "logical_and":
-                    return other if one else False
-                if primitive.name == "logical_or":
-                    return True if one else other
+    for one, other in ((first, last), (last, first)):
+        if not isinstance(one, Code):
+            if primitive.name == "mul" and one == 1.0:
+                return other
+            if primitive.name == "logical_and":
+                return other if one else False
+            if primitive.name == "logical_or":
+                return True if one else other
     return Code(tree.name, primitive, tuple(args))
 
 

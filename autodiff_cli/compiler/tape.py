@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from autodiff_cli.compiler.form import (
     Apply,
     If,
-    Loop,
     Region,
     Unwind,
     Value,
     called,
     everything,
+    made_by,
+    made_in,
     reads,
     regions,
-    writes,
+    replace_in,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def save(body: Region, lean: bool) -> None:  # recurses: the program's blocks
         for region in regions(op):
             save(region, lean)
         if isinstance(op, Unwind):
-            op.loop.saved = _Again(op.loop.body, op.body, _made_by(op.loop)).saved()
+            op.loop.saved = _Again(op.loop.body, op.body, made_by(op.loop)).saved()
             if op.loop.saved:
                 op.loop.tape = Value("tape", "tape")
 
@@ -51,7 +52,7 @@ def save_of_call(function: Function, lean: bool) -> None:
     if function.back is not None:
         back = function.back.body
         save(back, lean)
-        made = {*function.params, *_made(function.body)}
+        made = {*function.params, *made_in(function.body)}
         function.saved = _Again(function.body, back, made).saved()
 
 
@@ -84,6 +85,7 @@ class _Again:
         there = set(self._kept)
         again: dict[int, tuple[Region, list[Apply]]] = {}
         wanted = set(needed)
+        names: dict[Operand, Value] = {}
         for value, (maker, region) in self._makers.items():
             if value not in wanted:
                 continue
@@ -91,28 +93,16 @@ class _Again:
             if all(arg in there or arg not in self.made for arg in _values(maker.args)):
                 ops = again.setdefault(id(region), (region, []))[1]
                 ops.append(Apply(value, maker.primitive, maker.args, maker.span))
+                names[value] = Value(value.type, value.name)
             else:
                 self._kept[value] = None
         for region, ops in again.values():
             region.ops[:0] = ops
+        replace_in(self.back, lambda operand: names.get(operand, operand))
+        for _, ops in again.values():
+            for op in ops:
+                op.out = names[op.out]
         return list(self._kept)
-
-
-def _made_by(loop: Loop) -> set[Value]:
-    """What the turns of a loop define."""
-    return {*loop.body.params, *_values([loop.index]), *_made(loop.body)}
-
-
-def _made(body: Region) -> set[Value]:
-    """What the operations of a region define."""
-    made: set[Value] = set()
-    for op in everything(body):
-        made.update(writes(op))
-        for region in regions(op):
-            made.update(region.params)
-        if isinstance(op, Loop) and op.index is not None:
-            made.add(op.index)
-    return made
 
 
 def needs(region: Region) -> dict[Value, None]:  # recurses: the program's blocks
@@ -122,7 +112,7 @@ def needs(region: Region) -> dict[Value, None]:  # recurses: the program's block
         if isinstance(op, Unwind):
             loop = op.loop
             needed[loop.tape or loop.trips] = None
-            made = _made_by(loop)
+            made = made_by(loop)
             needed.update((value, None) for value in needs(op.body) if value not in made)
             continue
         needed.update(dict.fromkeys(_values(reads(op))))

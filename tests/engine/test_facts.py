@@ -41,11 +41,7 @@ PATTERNS = {
     **dict.fromkeys(
         (
             "compiler/arrays.py",
-            "compiler/c.py",
-            "compiler/javascript.py",
             "compiler/lowering.py",
-            "compiler/python_file.py",
-            "compiler/rules.py",
         ),
         "operators of the form, and how each language that is printed writes them",
     ),
