@@ -9,7 +9,8 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `simplifying`: what is computed twice is computed once.
 - `counting`: how many nodes and steps the interpreter would have counted.
 - `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
-- `python`, `c`, `javascript`: printers, which share what is in `printing`.
+- `python`, `c`, `javascript`: printers, which share what is in `printing`; `sharing`: which
+  values share a variable of Python.
 - `native`: the C as machine code, kept in the user's cache. `engine`: what runs all that.
 - `export`: the same code as a file that stands alone.
 

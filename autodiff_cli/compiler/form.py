@@ -234,6 +234,8 @@ class Uncall:
 
 def regions(op: Any) -> list[Region]:
     """The regions of an operation, in order."""
+    if isinstance(op, (Apply, Move)):
+        return []
     if isinstance(op, If):
         return [op.then, op.otherwise]
     if isinstance(op, Loop):

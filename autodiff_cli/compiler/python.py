@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.form import (
@@ -35,6 +36,7 @@ from autodiff_cli.compiler.printing import (
     phi_order,
     unset_at_first,
 )
+from autodiff_cli.compiler.sharing import share_variables, turn_parts
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ RESERVED = {
     "say",
     "_",
     "push",
+    "repeat",
 }
 
 
@@ -72,6 +75,7 @@ class PythonPrinter(Printer):
     extras: tuple[str, ...] = ("budget", "room", "say")
 
     def __init__(self, function: Function) -> None:
+        share_variables(function.body)
         super().__init__(function, Names(RESERVED))
 
     def printed(self, name: str) -> str:
@@ -235,10 +239,12 @@ class PythonPrinter(Printer):
         trips = self.names[op.trips]
         self.begin(op, trips)
         self.depth += 1
-        self.ops(op.body)
+        before, after = turn_parts(op)
+        self.ops(before)
         if op.saved:
             saved = ", ".join(self.names[value] for value in op.saved)
             self.add(f"{push}({saved})" if len(op.saved) == 1 else f"{push}(({saved}))")
+        self.ops(after)
         self.move(op.body.params, op.body.yields)
         self.turned(op, trips)
         if op.leave is not False:
@@ -271,7 +277,11 @@ class PythonPrinter(Printer):
             self.add(f"{trips} = len(range({self.bounds(op)}))")
             self.add(f"budget -= {trips}")
             self.add("if budget < 0: raise Long")
-            self.add(f"for {self.names[op.index]} in range({self.bounds(op)}):")
+            if self.inlining.is_read(op.index) or op.leave is not False:
+                self.add(f"for {self.names[op.index]} in range({self.bounds(op)}):")
+            else:
+                self.used["repeat"] = repeat
+                self.add(f"for _ in repeat(None, {trips}):")
             return
         self.add(f"for {trips} in range(budget):")
         self.depth += 1
