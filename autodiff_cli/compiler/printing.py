@@ -347,8 +347,9 @@ class Printer(Lines):
         """The assignment of a source to a variable: `x += 1` for `x = x + 1`."""
         name = self.names[target]
         op = self.inlining.into.get(source) if isinstance(source, Value) else None
-        if isinstance(op, Apply) and op.primitive.sign in signs and op.args[0] is target:
-            return f"{name} {op.primitive.sign}= {self.text_of(op.args[1])}"
+        sign, args = (op.primitive.sign, op.args) if isinstance(op, Apply) else ("", ())
+        if sign in signs and len(args) == 2 and args[0] is target:
+            return f"{name} {sign}= {self.text_of(args[1])}"
         return f"{name} = {self.text_of(source)}"
 
     def reads_of(self, operand: Operand) -> set[Value]:  # recurses: the program's blocks
