@@ -95,6 +95,8 @@ class Exported:
             f"no value, or a choice would hide a nan. {goes_on}",
             "Nothing ends a loop but the program.",
         ]
+        if called(self.function.body):
+            lines.append("Calls inside calls take of the stack; nothing looks how deep they go.")
         if self.prints:
             lines.append("What the program prints is left out.")
         if self.kinks:

@@ -103,7 +103,7 @@ class StatementForm(CallForm):
                 return
             if left is not False and at < len(nodes):
                 rest = nodes[at:]
-                self.branch(left, _nothing, lambda: self.statements(rest, tail))
+                self.branch(left, _nothing, lambda rest=rest: self.statements(rest, tail))  # type: ignore[misc]
                 return
 
     def _keep(self, held: Any) -> None:

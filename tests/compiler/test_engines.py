@@ -74,6 +74,7 @@ COMPILED = {
         {"x": 0.9, "w": [1.0, 2.0, 3.0]},
     ),
     "closure": ("fn make(a) { fn(t) { a*t + x } }; f = make(x*2); f(3) * f(x)", {"x": 0.4}),
+    "steps": ("for i in range(5) { x = -x; if x < 0 { x = x/2 } else { x = x*3 } }; x", {"x": 0.4}),
     "late": ("y = 0; for i in range(9) { y = y*0.5 + x }; y", {"x": 2.0}),
     "changing": ("if x > 1 { y = x } else { y = 0 }; z = y*2 + x; z", {"x": 0.9}),
     "named": ("z = x^2; y = z * x; y", {"x": 3.0}),
@@ -154,6 +155,10 @@ TOLD = {
     "index": ("s = 0; for i in range(4) { s += w[i] }; s", {"w": [1.0, 2.0]}),
     "step 0": ("n = x; for i in range(1, n, n - 2) { x += 1 }; x", {"x": 2.0}),
     "fraction": ("for i in range(x) { x += 1 }; x", {"x": 2.5}),
+    "an integer on the way": (
+        "s = 1; for i in range(62) { s = s * 2 }; s*4*3 + s*8//8 + x",
+        {"x": 1.0},
+    ),
     "depth": ("fn f(n) { if n < 1 { x } else { f(n - 1)*x } }; f(1e5)", {"x": 0.9}),
     "depth of what is inlined": (
         "fn g(x) { x*x }; fn f(n) { if n < 1 { g(x) } else { f(n - 1) } }; f(499)",

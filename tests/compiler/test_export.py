@@ -279,6 +279,12 @@ def test_a_nan_is_not_lost_in_a_choice(tmp_path):
     assert space["value_and_gradient"](1.0, float("inf")) == (float("inf"), (0.0, 1.0))
 
 
+def test_the_head_tells_of_recursion():
+    f = Program(Source("p.ad", "input x\n" + COMPILED["only its value is used"][0]))
+    for language in ("python", "c", "js"):
+        assert "Calls inside calls take of the stack" in export(f, {}, language)
+
+
 @pytest.mark.parametrize("word", ["where there is no derivative", "abs", "line 2", "0 at 0"])
 def test_the_head_tells_of_kinks(word):
     f = Program(Source("p.ad", "y = 2 * x\nabs(y)"))
