@@ -88,7 +88,8 @@ class Cluster:
     def _is_seen(self, path: str) -> bool:
         """Whether all workers have the same file there as we."""
         ours = seen(path)
-        return all(theirs == ours for theirs in self._client.run(seen, path).values())
+        found = self._client.run(seen, path, on_error="ignore")  # of one that dies meanwhile
+        return all(theirs == ours for theirs in found.values())
 
     def _run(self, function: Callable[..., Any], arguments: Iterable[Any]) -> Iterator[Any]:
         return self._answers(self._submit(attempt, function, *each) for each in arguments)
