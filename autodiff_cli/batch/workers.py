@@ -43,7 +43,7 @@ class Workers:
             theirs.close()
             self._workers.append(ours)
 
-    def close(self) -> None:
+    def end(self) -> None:
         # They end when nobody is there to send them anything.
         for worker in self._workers:
             worker.close()
