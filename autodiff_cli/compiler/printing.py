@@ -139,6 +139,8 @@ class Inlining:
         is_kept = self._keep_named and out.name and out not in self._handed_on
         if self._uses[out] != 1 or self._made[out] != 1 or is_kept:
             return False
+        if out.shape:
+            return False
         depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
         self._depth[out] = depth
         if depth > DEEPEST:

@@ -40,7 +40,6 @@ PATTERNS = {
     "explain/rewriting.py": "identities between primitives, of which none is of one of them",
     **dict.fromkeys(
         (
-            "compiler/arrays.py",
             "compiler/c.py",
             "compiler/javascript.py",
             "compiler/lowering.py",
@@ -99,6 +98,14 @@ def test_python_source_computes_the_value(entry: Primitive) -> None:
         names = "abc"[: len(operands)]
         found = eval(entry.python.format(*names), {}, dict(zip(names, operands, strict=True)))
         assert found == entry.scalar(*operands)
+
+
+@pytest.mark.parametrize("entry", having(lambda entry: entry.rounded))
+def test_what_is_rounded_is_the_same_on_arrays(entry: Primitive) -> None:
+    assert entry.scalar is not None
+    operands = np.abs(np.random.default_rng(0).normal(size=(len(entry.operands), 1000)))
+    of_array = entry.array(*operands)
+    assert of_array.tolist() == [entry.scalar(*one) for one in operands.T.tolist()]
 
 
 @pytest.mark.parametrize("entry", having(lambda entry: entry.sums))
