@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.buffers import Buffers
 from autodiff_cli.compiler.engine import ENTRY, FORWARD, Answer, Compiled, form_of
-from autodiff_cli.compiler.form import Flag, NotCompiled, is_array
+from autodiff_cli.compiler.form import Flag, Loop, NotCompiled, everything, is_array
 from autodiff_cli.compiler.numpy_calls import expand
 from autodiff_cli.compiler.numpy_printer import NumpyPrinter
 from autodiff_cli.compiler.whole_arrays import WholeArrayForm
@@ -38,8 +38,12 @@ class CompiledArrays(Compiled):
         self.form = form_of(program, prepared, kinds, ask=ask, made=WholeArrayForm)
         if self.form.ask in FORWARD or any(self.form.outputs.values()):
             raise NotCompiled("it computes with arrays, and an output is no single number")
+        body = self.form.lowered.function.body
         with deep_recursion():
             expand(self.form.lowered.function)
+            loops = [op for op in everything(body) if isinstance(op, Loop)]
+        kept = [value.shape for loop in loops for value in loop.saved if value.shape]
+        self._bytes_of_a_turn = sum(8 * prod(shape) for shape in kept)
         self._ways: dict[bool, _Way] = {}
         self._way(by_rows=True)
 
@@ -58,6 +62,8 @@ class CompiledArrays(Compiled):
     ) -> Answer:
         way = self._way(all(array.flags.c_contiguous for array in numbers if is_array(array)))
         self._printer = way.printer
+        if self._bytes_of_a_turn:
+            turns = min(turns, int(limits.memory / self._bytes_of_a_turn))
         run = way.spare.pop() if way.spare else way.made()
         # What NumPy makes of finite numbers that is none is the interpreter's to tell.
         with no_garbage_collection(), np.errstate(all="raise", under="ignore"):

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autodiff_cli.compiler.exported import Exported
-    from autodiff_cli.compiler.form import Operand
+    from autodiff_cli.compiler.form import Function, Operand
 
+ARRAY_OF = """\
+def array_of(shape, given, name):
+    array = np.asarray(given, dtype=float)
+    if array.shape != shape:
+        raise ValueError(f"{name}: got the shape {array.shape}, want {shape}")
+    return array
+"""
 MOST_WRITTEN = 1_000
 """Elements of an array that is written down."""
 
@@ -25,9 +32,15 @@ class NumpyFile(PythonFile, ArrayText):
     imports = ("import numpy as np",)
     decorator = '@np.errstate(all="ignore")'
 
+    def __init__(self, function: Function, helpers: dict[str, str]) -> None:
+        super().__init__(function, helpers)
+        self.names.fresh("array_of")
+
     def take(self, shown: str, held: Any) -> None:
         if is_array(held):
-            self.add(f"{self.names[held]} = np.asarray({self.names[held]}, dtype=float)")
+            name = self.names[held]
+            self.helpers["array_of"] = ARRAY_OF
+            self.add(f"{name} = array_of({held.shape}, {name}, {name!r})")
 
     def given_back(self, shape: tuple[int, ...], rest: list[Operand]) -> str:
         operand = rest.pop(0)

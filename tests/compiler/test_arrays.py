@@ -177,6 +177,14 @@ def test_an_exported_file_computes_the_same_with_numpy(name):
         np.testing.assert_array_equal(got, derivative, err_msg=by)
 
 
+def test_an_exported_file_holds_to_its_shapes():
+    f = program_of("mean(X @ w)", {"X": X, "w": w})
+    namespace = {}
+    exec(export(f, f.values({"X": X, "w": w}), "python"), namespace)
+    with pytest.raises(ValueError, match=r"X: got the shape \(50, 4\), want \(100, 4\)"):
+        namespace["value_and_gradient"](X[:50], w)
+
+
 @pytest.mark.parametrize("name", NOT_IN_NUMPY)
 def test_what_numpy_has_not_is_not_exported(name):
     f = program_of(*PROGRAMS[name])
