@@ -42,7 +42,6 @@ PATTERNS = {
         (
             "compiler/c.py",
             "compiler/javascript.py",
-            "compiler/lowering.py",
             "compiler/python_file.py",
             "compiler/rules.py",
         ),
