@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from threading import Thread
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from autodiff_cli.api.exports import export
 from autodiff_cli.api.program import Program
-from autodiff_cli.errors import RunError
+from autodiff_cli.errors import LimitError, RunError, TimeOver
+from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
 from tests.commands.shell import adiff
 from tests.compiler.test_engines import numbers, outcome
@@ -133,6 +135,34 @@ def test_threads_have_arrays_of_their_own():
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeOver(LimitError("over"))])
+def test_a_loop_over_arrays_is_stopped_from_outside(error):
+    def stop(*_):
+        raise error
+
+    unbounded = Settings(limits=Limits(steps=10**12, nodes=10**12, memory=1e15))
+    text = "input w\nv = w; while sum(v) > -1e9 { v = v + sin(v)^2 }; sum(v)"
+    f = Program(Source("p.ad", text), settings=unbounded, engine="python")
+    f.evaluate({"w": -1e12 * np.ones(9)})
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)  # as time limits do
+    try:
+        with pytest.raises(type(error)):
+            f.evaluate({"w": np.ones(9)})
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_tape_of_arrays_keeps_to_the_memory_that_is_allowed():
+    text = "input w\nfor i in range(5000) { w = w + 1e-9*w*w }; sum(w)"
+    for engine in ("graph", "python"):
+        settings = Settings(limits=Limits(memory=1e6))
+        f = Program(Source("p.ad", text), settings=settings, engine=engine)
+        with pytest.raises(LimitError, match="--max-memory allows"):
+            f.evaluate({"w": y})
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
