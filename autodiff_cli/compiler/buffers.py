@@ -76,9 +76,9 @@ class Buffers:
 
     # ── what shares memory, and until when it is used ─────────────────────────────────
 
-    def _walk(
+    def _walk(  # recurses: the program's blocks
         self, region: Region, loops: tuple[Any, ...]
-    ) -> None:  # recurses: the program's blocks
+    ) -> None:
         for op in region.ops:
             self._at += 1
             self._use(reads(op), loops)
