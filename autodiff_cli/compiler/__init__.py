@@ -9,6 +9,9 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `simplifying`: what is computed twice is computed once.
 - `counting`: how many nodes and steps the interpreter would have counted.
 - `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
+- `whole_arrays`: arrays as values of the form. `shaped`: the shapes of results. `array_rules`: the
+  sweep's rules applied to them. `numpy_calls`: what they come down to in NumPy. `buffers`: which
+  calls write into arrays made once. `numpy_printer`, `numpy_file`, `array_engine`: as below.
 - `python`, `c`, `javascript`: printers, which share what is in `printing`; `sharing`: which
   values share a variable of Python.
 - `native`: the C as machine code, kept in the user's cache. `engine`: what runs all that.

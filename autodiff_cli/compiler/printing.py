@@ -146,6 +146,8 @@ class Inlining:
         is_counted = isinstance(op, Apply) and out.type == "int" and op.span is not None
         if self._uses[out] != 1 or self._made[out] != 1 or is_kept or is_counted:
             return False
+        if out.shape:
+            return False
         depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
         self._depth[out] = depth
         if depth > DEEPEST:

@@ -72,7 +72,7 @@ class _Again:
         self, region: Region, back: Region, ways: dict[Any, If]
     ) -> None:
         for op in region.ops:
-            if isinstance(op, Apply) and op.primitive.python:
+            if isinstance(op, Apply) and op.primitive.python and not op.out.shape:
                 self._makers[op.out] = op, back
             elif isinstance(op, If) and op in ways:
                 self._find(op.then, ways[op].then, ways)
