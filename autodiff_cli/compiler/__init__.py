@@ -5,6 +5,7 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `form`: three-address code with regions; what the other files make, change and print.
 - `lowering`, `statements`, `variables`: the resolved tree to the form, for given inputs.
 - `rules`: a primitive's partials, kink and scalar body, which its entry gives, as code.
+- `tangent`: forward mode, of a form or of one that has its reverse pass, by the same rules.
 - `adjoint`: the reverse pass of a form. `tape`: what of the forward pass is kept for it.
 - `simplifying`: what is computed twice is computed once.
 - `counting`: how many nodes and steps the interpreter would have counted.

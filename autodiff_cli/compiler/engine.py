@@ -133,12 +133,11 @@ def _form_of(
     seen = add_checks(function, raises, count)
     doubted = [name for name, held in lowered.inputs.items() if is_whole(held) and held not in seen]
     results = function.body.yields[:count]
-    depends, start = {}, 0
-    for name, shape in outputs.items():
-        end = start + math.prod(shape)
-        sure = certain(function, targets, results[start:end])
-        depends[name] = {n for n in prepared.by if not sure.isdisjoint(flat(lowered.targets[n]))}
-        start = end
+    depends = {
+        name: {one for one in shapes if not sure.isdisjoint(flat(lowered.targets[one]))}
+        for name, held in lowered.outputs.items()
+        for sure in [certain(function, targets, flat(held))]
+    }
     lean = not raises
     found = finished(function, _derivatives(function, ask, targets, results, lean), lean)
     function.body.yields += found
