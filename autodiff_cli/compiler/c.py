@@ -365,7 +365,7 @@ class CPrinter(CalledInC):
                 self.add(f"{name} = {one};")
             return
         for target, source in pairs:
-            self.add(f"{self.stepped(target, source, '+-*/')};")
+            self.add(f"{self.stepped(target, source)};")
 
     def loop(self, op: Loop) -> None:  # recurses: the program's blocks
         self.move(op.body.params, op.inits)

@@ -23,7 +23,7 @@ from autodiff_cli.compiler.form import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from autodiff_cli.compiler.form import Function, If, Operand
     from autodiff_cli.language.source import Span
@@ -40,6 +40,10 @@ INFIX = {
     **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARED),
 }
 """Signs between two operands that all languages write alike, and how tightly they bind."""
+
+
+STEPS = frozenset(("+", "-", "*", "/"))
+"""Signs that all languages write before `=`, too."""
 
 
 class Names:
@@ -345,12 +349,12 @@ class Printer(Lines):
         used = [(out, param) for out, param in pairs if self.inlining.is_read(out)]
         return [out for out, _ in used], [param for _, param in used]
 
-    def stepped(self, target: Value, source: Operand, signs: Collection[str]) -> str:
+    def stepped(self, target: Value, source: Operand) -> str:
         """The assignment of a source to a variable: `x += 1` for `x = x + 1`."""
         name = self.names[target]
         op = self.inlining.into.get(source) if isinstance(source, Value) else None
         sign, args = (op.primitive.sign, op.args) if isinstance(op, Apply) else ("", ())
-        if sign in signs and len(args) == 2 and args[0] is target:
+        if sign in STEPS and len(args) == 2 and args[0] is target:
             return f"{name} {sign}= {self.text_of(args[1])}"
         return f"{name} = {self.text_of(source)}"
 

@@ -77,6 +77,8 @@ COMPILED = {
     ),
     "closure": ("fn make(a) { fn(t) { a*t + x } }; f = make(x*2); f(3) * f(x)", {"x": 0.4}),
     "steps": ("for i in range(5) { x = -x; if x < 0 { x = x/2 } else { x = x*3 } }; x", {"x": 0.4}),
+    "function of itself": ("for i in range(5) { x = hypot(x, 1) }; x", {"x": 0.4}),
+    "of two": ("for i in range(5) { x = atan2(x, 3*y); y = max(y, x) }; x*y", {"x": 0.4, "y": 0.3}),
     "late": ("y = 0; for i in range(9) { y = y*0.5 + x }; y", {"x": 2.0}),
     "changing": ("if x > 1 { y = x } else { y = 0 }; z = y*2 + x; z", {"x": 0.9}),
     "named": ("z = x^2; y = z * x; y", {"x": 3.0}),

@@ -65,6 +65,11 @@ PROGRAMS = {
         None,
     ),
     "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
+    "no step": (
+        "input x, y; for i in range(5) { x = hypot(x, 1); y = max(y, x^2) }; x = -x; x*y",
+        {"x": 0.4, "y": 0.3},
+        None,
+    ),
     "squaring": (COMPILED["squaring"][0], {"x": 1.1}, None),
     "tree": (COMPILED["tree"][0], {"x": 0.7}, None),
     "quadrature": (QUADRATURE, {"x": 1.3, "k": 0.8}, None),
