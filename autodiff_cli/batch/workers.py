@@ -48,7 +48,7 @@ class Workers:
             self._workers.append(ours)
             self.processes.append(process)
 
-    def close(self) -> None:
+    def end(self) -> None:
         # They end when nobody is there to send them anything.
         for worker in self._workers:
             worker.close()
