@@ -186,6 +186,8 @@ class Engines:
         Raises:
             UsageError: an input is missing or unknown, or there has to be a compiler, and is none.
         """
+        if question.kind == "jacobian":
+            question = replace(question, kind="gradient")  # of one number it is the same
         why = self._why_not(settings, question)
         if question.kind != "gradient" or question.cotangent is not None:
             why = "more is asked than a gradient"

@@ -49,7 +49,7 @@ def test_a_worker_at_work_is_ended(engine: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        workers.close()
+        workers.end()
     (process,) = workers.processes
     process.join(20)
     assert process.exitcode == -signal.SIGTERM
