@@ -61,7 +61,8 @@ def add_adjoint(
 def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
     """Simplifies a function whose derivatives are written, and has it save what their ways back
     read; gives these, as they are called then."""
-    results = simplify(function.body, results)
+    if not called(function.body):
+        results = simplify(function.body, results)
     prune(function, results)
     save_for_way_back(function, lean)
     return results

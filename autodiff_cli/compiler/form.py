@@ -406,10 +406,10 @@ def replace_in(region: Region, new: Callable[[Operand], Operand]) -> None:
     for op in everything(region):
         replace_reads(op, new)
         for inner in regions(op):
-            inner.yields = [new(one) for one in inner.yields]
+            inner.yields[:] = map(new, inner.yields)
         if isinstance(op, Loop):
             op.leave = new(op.leave)
-    region.yields = [new(one) for one in region.yields]
+    region.yields[:] = map(new, region.yields)
 
 
 def everything(region: Region) -> Iterator[Any]:  # recurses: the program's blocks

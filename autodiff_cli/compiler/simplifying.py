@@ -105,7 +105,7 @@ def _localise(  # recurses: the program's blocks
             if isinstance(op, Loop):  # the body comes last
                 op.leave = _called_now(op.leave, last, renamed)
         region.ops.append(op)
-    region.yields = [new(one) for one in region.yields]
+    region.yields[:] = map(new, region.yields)
     return names
 
 
@@ -209,7 +209,7 @@ class _Simplifier:
                 ops += _taken_out(op, self._made)
             ops.append(op)
         region.ops = ops
-        region.yields = [self.of(one) for one in region.yields]
+        region.yields[:] = map(self.of, region.yields)
 
     def _is_known(self, out: Value, expression: Sequence[Any], known: dict[Any, Value]) -> bool:
         """Whether an expression was computed before; remembers it if not."""
