@@ -61,11 +61,15 @@ def add_adjoint(
 def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
     """Simplifies a function whose derivatives are written, and has it save what their ways back
     read; gives these, as they are called then."""
-    if not called(function.body):
+    if not called(function.body) and not _has_arrays(function.body):
         results = simplify(function.body, results)
     prune(function, results)
     save_for_way_back(function, lean)
     return results
+
+
+def _has_arrays(body: Region) -> bool:
+    return any(value.shape for op in everything(body) for value in writes(op))
 
 
 def add_reverse(

@@ -330,8 +330,14 @@ def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
     """Has an operation read others, and none of its regions, but for what ends a loop."""
     if isinstance(op, Apply):
         op.args = tuple([new(arg) for arg in op.args])
+        if op.static:
+            op.static = _replaced(op.static, new)
+    elif isinstance(op, ArrayCall):
+        op.args, op.named = _replaced(op.args, new), _replaced(op.named, new)
     elif isinstance(op, Move):
         op.source = new(op.source)
+    elif isinstance(op, AddAt):
+        op.key, op.source = _replaced(op.key, new), new(op.source)
     elif isinstance(op, Check):
         op.holds, op.fails = new(op.holds), new(op.fails)
         op.finite, op.where = new(op.finite), new(op.where)
@@ -377,6 +383,17 @@ def values_in(held: Any) -> list[Value]:  # recurses: an argument
     elif not isinstance(held, (tuple, list)):
         return []
     return [value for part in held for value in values_in(part)]
+
+
+def _replaced(held: Any, new: Callable[[Operand], Operand]) -> Any:  # recurses: an argument
+    """Arguments with others for the values among them."""
+    if isinstance(held, slice):
+        return slice(*_replaced((held.start, held.stop, held.step), new))
+    if isinstance(held, dict):
+        return {name: _replaced(part, new) for name, part in held.items()}
+    if isinstance(held, (tuple, list)):
+        return type(held)([_replaced(part, new) for part in held])
+    return new(held) if isinstance(held, Value) else held
 
 
 def defined_by(op: Any) -> list[Value]:

@@ -39,6 +39,7 @@ def prune(function: Function, also: Sequence[Any] = ()) -> None:
     functions = [one for f in called(function.body) for one in (f, f.back) if one is not None]
     live = _Live(function, functions)
     live.need(function.body.yields)
+    live.need(also)
     live.settle()
     for one in functions:
         _narrow(one, live)
