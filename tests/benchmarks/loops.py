@@ -188,7 +188,7 @@ CASES = {
         "input x, r, d; for i in range(TURNS) { y = r*x*(1 - x); "
         "if x < 0.5 { x = y } else { x = y - d*(x - 0.5) } }; x",
         {"x": 0.3, "r": 3.2, "d": 0.1},
-        (20_000, 400_000),
+        (20_000, 200_000),
         """
         double x = in[0], r = in[1], d = in[2], dx = 1, dr = 0, dd = 0;
         for (int i = 0; i < n; i++) {
@@ -221,7 +221,7 @@ CASES = {
         "x += h/6*(u + 2*u2 + 2*u3 + u4); y += h/6*(v + 2*v2 + 2*v3 + v4)\n"
         "u += h/6*(a1 + 2*a2 + 2*a3 + a4); v += h/6*(b1 + 2*b2 + 2*b3 + b4)\n}\nx",
         {"x": 1.0, "y": 0.0, "u": 0.0, "v": 1.1},
-        (2_000, 20_000),
+        (2_000, 10_000),
         """
         const double h = 0.01, w[4] = {0, h/2, h/2, h}, e[4] = {h/6, h/3, h/3, h/6};
         double s[4], d[4] = {1, 0, 0, 0};
@@ -268,7 +268,7 @@ CASES = {
         "input a, b; s = 0.0; for i in range(TURNS) { c = a + 0.001*i*b; x = c; step = 1.0; "
         "while abs(step) > 1e-12 { step = (x*x - c)/(2*x); x = x - step }; s = s + x }; s",
         {"a": 2.0, "b": 1.0},
-        (1_000, 30_000),
+        (1_000, 20_000),
         """
         double a = in[0], b = in[1], s = 0, da = 0, db = 0;
         int *count = (int *)(tape + 16*n), top = 0;
@@ -300,7 +300,7 @@ CASES = {
         "input p, a, b; s = 0.0; for i in range(TURNS) { t = 0.001*i - 10; "
         "s = s + log(p*exp(-(t - a)*(t - a)/2) + (1 - p)*exp(-(t - b)*(t - b)/2)) }; s",
         {"p": 0.3, "a": -1.0, "b": 2.0},
-        (20_000, 60_000),
+        (20_000, 30_000),
         """
         double p = in[0], a = in[1], b = in[2], s = 0, dp = 0, da = 0, db = 0;
         for (int i = 0; i < n; i++) {

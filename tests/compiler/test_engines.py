@@ -59,6 +59,25 @@ COMPILED = {
         {"x": 3.0, "a": 2.0},
     ),
     "orbit": (ORBIT, {"v": 1.1}),
+    "signs": (
+        "for i in range(9) { y = -(x - a); x = -x/-(a + 2) - y*y/-3 + -(y*a)*-y - -sin(-x) }; x",
+        {"x": 0.4, "a": 1.5},
+    ),
+    "twice": (
+        "s = 0; for i in range(9) { s += exp(-(i - a)*(i - a)/2) * (1 - a) * (a*x) + "
+        "(a*x)/(a*x) }; s",
+        {"x": 0.4, "a": 1.5},
+    ),
+    "counting": (
+        "n = 0; for i in range(30) { if x < 0.5 { x = 2*x } else { x = x/3 + 0.1; n += 1 }; "
+        "for j in range(i) { if j > 3 { x = x*1.01; break } } }; x + n",
+        {"x": 0.3},
+    ),
+    "chosen last": (
+        "for i in range(9) { t = x; if x > 1 { x = y/2; y = t } else { x = y*1.5; y = x + t } }; "
+        "x - y",
+        {"x": 0.3, "y": 0.8},
+    ),
     "nested": (
         "s = 0; for i in range(9) { t = 0; for j in range(i + 1) { t = t + x*j }; s += sin(t) }; s",
         {"x": 0.9},
