@@ -43,6 +43,8 @@ FEW_STEPS = 1_000
 """Loop turns and calls that `auto` lets the interpreter take before it compiles."""
 MANY_NODES = 10_000
 """Recorded in all calls of a program together, from which `auto` compiles it."""
+ELEMENTS_OF_A_NODE = 10_000
+"""Elements of the inputs that cost as much as a node."""
 MANY_TURNS = 300_000
 """Taken by Python source in all calls together, from which a C compiler is worth its time."""
 
@@ -105,7 +107,7 @@ class Engines:
             probing = replace(settings, on_print=once.from_start())
             found = self._short(inputs, wrt, of, probing, question)
             if found is not None:
-                self._nodes += found[0].nodes
+                self._nodes += found[0].nodes + _elements(inputs) // ELEMENTS_OF_A_NODE
                 return found
         key = self._key(question, inputs, wrt, of)
         evaluations, why = self._compiled_run(key, inputs, settings, question, once)
@@ -130,7 +132,8 @@ class Engines:
         code, why = self._code(key, inputs)
         if code is None:
             return None, why
-        short = not code.is_native and self.choice == "auto" and self._maker() is not None
+        may_be_native = not (code.is_native or code.is_of_arrays)
+        short = may_be_native and self.choice == "auto" and self._maker() is not None
         most = MANY_TURNS if short and self._turns < MANY_TURNS else inf
         runs = Runs(code, inputs, settings.limits, once.from_start(), most)
         try:
@@ -183,6 +186,8 @@ class Engines:
         Raises:
             UsageError: an input is missing or unknown, or there has to be a compiler, and is none.
         """
+        if question.kind == "jacobian":
+            question = replace(question, kind="gradient")  # of one number it is the same
         why = self._why_not(settings, question)
         if question.kind != "gradient" or question.cotangent is not None:
             why = "more is asked than a gradient"
@@ -197,7 +202,8 @@ class Engines:
 
     def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
         """Code of a kind for some inputs, or why there is none; made once."""
-        from autodiff_cli.compiler.engine import Compiled, kinds_of
+        from autodiff_cli.compiler.compiled import compiled
+        from autodiff_cli.compiler.engine import kinds_of
         from autodiff_cli.compiler.form import NotCompiled
 
         if (kind, key) not in self._compiled:
@@ -206,7 +212,7 @@ class Engines:
             made: Any
             try:
                 if kind == "python":
-                    made = Compiled(self._program, prepared, kinds_of(inputs), ask)
+                    made = compiled(self._program, prepared, kinds_of(inputs), ask)
                 elif kind == "python rows":
                     from autodiff_cli.compiler.rows import PythonRows
 
@@ -311,3 +317,8 @@ class Engines:
             isinstance(bound, BuiltIn) and bound.name in RANDOM
             for bound in resolved.bindings.values()
         )
+
+
+def _elements(inputs: Mapping[str, Any]) -> int:
+    """How many numbers the inputs are."""
+    return sum(getattr(value, "size", 1) for value in inputs.values())

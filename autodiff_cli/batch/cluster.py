@@ -64,7 +64,7 @@ class Cluster:
         try:
             self._client.wait_for_workers(1, timeout=SECONDS)
         except TimeoutError:
-            self.close()
+            self.end()
             raise UsageError(
                 f"--cluster {address}: the cluster has no workers",
                 help=f"start some with `dask worker {address}`",
@@ -76,10 +76,10 @@ class Cluster:
         self._sums: list[tuple[int, Any]] = []
         """Of the parts so far, each of 2^n of them, by n: the larger first."""
 
-    def close(self) -> None:
+    def end(self) -> None:
         self._client.close()
 
-    def blocks(self, path: str, where: str, form: str, source: Any) -> Iterable[Any]:
+    def parts(self, path: str, where: str, form: str, source: Any) -> Iterable[Any]:
         """What is to be sent for a file: its parts where the workers read it themselves."""
         if not can_part(path, form) or not self._is_seen(os.path.realpath(path)):
             return source.blocks()  # type: ignore[no-any-return]
@@ -88,7 +88,8 @@ class Cluster:
     def _is_seen(self, path: str) -> bool:
         """Whether all workers have the same file there as we."""
         ours = seen(path)
-        return all(theirs == ours for theirs in self._client.run(seen, path).values())
+        found = self._client.run(seen, path, on_error="ignore")  # of one that dies meanwhile
+        return all(theirs == ours for theirs in found.values())
 
     def _run(self, function: Callable[..., Any], arguments: Iterable[Any]) -> Iterator[Any]:
         return self._answers(self._submit(attempt, function, *each) for each in arguments)

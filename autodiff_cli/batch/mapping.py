@@ -367,7 +367,11 @@ class Mapper:
         else:
             for name, (columns_of, is_vector) in self.binding.items():
                 (column, *_) = columns_of
-                if not is_vector and column in old and pa.types.is_string(old[column].type):
+                if is_vector or column not in old:
+                    continue
+                kind = old[column].type
+                # In JSON a number may be whole in some records, and not in later ones.
+                if pa.types.is_string(kind) or (records.has_numbers and pa.types.is_integer(kind)):
                     old[column] = _with_nulls(inputs[name][rows], gone)
             piece.content = pa.table(
                 {name: as_arrow(column) for name, column in (old | new).items()}

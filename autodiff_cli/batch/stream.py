@@ -119,7 +119,7 @@ class Stream:
         finally:
             for others in (self._workers, self._cluster):
                 if others is not None:
-                    others.close()
+                    others.end()
         if not self._sink.begun and self.mapper is not None:
             self._take(self.mapper.empty())
 
@@ -156,7 +156,7 @@ class Stream:
         mapper = self.mapper
         assert mapper is not None
         if self._cluster is not None:
-            blocks = self._cluster.blocks(path, where, form, source)
+            blocks = self._cluster.parts(path, where, form, source)
             return self._cluster.mapped(unbroken(blocks, where))
         blocks = unbroken(source.blocks(), where)
         if self._workers is not None:

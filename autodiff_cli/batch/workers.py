@@ -19,6 +19,7 @@ from autodiff_cli.records import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from autodiff_cli.data.streams.records import Header
 
@@ -36,17 +37,25 @@ class Workers:
         # A worker that has died is told of by its name, not by a signal.
         self._on_pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         self._workers: list[Connection] = []
+        self.processes: list[BaseProcess] = []
+        self._at_work = False
         context = multiprocessing.get_context("spawn")
         for _ in range(count):
             ours, theirs = context.Pipe()
-            context.Process(target=serve, args=(theirs, plan, header, where), daemon=True).start()
+            process = context.Process(target=serve, args=(theirs, plan, header, where), daemon=True)
+            process.start()
             theirs.close()
             self._workers.append(ours)
+            self.processes.append(process)
 
-    def close(self) -> None:
+    def end(self) -> None:
         # They end when nobody is there to send them anything.
         for worker in self._workers:
             worker.close()
+        if self._at_work:
+            # A block can take long, and nobody waits for it any more.
+            for process in self.processes:
+                process.terminate()
         signal.signal(signal.SIGPIPE, self._on_pipe)
 
     def mapped(self, blocks: Iterable[Any]) -> Iterator[Piece]:
@@ -56,6 +65,7 @@ class Workers:
             RunError: a process died.
         """
         waiting: deque[Connection] = deque()
+        self._at_work = True
         try:
             for block, worker in zip(blocks, cycle(self._workers), strict=False):
                 if len(waiting) == WAITING * len(self._workers):
@@ -65,6 +75,7 @@ class Workers:
                 waiting.append(worker)
             while waiting:
                 yield _answer(waiting.popleft())
+            self._at_work = False
         finally:
             for worker in waiting:
                 # What nobody waits for any more is taken all the same: it is in shared memory.

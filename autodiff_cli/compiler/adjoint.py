@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from autodiff_cli.compiler.array_rules import ArrayRules
 from autodiff_cli.compiler.form import (
+    AddAt,
     Apply,
+    ArrayCall,
     Call,
     Check,
     Function,
@@ -57,16 +60,16 @@ def add_adjoint(
 
 def finished(function: Function, results: list[Operand], lean: bool) -> list[Operand]:
     """Simplifies a function whose derivatives are written, and has it save what their ways back
-    read; these, as they are called then."""
-    if not called(function.body):
+    read; gives these, as they are called then."""
+    if not called(function.body) and not _has_arrays(function.body):
         results = simplify(function.body, results)
-    own = len(function.body.yields)
-    function.body.yields += results
-    prune(function)
-    results = function.body.yields[own:]
-    del function.body.yields[own:]
+    prune(function, results)
     save_for_way_back(function, lean)
     return results
+
+
+def _has_arrays(body: Region) -> bool:
+    return any(value.shape for op in everything(body) for value in writes(op))
 
 
 def add_reverse(
@@ -255,16 +258,18 @@ class _Reverse:
         self._uses = uses
         self._here: set[Value] = set()
         """What the operations that are gone through define, outside of their regions."""
+        self._arrays = ArrayRules(self)
         self._holds: dict[Value, Value] = {}
         """The values whose adjoint is another one's, until it is set."""
 
     def adjoint(self, value: Value) -> Any:
         if value not in self._adjoints:
-            self._adjoints[value] = Value("float", f"{value.name}_bar" if value.name else "")
+            name = f"{value.name}_bar" if value.name else ""
+            self._adjoints[value] = Value("float", name, shape=value.shape)
         return self._adjoints[value]
 
     def emit(self, op: Any) -> None:
-        if isinstance(op, (Apply, Move)):
+        if isinstance(op, (Apply, ArrayCall, Move, AddAt)):
             op.span = self._span
         self.region.ops.append(op)
 
@@ -279,8 +284,10 @@ class _Reverse:
         if operand in self.known:
             adjoint = self.adjoint(operand)
             self.emit(Apply(adjoint, TABLE["add"], (adjoint, what)))
+            self._arrays.owned.add(operand)
             return
         self.known.add(operand)
+        self._arrays.owned.discard(operand)
         if self._uses[operand] == 1 and operand in self._here:
             # All that it ever gets.
             self._adjoints[operand] = what
@@ -297,6 +304,7 @@ class _Reverse:
         if value in self.active and value not in self.known:
             self.known.add(value)
             self._doubtful.add(value)
+            self._arrays.owned.add(value)
             self.emit(Move(self.adjoint(value), 0.0))
 
     def back(self, ops: Sequence[Any]) -> None:  # recurses: the program's blocks
@@ -318,7 +326,10 @@ class _Reverse:
         self._span = op.span
         doubtful = op.out in self._doubtful
         primitive = op.primitive
-        live = [i for i, arg in enumerate(op.args) if arg in self.active]
+        live = [i for i, arg in enumerate(op.args) if isinstance(arg, Value) and arg in self.active]
+        if op.is_of_arrays:
+            self._arrays.back(op, live)
+            return
         if primitive.has_edges:
             # A sweep that is recorded meets a kink with an adjoint of 0 too.
             check_edges(op, 1.0 if self.again else g, live, self.emit)
@@ -364,6 +375,7 @@ class _Reverse:
         if not taken:
             return
         before = self.region, self.known, self._doubtful, self._here
+        owned = set(self._arrays.owned)
         ends = []
         for way in (op.then, op.otherwise):
             self.region, self.known = Region(), set(before[1])
@@ -373,6 +385,7 @@ class _Reverse:
                 self.contribute(way.yields[k], self.adjoint(op.outs[k]))
             self.back(way.ops)
             ends.append((self.region, self.known, self._doubtful))
+            self._arrays.owned &= owned
         self.region, self.known, _, self._here = before
         self._doubtful = ends[0][2] | ends[1][2]
         # What only one way adds to is 0 after the other.
@@ -392,6 +405,7 @@ class _Reverse:
             return
         for value in _outside(op, self.active):
             self.begin(value)
+            self._arrays.own(value)
         for k in carried:
             out = op.outs[k]
             source = self.adjoint(out) if out in self.known and out in self.active else 0.0
@@ -402,10 +416,11 @@ class _Reverse:
         for k in carried:
             param = op.body.params[k]
             if op.body.yields[k] is not param:
-                arriving[k] = self._holds[param] = Value("float")
+                arriving[k] = self._holds[param] = Value("float", shape=param.shape)
                 self.emit(Move(arriving[k], self.adjoint(param)))
             else:
                 self.known.add(param)
+                self._arrays.owned.discard(param)
         here, self._here = self._here, {value for inner in op.body.ops for value in writes(inner)}
         for k, g in arriving.items():
             self.contribute(op.body.yields[k], g)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
 MOST_ELEMENTS = 64
-EXACT = frozenset(("add", "sub", "mul", "div", "neg"))
-"""What NumPy computes to the same digits as Python does."""
 MOST_TERMS = 7
 """That NumPy adds up one after the other."""
 
@@ -163,7 +161,7 @@ class ArrayForm(ExpressionForm):
         self, primitive: Primitive, args: list[Any], span: Span
     ) -> Array:
         shapes = {arg.shape for arg in args if isinstance(arg, Array)}
-        if len(shapes) != 1 or (self.as_numpy and primitive.name not in EXACT):
+        if len(shapes) != 1 or (self.as_numpy and not primitive.rounded):
             raise NotCompiled(f"`{primitive.title}` of arrays", span)
         (shape,) = shapes
         items = [

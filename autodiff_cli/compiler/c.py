@@ -55,7 +55,7 @@ long register restrict return short signed sizeof static struct switch typedef u
 volatile while main run in out top end flag turns ended status flags j0 j1 jn y0 y1 yn
 gamma signgam hypot fabs floor ceil rint trunc fmod copysign ldexp frexp realloc free malloc NULL
 let function var new delete this typeof with yield class export import null true false try catch
-throw finally await of eval arguments isfinite finite whole shaped array line size_t status left
+throw finally await of eval arguments isfinite finite whole shaped array line size_t status
 Math Number Infinity NaN value gradient
 value_and_gradient grow turned poll most tape base used is_too_deep
 """
@@ -364,8 +364,8 @@ class CPrinter(CalledInC):
             for name, one in zip(names, held, strict=True):
                 self.add(f"{name} = {one};")
             return
-        for name, (_, source) in zip(names, pairs, strict=True):
-            self.add(f"{name} = {self.text_of(source)};")
+        for target, source in pairs:
+            self.add(f"{self.stepped(target, source)};")
 
     def loop(self, op: Loop) -> None:  # recurses: the program's blocks
         self.move(op.body.params, op.inits)
@@ -375,7 +375,7 @@ class CPrinter(CalledInC):
             index = self.declare(op.index)
             start, stop, step = (self.text_of(b) for b in (op.start, op.stop, op.step))
             sign = "<" if op.step > 0 else ">"
-            turn = f"{trips}++, {index} += {step}"
+            turn = f"{trips}++, {f'{index}++' if op.step == 1 else f'{index} += {step}'}"
             self.add(f"for ({trips} = 0, {index} = {start}; {index} {sign} {stop}; {turn}) {{")
         else:
             self.add(f"for ({trips} = 0;; {trips}++) {{")

@@ -111,6 +111,12 @@ class CFile(CPrinter):
     def count_turn(self) -> None:
         pass
 
+    def loop(self, op: Loop) -> None:
+        self.names.suggest(op.trips, "count")
+        if op.tape is not None:
+            self.names.suggest(op.tape, "kept")
+        super().loop(op)
+
     def push(self, saved: Sequence[Value]) -> None:
         if not saved:
             return
@@ -176,6 +182,7 @@ class CFile(CPrinter):
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **CPrinter.writers,
         Check: check,
+        Loop: loop,
         Note: note,
     }
 

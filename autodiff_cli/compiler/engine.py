@@ -12,9 +12,9 @@ from autodiff_cli.compiler.form import Flag, Long, NotCompiled, TooLong, Value, 
 from autodiff_cli.compiler.lowering import MOST_OPERATIONS
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.python import PythonPrinter
-from autodiff_cli.compiler.statements import flat, lower
+from autodiff_cli.compiler.statements import StatementForm, flat, lower
 from autodiff_cli.compiler.tangent import add_tangents
-from autodiff_cli.compiler.variables import Array
+from autodiff_cli.compiler.variables import Array, is_number, is_whole
 from autodiff_cli.engine.derivatives import swept
 from autodiff_cli.engine.lazy import np, quiet_numpy
 from autodiff_cli.engine.primitive import shape_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from autodiff_cli.language.source import Span
 
 
+ENTRY = "value_and_gradient"
 NAME = "<compiled>"
 """What Python calls the file of the source."""
 MOST_WITH_DERIVATIVES = 4 * MOST_OPERATIONS
@@ -59,7 +60,7 @@ class Answer:
     """
 
     values: dict[str, Any]
-    found: list[float]
+    found: Any
     at: dict[str, Any]
     nodes: int
     leaves: int
@@ -80,6 +81,7 @@ class Form:
         shapes: of each name that is differentiated by.
         outputs: the shape of each output.
         depends: for each output those names on which it depends, whichever way a run goes.
+        doubted: the inputs that are arrays, and in which a nan or an inf might go unseen.
     """
 
     lowered: Lowered
@@ -87,6 +89,7 @@ class Form:
     shapes: dict[str, tuple[int, ...]]
     outputs: dict[str, tuple[int, ...]]
     depends: dict[str, set[str]]
+    doubted: list[str]
 
 
 def form_of(
@@ -95,23 +98,30 @@ def form_of(
     kinds: Mapping[str, Any],
     raises: bool = True,
     ask: Ask = "gradient",
+    made: type[StatementForm] = StatementForm,
 ) -> Form:
     """A program as a form with derivatives, for inputs of certain kinds.
 
     Args:
         raises: it is for Python, whose `math` raises where it makes a nan or an inf.
+        made: what makes the operations.
 
     Raises:
         NotCompiled: the form cannot hold it.
     """
     with deep_recursion():
-        return _form_of(program, prepared, kinds, raises, ask)
+        return _form_of(program, prepared, kinds, raises, ask, made)
 
 
 def _form_of(
-    program: Program, prepared: Prepared, kinds: Mapping[str, Any], raises: bool, ask: Ask
+    program: Program,
+    prepared: Prepared,
+    kinds: Mapping[str, Any],
+    raises: bool,
+    ask: Ask,
+    made: type[StatementForm],
 ) -> Form:
-    lowered = lower(program, prepared, kinds)
+    lowered = lower(program, prepared, kinds, made=made)
     function = lowered.function
     shapes = {name: _shape(lowered.targets[name]) for name in prepared.by}
     targets: list[Value] = [one for name in shapes for one in flat(lowered.targets[name])]
@@ -120,26 +130,26 @@ def _form_of(
     count = sum(map(math.prod, outputs.values()))
     function.body.yields += targets
     prune(function)
-    add_checks(function, raises, count)
+    seen = add_checks(function, raises, count)
+    doubted = [name for name, held in lowered.inputs.items() if is_whole(held) and held not in seen]
     results = function.body.yields[:count]
-    depends, start = {}, 0
-    for name, shape in outputs.items():
-        end = start + math.prod(shape)
-        sure = certain(function, targets, results[start:end])
-        depends[name] = {n for n in prepared.by if not sure.isdisjoint(flat(lowered.targets[n]))}
-        start = end
+    depends = {
+        name: {one for one in shapes if not sure.isdisjoint(flat(lowered.targets[one]))}
+        for name, held in lowered.outputs.items()
+        for sure in [certain(function, targets, flat(held))]
+    }
     lean = not raises
-    found = _derivatives(function, ask, targets, results, lean)
-    function.body.yields += finished(function, found, lean)
+    found = finished(function, _derivatives(function, ask, targets, results, lean), lean)
+    function.body.yields += found
     prune(function)
     size = sum(1 for _ in everything(function.body))
     if size > MOST_WITH_DERIVATIVES:
         raise TooLong(f"it has more than {MOST_WITH_DERIVATIVES:,} operations")
-    return Form(lowered, ask, shapes, outputs, depends)
+    return Form(lowered, ask, shapes, outputs, depends, doubted)
 
 
 def _shape(held: Any) -> tuple[int, ...]:
-    return held.shape if isinstance(held, Array) else ()
+    return held.shape if isinstance(held, Array) or is_whole(held) else ()
 
 
 def _ask(ask: Ask, outputs: Mapping[str, tuple[int, ...]], count: int) -> Ask:
@@ -185,21 +195,27 @@ class Compiled:
 
     engine = "python"
     is_native = False
+    is_of_arrays = False
 
     def __init__(
         self, program: Program, prepared: Prepared, kinds: Mapping[str, Any], ask: Ask = "gradient"
     ) -> None:
         self.form = form_of(program, prepared, kinds, ask=ask)
         with deep_recursion():
-            self._printer = printer = PythonPrinter(self.form.lowered.function)
-            self.source = printer.printed("value_and_gradient")
+            printer = PythonPrinter(self.form.lowered.function)
+            self._run: Callable[..., tuple[Any, ...]] = self._compiled(printer)[ENTRY]
+
+    def _compiled(self, printer: PythonPrinter) -> dict[str, Any]:
+        """What the source defines that a printer writes."""
+        self._printer = printer
+        self.source = printer.printed(ENTRY)
         namespace: dict[str, Any] = {"Flag": Flag, "Long": Long, **printer.used}
         try:
             exec(compile(self.source, NAME, "exec"), namespace)
         except SyntaxError:
             # Python has a limit to how deep loops and branches may be nested.
             raise NotCompiled("its blocks are nested too deep") from None
-        self._run: Callable[..., tuple[Any, ...]] = namespace["value_and_gradient"]
+        return namespace
 
     def run(
         self,
@@ -224,18 +240,22 @@ class Compiled:
             on_print(" ".join(printed(part) for part in parts))
 
         try:
-            with no_garbage_collection(), quiet_numpy(), deep_recursion():
-                budget = min(turns_within(limits), most_turns)
-                found = self._run(*numbers, budget, limits.depth, say)
+            return self._called(numbers, min(turns_within(limits), most_turns), say, limits)
         except Long:
             raise
-        except (Flag, ArithmeticError, ValueError, MemoryError, RecursionError):
+        except (Flag, ArithmeticError, ValueError, LookupError, MemoryError, RecursionError):
             raise Flag from None
         except (AdiffError, TimeOver) as stop:
             error = stop.error if isinstance(stop, TimeOver) else stop
             if error.where is None:
                 error.where = self._place(stop)
             raise
+
+    def _called(
+        self, numbers: list[Any], turns: float, say: Callable[..., None], limits: Limits
+    ) -> Answer:
+        with no_garbage_collection(), quiet_numpy(), deep_recursion():
+            found = self._run(*numbers, turns, limits.depth, say)
         return answer(self.form, found, limits)
 
     def _place(self, error: BaseException) -> Span | None:
@@ -252,7 +272,7 @@ def turns_within(limits: Limits) -> int:
 
 
 def given(form: Form, inputs: Mapping[str, Any], limits: Limits) -> list[Any]:
-    """The inputs as the numbers that compiled code takes.
+    """The inputs as the numbers, or the arrays, that compiled code takes.
 
     Raises:
         Flag: one of them is not finite, or calls would be nested too deep.
@@ -262,11 +282,15 @@ def given(form: Form, inputs: Mapping[str, Any], limits: Limits) -> list[Any]:
     numbers: list[Any] = []
     for name, held in form.lowered.inputs.items():
         value = inputs[name]
-        if isinstance(held, Array):
+        if is_whole(held):
+            numbers.append(np.asarray(value, float))
+            if name in form.doubted and not np.isfinite(numbers[-1]).all():
+                raise Flag
+        elif isinstance(held, Array):
             numbers += value.astype(float).ravel().tolist()
         else:
             numbers.append(value if held.type == "bool" else float(value))
-    if not all(map(math.isfinite, numbers)):
+    if not all(math.isfinite(number) for number in numbers if is_number(number)):
         raise Flag
     return numbers
 
@@ -300,7 +324,7 @@ def answer(form: Form, found: Sequence[Any], limits: Limits) -> Answer:
 
 def shaped(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
     """Numbers as an array, or the one that they are, as a float that is no -0."""
-    return np.array(numbers).reshape(shape) if shape else numbers[0] + 0.0
+    return np.array(numbers).reshape(shape) if shape else float(numbers[0]) + 0.0
 
 
 def kinds_of(inputs: Mapping[str, Any]) -> dict[str, Any]:

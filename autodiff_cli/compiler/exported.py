@@ -25,7 +25,7 @@ from autodiff_cli.compiler.form import (
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.rules import emitted, simplified, symbols
 from autodiff_cli.compiler.special import SPECIAL, special
-from autodiff_cli.compiler.variables import Array
+from autodiff_cli.compiler.variables import Array, is_whole
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitives import TABLE
 from autodiff_cli.records import record
@@ -95,6 +95,8 @@ class Exported:
             f"no value, or a choice would hide a nan. {goes_on}",
             "Nothing ends a loop but the program.",
         ]
+        if called(self.function.body):
+            lines.append("Calls inside calls take of the stack; nothing looks how deep they go.")
         if self.prints:
             lines.append("What the program prints is left out.")
         if self.kinks:
@@ -126,7 +128,7 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     targets: list[Value] = []
     for target in prepared.by:
         held = lowered.targets[target]
-        by[target] = held.shape if isinstance(held, Array) else ()
+        by[target] = held.shape if isinstance(held, Array) or is_whole(held) else ()
         targets += held.items if isinstance(held, Array) else [held]
     kinks = _kinks(bodies)
     gradient = add_adjoint(function, targets, careful=True, lean=lean)
@@ -174,7 +176,7 @@ def _add_checks(region: Region) -> None:  # recurses: the program's blocks
     """
     kept: list[Any] = []
     for op in region.ops:
-        if isinstance(op, Apply) and op.primitive.body is not None:
+        if isinstance(op, Apply) and op.primitive.body is not None and not op.is_of_arrays:
             for position, arg in enumerate(op.args):
                 if isinstance(arg, Value):
                     kept += _checks(op, position, arg)
@@ -214,7 +216,7 @@ def _kinks(bodies: Sequence[Region]) -> list[str]:
         if not isinstance(op, Apply) or op.span is None or not op.primitive.has_edges:
             continue
         exponent = op.args[-1]
-        if op.primitive.name == "pow" and not isinstance(exponent, Value) and exponent >= 1:
+        if op.primitive.name == "pow" and isinstance(exponent, (int, float)) and exponent >= 1:
             continue  # smooth, or 0 at 0 on one side
         if op.out.active is not False and op.primitive.convention:
             key = op.primitive.title, op.primitive.convention

@@ -23,6 +23,7 @@ from autodiff_cli.compiler.form import (
     Region,
     Value,
     called,
+    is_array,
     regions,
     writes,
 )
@@ -49,8 +50,8 @@ class Size(NamedTuple):
     most: float = sys.float_info.max
 
 
-def add_checks(function: Function, raises: bool, results: int = 1) -> None:
-    """Inserts checks of what is not finite and could go unseen.
+def add_checks(function: Function, raises: bool, results: int = 1) -> set[Value]:
+    """Inserts checks of what is not finite and could go unseen; gives what cannot.
 
     Args:
         raises: the functions of Python's `math` are used, which raise where they make such.
@@ -67,9 +68,10 @@ def add_checks(function: Function, raises: bool, results: int = 1) -> None:
         _follow_all(checks, function, functions, results, insert=False)
         if checks.through == before:
             break
-    _follow_all(checks, function, functions, results, insert=True)
+    seen = _follow_all(checks, function, functions, results, insert=True)
     for one in (function, *functions):
         _add_guards(one, checks.relied_on)
+    return seen
 
 
 def _ends(function: Function) -> list[tuple[Function, str, int]]:
@@ -86,8 +88,9 @@ def _follow_all(
     functions: Sequence[Function],
     results: int,
     insert: bool,
-) -> None:
-    checks.follow(program.body, set(_floats(program.body.yields[:results])), insert)
+) -> set[Value]:
+    of_program = set(_floats(program.body.yields[:results]))
+    checks.follow(program.body, of_program, insert)
     for one in functions:
         yields = one.body.yields
         passing = [y for k, y in enumerate(yields) if (one, "gives", k) in checks.through]
@@ -96,6 +99,7 @@ def _follow_all(
         for k, param in enumerate(one.params):
             if param not in seen:
                 checks.through.discard((one, "takes", k))
+    return of_program
 
 
 def _floats(operands: Sequence[Operand]) -> list[Value]:
@@ -124,7 +128,8 @@ class _Checks:
     def measure(self, function: Function) -> None:
         """Finds the sizes of all values, from the operands to the results."""
         for param in function.params:
-            self._may_be_small(param)
+            if not param.shape:
+                self._may_be_small(param)
         self._measure(function.body, in_loop=False)
 
     def _may_be_small(self, value: Value) -> None:
@@ -132,7 +137,7 @@ class _Checks:
 
     def _measure(self, region: Region, in_loop: bool) -> None:  # recurses: the program's blocks
         for op in region.ops:
-            if isinstance(op, Apply):
+            if isinstance(op, Apply) and not op.is_of_arrays:
                 self._set(op.out, op.primitive, op.args)
             elif isinstance(op, Move) and isinstance(op.source, Value):
                 self._set(op.out, TABLE["identity"], (op.source,))
@@ -148,7 +153,7 @@ class _Checks:
                     self._measure(inner, in_loop=True)
             if not in_loop and isinstance(op, (Apply, Call, Loop)):
                 for value in [op.out] if isinstance(op, Apply) else op.outs:
-                    if self._if_small.get(value, (Size(),))[0].most > SMALL:
+                    if not value.shape and self._if_small.get(value, (Size(),))[0].most > SMALL:
                         self._may_be_small(value)
 
     def _set(self, out: Value, primitive: Primitive, args: Sequence[Operand]) -> None:
@@ -250,6 +255,9 @@ class _Checks:
     def _may_make(self, op: Apply, in_loop: bool, insert: bool) -> bool:
         """Whether an operation on numbers that are finite may come to one that is not."""
         primitive = op.primitive
+        if op.is_of_arrays:
+            # What NumPy makes of finite numbers it tells of, but for products of matrices.
+            return primitive.sums and primitive.multiplies
         if self.raises and getattr(primitive.scalar, "__module__", "") == "math":
             return False
         if self._sizes[op.out].most <= sys.float_info.max:
@@ -264,7 +272,10 @@ class _Checks:
     def _hands_on(self, op: Apply, position: int) -> bool:
         """Whether a nan or an inf at a position always makes one."""
         primitive = op.primitive
-        constants = tuple(None if isinstance(a, Value) else a for a in op.args)
+        if primitive.kind != "elementwise" and op.is_of_arrays:
+            whole = primitive.kind == "reduction" or primitive.multiplies
+            return primitive.sums and whole and not primitive.variadic
+        constants = tuple(None if isinstance(a, Value) or is_array(a) else a for a in op.args)
         key = (primitive.name, position, constants)
         if key not in self._known:
             easy = primitive.sign or getattr(primitive.scalar, "__module__", "") == "math"
@@ -290,10 +301,13 @@ def bound(primitive: Primitive, sizes: Sequence[Size]) -> float:
 
 
 def _check_of(values: Sequence[Value]) -> list[Any]:
-    """Looks at several values at once: their sum is odd if any is."""
-    ops: list[Any] = []
-    total = values[-1]
-    for value in reversed(values[:-1]):
+    """Looks at several numbers at once: their sum is odd if any is."""
+    ops: list[Any] = [Check(finite=value) for value in values if value.shape]
+    numbers = [value for value in values if not value.shape]
+    if not numbers:
+        return ops
+    total = numbers[-1]
+    for value in reversed(numbers[:-1]):
         both = Value("float")
         ops.append(Apply(both, TABLE["add"], (total, value)))
         total = both

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Type = Literal["float", "int", "bool", "tape"]
 Operand = Any
-"""A `Value`, or a number."""
+"""A `Value`, or a number; where arrays are values, an array of NumPy's that is known."""
 
 
 class NotCompiled(AdiffError):  # noqa: N818
@@ -51,12 +51,14 @@ class Value:
             `Value` where that depends on which way the program went.
         mixed: of a float: the interpreter would hold an integer there, if a `Value` is true that
             says which way the program went; true where nothing says.
+        shape: of an array, which is of numbers of that type; empty of a number.
     """
 
     type: Type
     name: str = ""
     active: Any = False
     mixed: Any = False
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -70,12 +72,60 @@ class Region:
 
 @dataclass(slots=True, eq=False)
 class Apply:
-    """A primitive of numbers. One without a span is no operation of the program's."""
+    """A primitive of numbers or arrays. One without a span is no operation of the program's.
+
+    Attributes:
+        static: its static arguments; a subscript among them may be a `Value`.
+    """
 
     out: Value
     primitive: Primitive
     args: tuple[Operand, ...]
     span: Span | None = None
+    static: tuple[Any, ...] = ()
+
+    @property
+    def is_of_arrays(self) -> bool:
+        """Whether it takes or gives an array."""
+        return bool(self.out.shape or self.static or any(map(is_array, self.args)))
+
+
+@dataclass(slots=True, eq=False)
+class ArrayCall:
+    """A function that is no primitive, of arrays.
+
+    Attributes:
+        outs: what it gives: one value, or several together.
+        function: what is called; a string for the method of the first argument of that name.
+        args, named: its arguments; values may stand in tuples, lists and slices.
+        text: what a file calls it that has NumPy alone; empty where that has no such function.
+        out: it takes the array that it is to write into.
+        rows: of arrays whose elements lie row by row, it makes one that does.
+        views: what it gives may share the memory of its arguments.
+        plain: what it gives is made a number of Python's.
+    """
+
+    outs: list[Value]
+    function: Any
+    args: tuple[Any, ...]
+    named: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    out: bool = False
+    rows: bool = False
+    views: bool = False
+    plain: bool = False
+    span: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class AddAt:
+    """Adds to an array of its own, in place, where subscripts point; or sets it there."""
+
+    out: Value
+    key: tuple[Any, ...]
+    source: Operand
+    span: Span | None = None
+    sets: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -246,9 +296,13 @@ def regions(op: Any) -> list[Region]:
 def reads(op: Any) -> list[Operand]:
     """What an operation reads itself, and not in its regions."""
     if isinstance(op, Apply):
-        return list(op.args)
+        return [*op.args, *values_in(op.static)] if op.static else list(op.args)
+    if isinstance(op, ArrayCall):
+        return values_in([op.args, op.named])
     if isinstance(op, Move):
         return [op.source]
+    if isinstance(op, AddAt):
+        return values_in([op.out, op.key, op.source])
     if isinstance(op, Check):
         return [op.holds, op.fails, op.finite, op.where]
     if isinstance(op, Print):
@@ -276,8 +330,14 @@ def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
     """Has an operation read others, and none of its regions, but for what ends a loop."""
     if isinstance(op, Apply):
         op.args = tuple([new(arg) for arg in op.args])
+        if op.static:
+            op.static = _replaced(op.static, new)
+    elif isinstance(op, ArrayCall):
+        op.args, op.named = _replaced(op.args, new), _replaced(op.named, new)
     elif isinstance(op, Move):
         op.source = new(op.source)
+    elif isinstance(op, AddAt):
+        op.key, op.source = _replaced(op.key, new), new(op.source)
     elif isinstance(op, Check):
         op.holds, op.fails = new(op.holds), new(op.fails)
         op.finite, op.where = new(op.finite), new(op.where)
@@ -294,8 +354,10 @@ def replace_reads(op: Any, new: Callable[[Operand], Operand]) -> None:
 
 def writes(op: Any) -> list[Value]:
     """What an operation defines, outside of its regions."""
-    if isinstance(op, (Apply, Move)):
+    if isinstance(op, (Apply, Move, AddAt)):
         return [op.out]
+    if isinstance(op, ArrayCall):
+        return op.outs
     if isinstance(op, If):
         return op.outs
     if isinstance(op, Loop):
@@ -303,6 +365,35 @@ def writes(op: Any) -> list[Value]:
     if isinstance(op, Call):
         return [*op.outs, *([op.tape] if op.tape else [])]
     return op.outs if isinstance(op, Uncall) else []
+
+
+def is_array(operand: Operand) -> bool:
+    """Whether an operand is an array, known or computed."""
+    return bool(operand.shape) if isinstance(operand, Value) else hasattr(operand, "dtype")
+
+
+def values_in(held: Any) -> list[Value]:  # recurses: an argument
+    """The values among arguments."""
+    if isinstance(held, Value):
+        return [held]
+    if isinstance(held, slice):
+        held = (held.start, held.stop, held.step)
+    if isinstance(held, dict):
+        held = held.values()
+    elif not isinstance(held, (tuple, list)):
+        return []
+    return [value for part in held for value in values_in(part)]
+
+
+def _replaced(held: Any, new: Callable[[Operand], Operand]) -> Any:  # recurses: an argument
+    """Arguments with others for the values among them."""
+    if isinstance(held, slice):
+        return slice(*_replaced((held.start, held.stop, held.step), new))
+    if isinstance(held, dict):
+        return {name: _replaced(part, new) for name, part in held.items()}
+    if isinstance(held, (tuple, list)):
+        return type(held)([_replaced(part, new) for part in held])
+    return new(held) if isinstance(held, Value) else held
 
 
 def defined_by(op: Any) -> list[Value]:

@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 20_000
 """A program of more is run by the interpreter: to compile it would cost more than it saves."""
-WHOLE_ARRAYS = frozenset(("concat", "dot", "len", "norm", "sum"))
-"""What takes arrays of a few numbers besides arithmetic."""
 
 
 class Endless(Exception):  # noqa: N818
@@ -93,11 +91,11 @@ class ExpressionForm:
     ) -> Any:
         """A primitive of what a program can hold."""
         args = [self.settled(arg) for arg in args]
-        if any(isinstance(arg, Array) for arg in args) or primitive.name in WHOLE_ARRAYS:
+        if any(isinstance(arg, Array) for arg in args) or primitive.scalar is None:
             return self.of_arrays(primitive, args, span)
         if not all(is_number(arg) for arg in args):
             raise NotCompiled(f"`{primitive.title}` of what is no single number", span)
-        if primitive.scalar is None or primitive.options or primitive.draws:
+        if primitive.options or primitive.draws:
             raise NotCompiled(f"`{primitive.title}` is of arrays", span)
         if not any(isinstance(arg, Value) for arg in args):
             return self._folded(primitive, args, span)
@@ -501,7 +499,7 @@ class ExpressionForm:
             return Array(held.shape, [self._detached(item) for item in held.items], False)
         if not isinstance(held, Value) or held.active is False:
             return held
-        value = Value(held.type, "", False, held.mixed)
+        value = Value(held.type, "", False, held.mixed, held.shape)
         self.emit(Move(value, held, detaches=True))
         return value
 

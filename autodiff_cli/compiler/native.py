@@ -125,6 +125,7 @@ class Native:
     """A program that runs as machine code."""
 
     is_native = True
+    is_of_arrays = False
 
     def __init__(
         self,

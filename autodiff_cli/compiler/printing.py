@@ -42,6 +42,10 @@ INFIX = {
 """Signs between two operands that all languages write alike, and how tightly they bind."""
 
 
+STEPS = frozenset(("+", "-", "*", "/"))
+"""Signs that all languages write before `=`, too."""
+
+
 class Names:
     """A name of its own for every value, the program's where it has one."""
 
@@ -55,6 +59,11 @@ class Names:
         if value not in self._names:
             self._names[value] = self.fresh(value.name)
         return self._names[value]
+
+    def suggest(self, value: Value, wanted: str) -> None:
+        """Calls a value something, if it has no name yet."""
+        if value not in self._names:
+            self._names[value] = self.fresh(wanted)
 
     def take(self, names: Iterable[str]) -> None:
         """Keeps names for something else."""
@@ -137,7 +146,11 @@ class Inlining:
     def _may_move(self, op: Any) -> bool:
         out = op.out
         is_kept = self._keep_named and out.name and out not in self._handed_on
-        if self._uses[out] != 1 or self._made[out] != 1 or is_kept:
+        # Whether an integer has left 64 bits is looked at where it is assigned.
+        is_counted = isinstance(op, Apply) and out.type == "int" and op.span is not None
+        if self._uses[out] != 1 or self._made[out] != 1 or is_kept or is_counted:
+            return False
+        if out.shape:
             return False
         depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
         self._depth[out] = depth
@@ -335,6 +348,15 @@ class Printer(Lines):
         pairs = zip(op.outs, op.body.params, strict=True)
         used = [(out, param) for out, param in pairs if self.inlining.is_read(out)]
         return [out for out, _ in used], [param for _, param in used]
+
+    def stepped(self, target: Value, source: Operand) -> str:
+        """The assignment of a source to a variable: `x += 1` for `x = x + 1`."""
+        name = self.names[target]
+        op = self.inlining.into.get(source) if isinstance(source, Value) else None
+        sign, args = (op.primitive.sign, op.args) if isinstance(op, Apply) else ("", ())
+        if sign in STEPS and len(args) == 2 and args[0] is target:
+            return f"{name} {sign}= {self.text_of(args[1])}"
+        return f"{name} = {self.text_of(source)}"
 
     def reads_of(self, operand: Operand) -> set[Value]:  # recurses: the program's blocks
         """The variables in an operand's text."""

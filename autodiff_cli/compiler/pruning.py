@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.form import (
+    AddAt,
     Apply,
+    ArrayCall,
     Call,
     Check,
     Function,
@@ -19,6 +21,7 @@ from autodiff_cli.compiler.form import (
     Unwind,
     Value,
     called,
+    reads,
     regions,
 )
 from autodiff_cli.compiler.tape import needs
@@ -27,11 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-def prune(function: Function) -> None:
-    """Keeps what the results are made of, and what checks, prints, or may never end."""
+def prune(function: Function, also: Sequence[Any] = ()) -> None:
+    """Keeps what the results are made of, and what checks, prints, or may never end.
+
+    Args:
+        also: what is kept besides.
+    """
     functions = [one for f in called(function.body) for one in (f, f.back) if one is not None]
     live = _Live(function, functions)
     live.need(function.body.yields)
+    live.need(also)
     live.settle()
     for one in functions:
         _narrow(one, live)
@@ -71,8 +79,11 @@ class _Live:
     def _index(self, region: Region, around: Any) -> None:  # recurses: the program's blocks
         for op in region.ops:
             self._around[op] = around
-            if isinstance(op, (Apply, Move)):
+            if isinstance(op, (Apply, Move, AddAt)):
                 self._made(op.out, op, 0)
+            elif isinstance(op, ArrayCall):
+                for out in op.outs:
+                    self._made(out, op, 0)
             elif isinstance(op, (Check, Note, Print)):
                 self._roots.append(op)
             elif isinstance(op, If):
@@ -122,10 +133,8 @@ class _Live:
         if op in self.kept or isinstance(op, Function):
             return
         self.kept.add(op)
-        if isinstance(op, Apply):
-            self.need(op.args)
-        elif isinstance(op, Move):
-            self.need([op.source])
+        if isinstance(op, (Apply, ArrayCall, Move, AddAt)):
+            self.need(reads(op))
         elif isinstance(op, Check):
             self.need([op.holds, op.fails, op.finite, op.where])
         elif isinstance(op, Print):

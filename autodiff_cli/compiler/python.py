@@ -226,7 +226,7 @@ class PythonPrinter(Printer):
             return
         if phi_order(pairs, self.reads_of):
             for target, source in pairs:
-                self.add(f"{self.names[target]} = {self.text_of(source)}")
+                self.add(self.stepped(target, source))
             return
         left = ", ".join(self.names[target] for target, _ in pairs)
         self.add(f"{left} = {', '.join(self.text_of(source) for _, source in pairs)}")

@@ -37,12 +37,27 @@ class PythonFile(PythonPrinter):
     """Writes the function as a person would, who reads it."""
 
     extras = ()
+    imports: tuple[str, ...] = ()
+    decorator = ""
 
     def __init__(self, function: Function, helpers: dict[str, str]) -> None:
         super().__init__(function)
         self.inlining = Inlining(function, keep_named=True)
         self.helpers = helpers
         self.line = 0
+
+    def take(self, shown: str, held: Any) -> None:
+        """Makes of an input, that is shown by a name, the values that it is."""
+        if is_array(held):
+            items = ", ".join(self.names[item] for item in held.items)
+            flat = shown if len(held.shape) == 1 else f"(x for row in {shown} for x in row)"
+            self.add(f"{items}, = {flat}")
+
+    def given_back(self, shape: tuple[int, ...], rest: list[Operand]) -> str:
+        """The text of a derivative of a shape, whose numbers are taken off the rest."""
+        texts = [self.text_of(one) for one in rest[: math.prod(shape)]]
+        del rest[: math.prod(shape)]
+        return nested(texts, shape)
 
     def alike(self, function: Function) -> PythonFile:
         return PythonFile(function, self.helpers)
@@ -162,7 +177,11 @@ class PythonFile(PythonPrinter):
 
 
 def python_file(exported: Exported) -> str:
-    printer = PythonFile(exported.function, {})
+    return written(exported, PythonFile(exported.function, {}))
+
+
+def written(exported: Exported, printer: PythonFile) -> str:
+    """The file, of which a printer writes the function."""
     printer.functions()
     functions, printer.lines = printer.text(), []
     names = printer.names
@@ -175,38 +194,31 @@ def python_file(exported: Exported) -> str:
     printer.depth = 1
     printer.add(f'"""{exported.output}, and its derivatives by {", ".join(exported.by)}."""')
     for name, held in exported.inputs.items():
-        if is_array(held):
-            items = ", ".join(names[item] for item in held.items)
-            flat = (
-                shown[name]
-                if len(held.shape) == 1
-                else f"(x for row in {shown[name]} for x in row)"
-            )
-            printer.add(f"{items}, = {flat}")
+        printer.take(shown.get(name, ""), held)
     printer.set_at_first()
     printer.ops(exported.function.body)
     results, rest = [], list(exported.gradient)
     for shape in exported.by.values():
-        texts = [printer.text_of(one) for one in rest[: math.prod(shape)]]
-        del rest[: math.prod(shape)]
-        results.append(nested(texts, shape))
+        results.append(printer.given_back(shape, rest))
     value = printer.text_of(exported.value)
     printer.add("")
     printer.add(f"return {value}, ({', '.join(results)}{',' * (len(results) == 1)})")
     body = printer.text()
     imported = sorted(name for name in printer.used if name != "math")
+    decorated = f"{printer.decorator}\n" if printer.decorator else ""
     head = f'"""{exported.title}\n\n'
     head += f"    {exported.output}, ({', '.join(gradient)}{',' * (len(gradient) == 1)}) = "
     head += f"value_and_gradient({', '.join(exported.inputs)})\n\n"
     raised = "It raises a ValueError or an ArithmeticError"
     goes_on = "So do Python's own operations, as at 1.0 / 0.0."
     head += "\n".join([*exported.remarks(raised, goes_on), *others]) + '\n"""\n\n'
-    if "math" in printer.used:
-        head += "import math\n"
-    if imported:
-        head += f"from math import {', '.join(imported)}\n"
+    lines = ["import math"] if "math" in printer.used else []
+    lines += [f"from math import {', '.join(imported)}"] if imported else []
+    needed = ["\n".join(part) for part in (lines, printer.imports) if part]
+    head = "\n\n".join([head.rstrip(), *needed])
     helpers = "".join(f"\n\n{text}" for text in printer.helpers.values()) + functions
-    return f"{head.rstrip()}\n{helpers}\n\ndef value_and_gradient({', '.join(given)}):\n{body}"
+    entry = f"{decorated}def value_and_gradient({', '.join(given)}):"
+    return f"{head}\n{helpers}\n\n{entry}\n{body}"
 
 
 def _with_defaults(params: list[str], exported: Exported) -> tuple[list[str], list[str]]:

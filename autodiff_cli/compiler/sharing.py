@@ -16,6 +16,7 @@ from autodiff_cli.compiler.form import (
     Value,
     everything,
     reads,
+    values_in,
     writes,
     yielded,
 )
@@ -35,10 +36,10 @@ def turn_parts(loop: Loop) -> tuple[Region, Region]:
 
 def share_variables(body: Region) -> None:
     """Has results of branches be the values that loops carry, where nothing else needs both."""
-    times_read: Counter[Operand] = Counter(body.yields)
+    times_read: Counter[Operand] = Counter(values_in(body.yields))
     for op in everything(body):
-        times_read.update(reads(op))
-        times_read.update(yielded(op))
+        times_read.update(values_in(reads(op)))
+        times_read.update(values_in(yielded(op)))
         if isinstance(op, Loop):
             times_read.update(op.saved)
     for op in everything(body):
@@ -55,7 +56,7 @@ def _share(loop: Loop, times_read: Counter[Operand]) -> None:
             continue
         later = {*_read_in(Region(ops=ops[at + 1 :])), loop.leave}
         for k, (param, end) in enumerate(zip(loop.body.params, yields, strict=True)):
-            if end not in op.outs or times_read[end] != 1 or param in later:
+            if param.shape or end not in op.outs or times_read[end] != 1 or param in later:
                 continue
             if any(param is other for j, other in enumerate(yields) if j != k):
                 continue
@@ -69,6 +70,6 @@ def _set_in(op: Any) -> set[Value]:
 def _read_in(region: Region) -> set[Operand]:
     found: set[Operand] = set()
     for op in everything(region):
-        found.update(reads(op))
-        found.update(yielded(op))
+        found.update(values_in(reads(op)))
+        found.update(values_in(yielded(op)))
     return found

@@ -45,8 +45,9 @@ def simplify(body: Region, results: Sequence[Operand]) -> list[Operand]:
         made.update(_set_by(op))
         times_read.update(reads(op))
         times_read.update(yielded(op))
-    names = _localise(body, made, times_read)
-    results = [names.get(result, result) for result in results]
+    renamed: dict[Operand, Value] = {}
+    names = _localise(body, made, times_read, renamed)
+    results = [_called_now(result, names, renamed) for result in results]
     found = _Simplifier(body, results)
     found.region(body, {})
     return [found.of(result) for result in results]
@@ -57,11 +58,17 @@ def _set_by(op: Any) -> list[Value]:
 
 
 def _localise(  # recurses: the program's blocks
-    region: Region, made: Counter[Value], times_read: Counter[Operand]
+    region: Region,
+    made: Counter[Value],
+    times_read: Counter[Operand],
+    renamed: dict[Operand, Value],
 ) -> dict[Operand, Value]:
     """Gives a sum that goes on in the same region a name of its own at each of its steps.
 
     What is only another name goes; what is called otherwise at the end of the region is given.
+
+    Args:
+        renamed: what is called otherwise wherever it is read: on the way back of a branch too.
     """
     goes_on: set[Any] = set()
     later: set[Value] = set()
@@ -77,7 +84,7 @@ def _localise(  # recurses: the program's blocks
     names: dict[Operand, Value] = {}
 
     def new(operand: Operand) -> Operand:
-        return names.get(operand, operand) if isinstance(operand, Value) else operand
+        return _called_now(operand, names, renamed)
 
     ops, region.ops = region.ops, []
     steady = _steady(ops, made, times_read, goes_on)
@@ -87,19 +94,26 @@ def _localise(  # recurses: the program's blocks
             names.pop(op.out, None)
             if isinstance(op, Move) and _is_renaming(op, made, steady):
                 op.source.name = op.source.name or op.out.name
-                names[op.out] = op.source
+                (renamed if made[op.source] <= 1 else names)[op.out] = op.source
                 continue
             if op in goes_on:
                 names[op.out] = op.out = Value(op.out.type)
         for inner in regions(op):
             if names:
                 replace_in(inner, new)
-            last = _localise(inner, made, times_read)
+            last = _localise(inner, made, times_read, renamed)
             if isinstance(op, Loop):  # the body comes last
-                op.leave = last.get(op.leave, op.leave)
+                op.leave = _called_now(op.leave, last, renamed)
         region.ops.append(op)
     region.yields[:] = map(new, region.yields)
     return names
+
+
+def _called_now(operand: Operand, *names: dict[Operand, Value]) -> Operand:
+    if isinstance(operand, Value):
+        for one in names:
+            operand = one.get(operand, operand)
+    return operand
 
 
 def _is_renaming(op: Move, made: Counter[Value], steady: set[Any]) -> bool:

@@ -36,6 +36,7 @@ from autodiff_cli.compiler.variables import (
     equal,
     instance,
     is_number,
+    is_whole,
     joined,
     numbers,
     type_of,
@@ -103,7 +104,7 @@ class StatementForm(CallForm):
                 return
             if left is not False and at < len(nodes):
                 rest = nodes[at:]
-                self.branch(left, _nothing, lambda: self.statements(rest, tail))
+                self.branch(left, _nothing, lambda rest=rest: self.statements(rest, tail))  # type: ignore[misc]
                 return
 
     def _keep(self, held: Any) -> None:
@@ -200,13 +201,19 @@ class StatementForm(CallForm):
         self.record(active)
         return Array(array.shape, items, active)
 
+    def parameter(self, name: str, kind: Any, active: bool, params: list[Value]) -> Any:
+        """An input, whose numbers are added to the parameters."""
+        return _parameter(name, kind, active, params)
+
     def marked(self, name: str, held: Any, span: Span) -> Any:
         """A name's first value, as what is differentiated by."""
         held = self.settled(held)
         if self.nesting:
             raise NotCompiled(f"`{name}` is first bound in a branch or a loop", span)
         active = activity(held)
-        if not isinstance(active, bool) or not isinstance(held, (Value, Array, float, int)):
+        if not isinstance(active, bool) or not (
+            isinstance(held, Array) or is_number(held) or is_whole(held)
+        ):
             raise NotCompiled(f"`{name}` is no number of one kind", span)
         self.leaves += not active
         self.record(True)
@@ -218,8 +225,8 @@ class StatementForm(CallForm):
         return self.targets[name]
 
     def _own(self, operand: Operand, name: str, active: bool) -> Value:
-        value = Value("float", name, True)
         operand = as_float(operand, self.emit)
+        value = Value("float", name, True, shape=operand.shape if is_whole(operand) else ())
         self.emit(Apply(value, TABLE["identity"], (operand,)) if active else Move(value, operand))
         return value
 
@@ -233,7 +240,7 @@ class StatementForm(CallForm):
             held = self.expression(item.default)
             if type_of(held) == "bool":
                 raise NotCompiled("a default that is true or false", item.span)
-            if is_number(held):
+            if is_number(held) or is_whole(held):
                 held = as_float(held, self.emit)
             self.store(item.name, held)
 
@@ -292,13 +299,12 @@ class StatementForm(CallForm):
                 self.statements(body, tail=False)
 
             loop = Loop([], Region(), [], Value("int"), Region(), span=node.span)
-            self._loop(loop, slots | {"broke": ""}, [_Lowered(turn)], lambda: True, ticks=False)
+            self._loop(loop, slots | {"broke": ""}, [Lowering(turn)], lambda: True, ticks=False)
 
     def for_loop(self, node: syntax.For) -> None:  # recurses: the program's blocks
         bounds = self._bounds(node.iterable)
         if bounds is None:
-            array = self.expression(node.iterable)
-            self._unrolled(self.elements(array, node.span), node)
+            self.over(self.settled(self.expression(node.iterable)), node)
             return
         start, stop, step = bounds
         index = Value("int", node.target.name)
@@ -316,6 +322,10 @@ class StatementForm(CallForm):
                 raise
             self.restore(before)
             self._unrolled(list(range(start, stop, step)), node)
+
+    def over(self, held: Any, node: syntax.For) -> None:  # recurses: the program's blocks
+        """A loop over the elements of an array."""
+        self._unrolled(self.elements(held, node.span), node)
 
     def _bounds(  # recurses: the program's blocks
         self, node: Any
@@ -495,7 +505,7 @@ class StatementForm(CallForm):
             total = self.frame.variables["sum"]
             self.frame.variables["sum"] = self.apply(TABLE["add"], (total, term), span)
 
-        self._loop(loop, {"sum": ""}, [_Lowered(turn)], None)
+        self._loop(loop, {"sum": ""}, [Lowering(turn)], None)
         held = self.frame.variables["sum"]
         self.frame.variables["sum"] = outer
         return self.settled(held)
@@ -523,13 +533,13 @@ _BREAK = syntax.Break(None)  # type: ignore[arg-type]
 
 
 @record
-class _Lowered:
+class Lowering:
     """A statement that is no syntax: what lowers it."""
 
     run: Callable[[], None]
 
 
-StatementForm._statements[_Lowered] = lambda form, node: node.run()
+StatementForm._statements[Lowering] = lambda form, node: node.run()
 
 
 def _nothing() -> None:
@@ -582,12 +592,17 @@ class Lowered:
 
 
 def lower(
-    program: Program, prepared: Prepared, kinds: Mapping[str, str | Shape], as_numpy: bool = True
+    program: Program,
+    prepared: Prepared,
+    kinds: Mapping[str, str | Shape],
+    as_numpy: bool = True,
+    made: type[StatementForm] = StatementForm,
 ) -> Lowered:
     """The form of a program for inputs of certain kinds.
 
     Args:
         as_numpy: what NumPy computes otherwise than Python, in the last digit, is refused.
+        made: what makes the operations.
 
     Raises:
         NotCompiled: the form cannot hold it.
@@ -597,12 +612,12 @@ def lower(
     if top.targets:
         raise NotCompiled("it takes derivatives itself")
     frame = Frame(top, None)
-    form = StatementForm(program, frame)
+    form = made(program, frame)
     form.by, form.as_numpy = prepared.by, as_numpy
     params: list[Value] = []
     inputs: dict[str, Any] = {}
     for name, kind in kinds.items():
-        held = _parameter(name, kind, name in prepared.by, params)
+        held = form.parameter(name, kind, name in prepared.by, params)
         inputs[name] = frame.variables[top.slots[name]] = held
         if name in prepared.by:
             form.targets[name] = held
@@ -623,7 +638,7 @@ def lower(
     missing = [name for name in prepared.by if name not in form.targets]
     if missing:
         raise NotCompiled(f"`{missing[0]}` is never bound")
-    totals = [total(form.counts[name], body) for name in ("nodes", "steps")]
+    totals = [total(count, body) for count in form.counts.values()]
     body.yields = [*results, *totals]
     function = Function(params, body, deepest=form.deepest)
     return Lowered(function, outputs, inputs, form.targets, form.leaves)

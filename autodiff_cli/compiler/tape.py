@@ -72,7 +72,7 @@ class _Again:
         self, region: Region, back: Region, ways: dict[Any, If]
     ) -> None:
         for op in region.ops:
-            if isinstance(op, Apply) and op.primitive.python:
+            if isinstance(op, Apply) and op.primitive.python and not op.out.shape:
                 self._makers[op.out] = op, back
             elif isinstance(op, If) and op in ways:
                 self._find(op.then, ways[op].then, ways)
@@ -98,7 +98,7 @@ class _Again:
                 self._kept[value] = None
         for region, ops in again.values():
             region.ops[:0] = ops
-        replace_in(self.back, lambda operand: names.get(operand, operand))
+        replace_in(self.back, lambda one: names.get(one, one) if isinstance(one, Value) else one)
         for _, ops in again.values():
             for op in ops:
                 op.out = names[op.out]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.compiler.form import Move, Value
+from autodiff_cli.compiler.form import Move, Value, is_array
+from autodiff_cli.engine.lazy import np
 from autodiff_cli.interpreter.values import NOTHING, UNSET
 from autodiff_cli.records import record
 
@@ -92,13 +93,24 @@ class Unknown:
     why: str
 
 
+KINDS = {"f": "float", "i": "int", "b": "bool"}
+"""The types of numbers by NumPy's letters."""
+
+
 def is_number(held: Any) -> bool:
-    return isinstance(held, (Value, bool, int, float))
+    return isinstance(held, (bool, int, float)) or (isinstance(held, Value) and not held.shape)
+
+
+def is_whole(held: Any) -> bool:
+    """Whether it is an array that is one value, or one of NumPy's that is known."""
+    return not isinstance(held, Array) and is_array(held)
 
 
 def type_of(operand: Operand) -> Any:
-    """The type of a number."""
-    return operand.type if isinstance(operand, Value) else type(operand).__name__
+    """The type of a number, or of an array's numbers."""
+    if isinstance(operand, Value):
+        return operand.type
+    return KINDS[operand.dtype.kind] if hasattr(operand, "dtype") else type(operand).__name__
 
 
 def activity(held: Any) -> Any:
@@ -123,6 +135,7 @@ class Number:
     type: str
     mixed: bool | None
     active: bool | None
+    shape: tuple[int, ...] = ()
 
 
 @record
@@ -157,9 +170,10 @@ Description = Any
 
 
 def described(held: Any) -> Description:  # recurses: the program's blocks
-    if is_number(held):
+    if is_number(held) or is_whole(held):
         mixed = held.mixed if isinstance(held, Value) else False
-        return Number(type_of(held), _known(mixed), _known(activity(held)))
+        shape = held.shape if is_whole(held) else ()
+        return Number(type_of(held), _known(mixed), _known(activity(held)), shape)
     if isinstance(held, Array):
         return Elements(held.shape, [described(i) for i in held.items], _known(held.active))
     if held is UNSET or held is NOTHING:
@@ -181,13 +195,16 @@ def joined(one: Description, other: Description) -> Description:  # recurses: th
         inner = [d.what if isinstance(d, Sometimes) else d for d in (one, other)]
         known = [d for d in inner if d is not None]
         return Sometimes(None if not known else joined(known[0], known[-1]))
-    if isinstance(one, Number) and isinstance(other, Number):
+    if isinstance(one, Number) and isinstance(other, Number) and one.shape == other.shape:
         active = one.active if one.active is other.active else None
         mixed = True if True in (one.mixed, other.mixed) else None
         if one.type == other.type:
-            return Number(one.type, False if one.mixed is other.mixed is False else mixed, active)
+            mixed = False if one.mixed is other.mixed is False else mixed
+            return Number(one.type, mixed, active, one.shape)
         if "bool" in (one.type, other.type):
             return Same(Unknown("it is a number or true or false, as the program goes"))
+        if one.shape:
+            return Same(Unknown("it is an array of integers or of floats, as the program goes"))
         return Number("float", mixed, active)
     if isinstance(one, Elements) and isinstance(other, Elements) and one.shape == other.shape:
         active = one.active if one.active is other.active else None
@@ -206,8 +223,8 @@ def equal(one: Description, other: Description) -> bool:  # recurses: the progra
     if type(one) is not type(other):
         return False
     if isinstance(one, Number):
-        known = (one.type, one.mixed, one.active)
-        return known == (other.type, other.mixed, other.active)
+        known = (one.type, one.mixed, one.active, one.shape)
+        return known == (other.type, other.mixed, other.active, other.shape)
     if isinstance(one, Elements):
         return one.active is other.active and all(map(equal, one.items, other.items))
     if isinstance(one, Sometimes):
@@ -227,6 +244,7 @@ def instance(  # recurses: the program's blocks
     """Something of that description, in new values, which are added to those `made`."""
     if isinstance(description, Number):
         value = Value(description.type, name, description.active, description.mixed)  # type: ignore[arg-type]
+        value.shape = description.shape
         made.append(value)
         if description.active is None:
             value.active = _bit(made)
@@ -258,8 +276,9 @@ def numbers(  # recurses: the program's blocks
 ) -> list[Operand]:
     """What is held as the numbers of an instance of a description, in their order."""
     if isinstance(description, Number):
-        if not is_number(held):
+        if not is_number(held) and not is_whole(held):
             held = {"float": 0.0, "int": 0, "bool": False}[description.type]
+            held = np.full(description.shape, held) if description.shape else held
         number = as_float(held, emit) if description.type == "float" else held
         bits = [activity(held)] if description.active is None else []
         if description.mixed is None:
@@ -289,11 +308,11 @@ def numbers(  # recurses: the program's blocks
 
 
 def as_float(operand: Operand, emit: Callable[[Any], None]) -> Operand:
-    """A number as a float."""
+    """A number, or an array, as of floats."""
     if not isinstance(operand, Value):
-        return float(operand)
+        return operand.astype(float) if is_array(operand) else float(operand)
     if operand.type == "float":
         return operand
-    value = Value("float", operand.name, operand.active)
+    value = Value("float", operand.name, operand.active, shape=operand.shape)
     emit(Move(value, operand))
     return value

@@ -246,6 +246,12 @@ def below(*outputs: Node, since: int = -1) -> list[Node]:
     return order
 
 
+def all_finite(value: Any) -> bool:
+    """Whether every number of an array or a node is finite; a symbol is taken to stand for such."""
+    value = value_of(value)
+    return isinstance(value, Operand) or bool(np.isfinite(value).all())
+
+
 def value_of(argument: Any) -> Any:
     """The number behind a node, or the argument itself where it is not one."""
     return argument.value if isinstance(argument, Node) else argument

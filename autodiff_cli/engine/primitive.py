@@ -70,6 +70,7 @@ class Primitive:
         bound: the most that |value| can be, a number, or `bound(*sizes)` where |operand| is at
             least `size.least` and at most `size.most`; left out, the value of an exact one is no
             larger than its operands but for a rounding to integers, and of others nothing is known.
+        rounded: of floats it is the one that is nearest to the exact result, whoever computes it.
         sums: it adds up, so that its rounding goes by the size of the terms, not of the result.
         multiplies: where an operand gets a derivative of 0, it is as another one is 0.
         vanishes: where the value is 0, but for an underflow: `with an operand` where one is 0,
@@ -135,6 +136,7 @@ class Primitive:
     body: Rule | None = None
     of_several: Primitive | None = None
     exact: bool = False
+    rounded: bool = False
     bound: Callable[..., float] | float | None = None
     sums: bool = False
     multiplies: bool = False
@@ -299,6 +301,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic) and not isinstance(value, np.float32):
         return value.item()
     return value
+
+
+def as_array(value: Any) -> Any:
+    """A number as an array; an array, and what behaves like one, as it is."""
+    return value if hasattr(value, "__array_function__") else np.asarray(value)
 
 
 def counted(value: Any) -> Any:

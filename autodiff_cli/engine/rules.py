@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import Node, value_of
+from autodiff_cli.engine.graph import Node, all_finite, value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import Primitive, counted, shape_of
 from autodiff_cli.engine.primitives.arguments import axes_of
@@ -175,7 +175,7 @@ def _times(g: Any, partial: Any, chooses: bool) -> Any:
     So does a partial of zero where it `chooses`, and then is never inf or nan itself.
     """
     product = g * partial
-    if np.isfinite(value_of(product)).all():
+    if all_finite(product):
         return product
     return gated(partial, g) if chooses else gated(g, partial)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 distributed = pytest.importorskip("distributed")
+dask_config = pytest.importorskip("dask.config")
 
 PROGRAM = ("map", "-e", "y = if t > 20 { sin(t) * a } else { exp(-t) * a }", "a=0.5")
 TEXTS = ("x", '"a\nb"', '"q""\n\n""r"', '5" pipe', '"plain"')
@@ -37,9 +38,10 @@ def rows(count: int) -> str:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as started:
+    # Else who asks a dead worker for something may go on asking for half a minute.
+    quick = dask_config.set({"distributed.comm.timeouts.connect": "2s"})
+    options = {"dashboard_address": ":0", "silence_logs": 50}
+    with quick, distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as started:
         yield started
 
 
@@ -107,6 +109,8 @@ def test_the_parts_of_a_csv_are_its_rows(
 
 def test_bad_records_over_a_cluster(cluster: Any, folder: Path) -> None:
     check_bad_records("--cluster", cluster.scheduler_address)
+    done = adiff(*PROGRAM, "--cluster", cluster.scheduler_address, stdin=rows(100))
+    assert done == adiff(*PROGRAM, stdin=rows(100))
 
 
 def test_no_cluster_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +122,7 @@ def test_no_cluster_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_that_goes_away_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with distributed.LocalCluster(
-        n_workers=1, processes=False, dashboard_address=None, silence_logs=50
+        n_workers=1, processes=False, dashboard_address=":0", silence_logs=50
     ) as started:
 
         def leaving(*words: Any) -> Iterator[Any]:

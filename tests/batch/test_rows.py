@@ -180,6 +180,22 @@ def test_a_program_that_prints_is_left_to_the_interpreter() -> None:
     assert ways.alone == 10
 
 
+def test_a_jacobian_of_one_number_is_compiled() -> None:
+    program = load(Source("<test>", "x * sum(v * v)"))
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=20), "v": rng.normal(size=(20, 3))}
+    found, want = (
+        Evaluator(
+            Task(program, None, None, Settings(), Question("jacobian"), {}, engines)
+        ).evaluate(columns, 20)
+        for engines in (partial(Engines, engine="native"), None)
+    )
+    assert found.ways.compiled.total() == want.ways.together == 20
+    assert found.columns.keys() == want.columns.keys()
+    for name, column in want.columns.items():
+        np.testing.assert_allclose(found.columns[name], column, rtol=1e-13)
+
+
 def test_most_records_with_something_to_tell_are_for_arrays() -> None:
     task = evaluator("abs(x)")
     ways = [task.evaluate({"x": np.zeros(100)}, 100).ways for _ in range(2)]

@@ -131,6 +131,21 @@ def test_json_lines_are_as_published(words: tuple[str, ...]) -> None:
         validate(one, "map")
 
 
+def test_a_column_has_one_type_in_all_blocks(folder: Path) -> None:
+    whole = [{"t": i, "n": i} for i in range(25_000)]  # more than one block
+    halves = [{"t": 0.5, "n": 1}, {"t": 1.5, "n": "x"}]
+    for name, records in (("good", [*whole, halves[0]]), ("bad", [*whole, halves[1]])):
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    assert adiff(*SQUARE, "good.jsonl", "-o", "good.parquet").status == 0
+    table = pq.read_table("good.parquet")
+    assert table.num_rows == 25_001
+    assert table.column("t")[-1].as_py() == 0.5
+    assert table.schema.field("n").type == pa.int64()
+    done = adiff(*SQUARE, "bad.jsonl", "-o", "bad.parquet")
+    assert "column `n` has the type string in some records, and int64 in the first" in done.err
+    assert done.status == 1
+
+
 def test_files_follow_one_another_and_may_be_packed(folder: Path) -> None:
     (folder / "a.csv").write_text("t\n1\n")
     with gzip.open(folder / "b.csv.gz", "wt") as file:

@@ -65,6 +65,11 @@ PROGRAMS = {
         None,
     ),
     "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
+    "no step": (
+        "input x, y; for i in range(5) { x = hypot(x, 1); y = max(y, x^2) }; x = -x; x*y",
+        {"x": 0.4, "y": 0.3},
+        None,
+    ),
     "squaring": (COMPILED["squaring"][0], {"x": 1.1}, None),
     "tree": (COMPILED["tree"][0], {"x": 0.7}, None),
     "quadrature": (QUADRATURE, {"x": 1.3, "k": 0.8}, None),
@@ -277,6 +282,12 @@ def test_a_nan_is_not_lost_in_a_choice(tmp_path):
     with pytest.raises(ValueError, match="line 2: a number is nan"):
         space["value_and_gradient"](1.0, float("nan"))
     assert space["value_and_gradient"](1.0, float("inf")) == (float("inf"), (0.0, 1.0))
+
+
+def test_the_head_tells_of_recursion():
+    f = Program(Source("p.ad", "input x\n" + COMPILED["only its value is used"][0]))
+    for language in ("python", "c", "js"):
+        assert "Calls inside calls take of the stack" in export(f, {}, language)
 
 
 @pytest.mark.parametrize("word", ["where there is no derivative", "abs", "line 2", "0 at 0"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import shutil
 import signal
 import threading
 
 import pytest
 
 from autodiff_cli.api.program import Program
-from autodiff_cli.compiler import native
+from autodiff_cli.compiler import lowering, native
 from autodiff_cli.errors import LimitError, TimeOver, UsageError
 from autodiff_cli.interpreter.machine import Limits, Settings
 from autodiff_cli.language.source import Source
@@ -105,6 +109,49 @@ def test_a_compiler_that_fails_is_said_and_done_without(tmp_path, monkeypatch, s
     assert why in found.engine
 
 
+def test_a_compiler_that_prints_is_not_heard(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("CC", fake(tmp_path, 'echo noise; echo noise >&2; exec cc "$@"'))
+    if shutil.which("cc") is None:
+        pytest.skip("cc is not installed")
+    assert run().engine == "native, by cc"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_another_processor_or_version_has_left_is_made_again(cache):
+    """Whole, and under the right name, but nothing that can be loaded."""
+    want = run()
+    (file,) = kept(cache)
+    for data in (b"\x7fELF of another processor", b""):
+        file.write_bytes(data + hashlib.sha256(data).digest())
+        file.chmod(0o700)
+        got = run()
+        assert (got.engine, got.value, got.gradient) == (want.engine, want.value, want.gradient)
+        assert len(file.read_bytes()) > 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give away")
+@pytest.mark.parametrize("whose", ["file", "folder"])
+def test_what_another_user_has_left_is_not_taken(cache, whose):
+    want = run()
+    (file,) = kept(cache)
+    code = b"what must not be loaded"
+    file.write_bytes(code + hashlib.sha256(code).digest())
+    os.chown(file if whose == "file" else cache, 12345, 12345)
+    got = run()
+    assert (got.engine, got.value) == (want.engine, want.value)
+    if whose == "folder":
+        assert file.read_bytes().startswith(code)
+
+
+def test_a_cache_that_is_full_is_done_without(cache, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(native.os, "replace", full)
+    assert run().engine.startswith("native")
+    assert not list(cache.iterdir())
+
+
 def test_what_to_install_is_said(monkeypatch):
     monkeypatch.setattr(native, "compiler", lambda: None)
     with pytest.raises(UsageError, match="there is no C compiler") as raised:
@@ -167,3 +214,11 @@ def test_a_recursion_takes_no_more_of_the_stack_than_there_is(engine):
     assert want.engine.startswith(engine)
     assert found[engine].engine.startswith("python" if engine == "python" else "graph")
     assert (found[engine].value, found[engine].gradient) == (want.value, want.gradient)
+
+
+def test_a_program_of_many_lines_is_the_interpreters(monkeypatch):
+    """It would take longer to compile than to run."""
+    monkeypatch.setattr(lowering, "MOST_OPERATIONS", 200)
+    found = run("input x\n" + "x = 0.999*x + 1\n" * 101 + "x", "python")
+    assert found.engine == "graph: not compiled, because it has more than 200 operations"
+    assert found.nodes == 2 * 101 + 1

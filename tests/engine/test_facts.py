@@ -38,13 +38,7 @@ FEW = 2
 
 PATTERNS = {
     "explain/rewriting.py": "identities between primitives, of which none is of one of them",
-    **dict.fromkeys(
-        (
-            "compiler/arrays.py",
-            "compiler/lowering.py",
-        ),
-        "operators of the form, and how each language that is printed writes them",
-    ),
+    "compiler/special.py": "what stands in an exported file for functions that its language lacks",
     "interpreter/batched.py": "what an operation on columns means where one row has a number",
     "report/trace/brief.py": "keys of the JSON, some of which are called as primitives are",
 }
@@ -95,6 +89,14 @@ def test_python_source_computes_the_value(entry: Primitive) -> None:
         names = "abc"[: len(operands)]
         found = eval(entry.python.format(*names), {}, dict(zip(names, operands, strict=True)))
         assert found == entry.scalar(*operands)
+
+
+@pytest.mark.parametrize("entry", having(lambda entry: entry.rounded))
+def test_what_is_rounded_is_the_same_on_arrays(entry: Primitive) -> None:
+    assert entry.scalar is not None
+    operands = np.abs(np.random.default_rng(0).normal(size=(len(entry.operands), 1000)))
+    of_array = entry.array(*operands)
+    assert of_array.tolist() == [entry.scalar(*one) for one in operands.T.tolist()]
 
 
 @pytest.mark.parametrize("entry", having(lambda entry: entry.sums))

@@ -444,9 +444,9 @@ def test_signals_end_it_with_the_terminal_as_it_was(
 
 
 def test_limits(tmp_path: Path) -> None:
-    with Terminal(tmp_path, "repl", "--timeout", "0.3", "--max-nodes", "10000") as t:
+    with Terminal(tmp_path, "repl", "--timeout", "1", "--max-nodes", "10000") as t:
         t.enter("x = 3; A = rand([2500, 2500])")
-        t.enter("while true { rand() }", "0.3 seconds are over")
+        t.enter("while true { rand() }", "1 seconds are over")
         t.enter("B = svdvals(A)", "seconds are over")
         t.enter(FOREVER, "more than 10,000 nodes")
         assert t.enter("x") == ["x = 3.0"]

@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from autodiff_cli.data.streams.formats import SEPARATORS
+from autodiff_cli.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,6 +145,7 @@ class Sink:
         self._stream = stream
         self._form = form
         self._writer: Any = None
+        self._schema: Any = None
         self._waiting: list[Any] = []
         self.begun = False
 
@@ -153,10 +155,15 @@ class Sink:
             self._stream.write(csv_header(names, SEPARATORS[self._form]))
 
     def write(self, batch: Any) -> None:
-        """A batch of bytes, a buffer of them, or a table."""
+        """A batch of bytes, a buffer of them, or a table.
+
+        Raises:
+            RunError: a table's columns have not the types of those before.
+        """
         if not isinstance(batch, pa.Table):
             self._stream.write(batch)
             return
+        batch = self._as_before(batch)
         if self._writer is None:
             if self._form == "arrow":
                 self._writer = pa.ipc.new_stream(self._stream, batch.schema)
@@ -172,6 +179,23 @@ class Sink:
         self._waiting.append(batch)
         if sum(one.nbytes for one in self._waiting) >= ROW_GROUP:
             self._write_group()
+
+    def _as_before(self, table: Any) -> Any:
+        """A table in the types of the first one, where its values go into them."""
+        self._schema = self._schema or table.schema
+        if table.schema.equals(self._schema):
+            return table
+        try:
+            return table.cast(self._schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
+            pairs = zip(table.schema, self._schema, strict=True)
+            new, old = next(pair for pair in pairs if pair[0].type != pair[1].type)
+            raise RunError(
+                f"column `{old.name}` has the type {new.type} in some records, and {old.type} in "
+                "the first",
+                help="a table has one type for each column: --to jsonl has not",
+                kind="shape",
+            ) from None
 
     def _write_group(self) -> None:
         if self._waiting:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.memory import reserve
-from autodiff_cli.engine.primitive import LARGEST_INTEGER, describe
+from autodiff_cli.engine.primitive import LARGEST_INTEGER, as_array, describe
 from autodiff_cli.errors import ShapeError, TypeMismatch
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def vector(name: str, value: Any) -> Any:
     Raises:
         ShapeError: it has none, or more.
     """
-    array = np.asarray(value)
+    array = as_array(value)
     if array.ndim != 1:
         raise ShapeError(f"`{name}` got {describe(value)}, want a vector")
     return array
@@ -124,7 +124,7 @@ def vector(name: str, value: Any) -> Any:
 
 def on_integers_too(function: Callable[..., Any], *values: Any) -> Any:
     """`function` of arrays; booleans count, and integers that 64 bits do not hold give floats."""
-    arrays = [np.asarray(value) for value in values]
+    arrays = [as_array(value) for value in values]
     arrays = [array.astype(np.int64) if array.dtype == bool else array for array in arrays]
     out = function(*arrays)
     if out.dtype.kind == "i":

@@ -9,7 +9,7 @@ from typing import Any
 
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive
+from autodiff_cli.engine.primitive import LARGEST_INTEGER, Primitive, as_array
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.elementwise import log
 from autodiff_cli.engine.primitives.logic import equal, logical_and, not_equal, where
@@ -63,7 +63,7 @@ def _power_beyond(base: float, exponent: float) -> float:
 
 def _powers(a: Any, b: Any) -> Any:
     # Whole powers of integers are floats too, so that 2^64 is no 0.
-    a = np.asarray(_counts(a))
+    a = as_array(_counts(a))
     if a.dtype.kind != "f":
         a = a.astype(np.float64)
     if np.ndim(b) == 0 and float(b) in EASY_POWERS:
@@ -88,6 +88,7 @@ add = Primitive(
     sign="+",
     internal=True,
     kind="elementwise",
+    rounded=True,
     operands=("a", "b"),
     scalar=operator.add,
     array=_on_integers_too("add"),
@@ -105,6 +106,7 @@ sub = Primitive(
     sign="-",
     internal=True,
     kind="elementwise",
+    rounded=True,
     operands=("a", "b"),
     scalar=operator.sub,
     array=_on_integers_too("subtract"),
@@ -122,6 +124,7 @@ mul = Primitive(
     sign="*",
     internal=True,
     kind="elementwise",
+    rounded=True,
     operands=("a", "b"),
     scalar=operator.mul,
     array=_on_integers_too("multiply"),
@@ -143,6 +146,7 @@ div = Primitive(
     sign="/",
     internal=True,
     kind="elementwise",
+    rounded=True,
     operands=("a", "b"),
     scalar=operator.truediv,
     array=lambda a, b: np.true_divide(a, b),
@@ -295,6 +299,7 @@ neg = Primitive(
     sign="-",
     internal=True,
     kind="elementwise",
+    rounded=True,
     operands=("a",),
     scalar=operator.neg,
     array=lambda a: np.negative(_counts(a)),
@@ -311,7 +316,7 @@ identity = Primitive(
     kind="elementwise",
     operands=("x",),
     scalar=lambda x: x,
-    array=lambda x: np.asarray(x),
+    array=lambda x: as_array(x),
     exact=True,
     partials=(1.0,),
     doc="x itself, as a node of its own",

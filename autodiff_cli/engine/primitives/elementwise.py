@@ -183,6 +183,7 @@ sqrt = _function(
     precise=lambda mp, x: mp.sqrt(x),
     special=((1e-300, 1e300),),
     remedies={"outside": "keep its argument above 0, sqrt(x + 1e-12), or write abs(x) of x^2"},
+    rounded=True,
 )
 cbrt = _function(
     "cbrt",
@@ -550,6 +551,7 @@ abs_ = _function(
     precise=lambda mp, x: builtins.abs(x),
     special=((1e-300, -1e300),),
     c="fabs",
+    rounded=True,
 )
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import REQUIRED, Primitive, describe, is_numeric, shape_of
+from autodiff_cli.engine.primitive import (
+    REQUIRED,
+    Primitive,
+    as_array,
+    describe,
+    is_numeric,
+    shape_of,
+)
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axis_of, reserve_shape, whole
 from autodiff_cli.engine.primitives.logic import where
@@ -160,7 +167,7 @@ scatter = Primitive(
 
 
 def _with_element(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
-    out = np.array(x, dtype=np.result_type(x, value))
+    out = as_array(x).astype(np.result_type(x, value))
     try:
         out[key] = value
     except (ValueError, IndexError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, shape_of
 from autodiff_cli.engine.primitives.arguments import axis_of, reserve_shape
 from autodiff_cli.engine.primitives.indexing import index, scatter
 from autodiff_cli.engine.primitives.shapes import flatten, reshape
@@ -64,7 +64,7 @@ def _concat(*args: Any) -> Any:
             help="their sizes must be equal along every other axis",
         )
     reserve_shape("concat", (sum(shape[axis] for shape in shapes), *others[0]))
-    return np.concatenate([np.asarray(item) for item in items], axis=axis)
+    return np.concatenate([as_array(item) for item in items], axis=axis)
 
 
 def _one_part(i: int, g: Any, out: Any, *args: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, broadcast_error, describe, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, broadcast_error, describe, shape_of
 from autodiff_cli.engine.primitives.arguments import reserve_shape
 from autodiff_cli.engine.primitives.arithmetic import gated
 from autodiff_cli.engine.primitives.indexing import index, scatter
@@ -54,7 +54,7 @@ inv = Primitive(
 
 
 def _solve(a: Any, b: Any) -> Any:
-    a, b = square("solve", a), np.asarray(b)
+    a, b = square("solve", a), as_array(b)
     columns = b[:, None] if b.ndim == 1 else b
     if columns.ndim < 2 or columns.shape[-2] != a.shape[-1]:
         raise ShapeError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, describe, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, describe, shape_of
 from autodiff_cli.engine.primitives.arguments import on_integers_too, reserve_shape, whole
 from autodiff_cli.engine.primitives.indexing import index, scatter
 from autodiff_cli.engine.primitives.logic import where
@@ -23,7 +23,7 @@ def matrices(name: str, x: Any) -> Any:
     Raises:
         ShapeError: it has less than two axes.
     """
-    x = np.asarray(x)
+    x = as_array(x)
     if x.ndim < 2:
         raise ShapeError(f"`{name}` got {describe(x)}, want a matrix")
     return x
@@ -77,7 +77,7 @@ def _places(shape: tuple[int, ...], k: int) -> tuple[Any, Any]:
 
 
 def _diag(x: Any, k: Any) -> Any:
-    x, k = np.asarray(x), _offset("diag", k)
+    x, k = as_array(x), _offset("diag", k)
     if x.ndim not in (1, 2):
         raise ShapeError(f"`diag` got {describe(x)}, want a vector or a matrix")
     if x.ndim == 1:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import value_of
+from autodiff_cli.engine.graph import all_finite, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, describe, shape_of
+from autodiff_cli.engine.primitive import (
+    REQUIRED,
+    Primitive,
+    as_array,
+    broadcast_error,
+    describe,
+    shape_of,
+)
 from autodiff_cli.engine.primitives.arguments import axis_of, on_integers_too, reserve_shape
 from autodiff_cli.engine.primitives.arithmetic import gated
 from autodiff_cli.engine.primitives.indexing import scatter
@@ -42,7 +49,7 @@ def unpoisoned(contract: Callable[..., Any], g: Any, *factors: Any) -> Any:
     """
     out = contract(g, *factors)
     # Zero times inf is nan, which shows in the product: it is the smaller thing to look at.
-    if np.isfinite(value_of(out)).all():
+    if all_finite(out):
         return out
     finite = [np.isfinite(value_of(factor)) for factor in factors]
     if all(each.all() for each in finite):
@@ -104,7 +111,7 @@ def _vectors(name: str, *values: Any) -> list[Any]:
                 f"`{name}` got {describe(value)}, want vectors or matrices",
                 help="`*` multiplies by a single number",
             )
-    return [np.asarray(value) for value in values]
+    return [as_array(value) for value in values]
 
 
 def _matmul(a: Any, b: Any) -> Any:
@@ -191,7 +198,7 @@ outer = Primitive(
 
 
 def _cross(a: Any, b: Any, axis: Any) -> Any:
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = as_array(a), as_array(b)
     first, second = axis_of(axis, a.shape), axis_of(axis, b.shape)
     if a.shape[first] != 3 or b.shape[second] != 3:
         raise ShapeError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, counted, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, counted, shape_of
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, axis_of, number, on_integers_too
 from autodiff_cli.engine.primitives.elementwise import maximum, minimum
@@ -36,7 +36,7 @@ def count(shape: tuple[int, ...], axis: Any) -> int:
 
 
 def _checked(name: str, x: Any, empty: bool) -> Any:
-    x = counted(np.asarray(x))
+    x = counted(as_array(x))
     if not (empty or x.size):
         raise ShapeError(
             f"`{name}` got an empty array, of shape {x.shape}, and has no value for it"

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.engine.graph import value_of
+from autodiff_cli.engine.graph import Node, value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.primitive import Primitive, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, shape_of
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, from_rows, to_rows
 from autodiff_cli.engine.primitives.reductions import along, reduction
@@ -85,7 +84,7 @@ def _before(terms: Polynomial) -> Polynomial:
 
 def _in_rows(function: Callable[..., Any], axes: tuple[int, ...], *arrays: Any) -> Any:
     shape = shape_of(arrays[0])
-    rows = (to_rows(np.asarray(array), axes) for array in arrays)
+    rows = (to_rows(as_array(array), axes) for array in arrays)
     return from_rows(function(*rows), shape, axes)
 
 
@@ -134,7 +133,7 @@ others = Primitive(
 
 def _product_of_others(out: Any, x: Any, axis: Any) -> Any:
     axes = axes_of(axis, shape_of(value_of(x)))
-    if isinstance(x, Operand):
+    if isinstance(x, Node):
         return others(x, axes)
     size = np.abs(out)
     limits = np.finfo(size.dtype)

@@ -6,7 +6,7 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import Primitive, describe, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, describe, shape_of
 from autodiff_cli.engine.primitives.arguments import (
     axis_of,
     on_integers_too,
@@ -48,7 +48,7 @@ def _rank(x: Any, axis: Any) -> Any:
 
 
 def _sort(x: Any, axis: Any) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     return np.sort(x, axis=axis_of(axis, x.shape), kind="stable")
 
 

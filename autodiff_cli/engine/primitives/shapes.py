@@ -6,7 +6,7 @@ from typing import Any
 
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
-from autodiff_cli.engine.primitive import REQUIRED, Primitive, broadcast_error, shape_of
+from autodiff_cli.engine.primitive import REQUIRED, Primitive, as_array, broadcast_error, shape_of
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, reserve_shape, whole_numbers
 from autodiff_cli.errors import ShapeError, TypeMismatch
@@ -17,7 +17,7 @@ def _shape(x: Any) -> tuple[int, ...]:
 
 
 def _reshape(x: Any, shape: Any) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     sizes = whole_numbers(shape, "the shape of `reshape`")
     try:
         if min(sizes, default=0) >= -1:
@@ -47,7 +47,7 @@ flatten = Primitive(
     kind="structural",
     derivative="x̄ = reshape(ȳ, shape(x))",
     operands=("x",),
-    array=lambda x: np.asarray(x).reshape(-1),
+    array=lambda x: as_array(x).reshape(-1),
     vjps=(lambda g, out, x: reshape(g, _shape(x)),),
     doc="all elements on one axis",
     example="flatten([[1, 2], [3, 4]])",
@@ -111,7 +111,7 @@ flip: Primitive = Primitive(
     derivative="x̄ = flip(ȳ)",
     operands=("x",),
     options={"axis": None},
-    array=lambda x, axis: np.flip(np.asarray(x), axes_of(axis, shape_of(x))),
+    array=lambda x, axis: np.flip(as_array(x), axes_of(axis, shape_of(x))),
     vjps=(lambda g, out, x, axis: flip(g, axis),),
     doc="the elements in reverse order, along an axis or along all",
     example="flip([1, 2, 3])",
@@ -120,7 +120,7 @@ flip: Primitive = Primitive(
 
 
 def _roll(x: Any, shift: Any, axis: Any) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     steps = whole_numbers(shift, "the shift of `roll`")
     if axis is None:
         return np.roll(x.reshape(-1), sum(steps)).reshape(x.shape)

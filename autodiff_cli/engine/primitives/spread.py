@@ -7,7 +7,7 @@ from typing import Any
 from autodiff_cli.engine.graph import value_of
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.operand import Operand
-from autodiff_cli.engine.primitive import Primitive, shape_of
+from autodiff_cli.engine.primitive import Primitive, as_array, shape_of
 from autodiff_cli.engine.primitives import high_precision
 from autodiff_cli.engine.primitives.arguments import axes_of, number, on_integers_too
 from autodiff_cli.engine.primitives.logic import equal, where
@@ -46,7 +46,7 @@ def _over_length(x: Any, length: Any) -> Any:
 
 
 def _scaled(x: Any, over: Any, axis: Any) -> Any:
-    x = np.asarray(x)
+    x = as_array(x)
     return _over_length(x, _norm(x, axes_of(axis, x.shape), True, over))
 
 
@@ -108,7 +108,7 @@ centred = Primitive(
     derivative="x̄ = ȳ - mean(ȳ)",
     operands=("x",),
     options={"axis": None},
-    array=lambda x, axis: _centred(np.asarray(x), _axes(x, axis)),
+    array=lambda x, axis: _centred(as_array(x), _axes(x, axis)),
     vjps=(lambda g, out, x, axis: centred(g, axis),),
     doc="x - mean(x)",
     example="",
