@@ -202,36 +202,37 @@ class Engines:
 
     def _made(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
         """Code of a kind for some inputs, or why there is none; made once."""
-        from autodiff_cli.compiler.compiled import compiled
-        from autodiff_cli.compiler.engine import kinds_of
-        from autodiff_cli.compiler.form import NotCompiled
-
         if (kind, key) not in self._compiled:
-            ask, by, unasked, of, _ = key
-            prepared = self._program.prepared(by, unasked, of, False, False)
-            made: Any
+            from autodiff_cli.compiler.form import NotCompiled
+
             try:
-                if kind == "python":
-                    made = compiled(self._program, prepared, kinds_of(inputs), ask)
-                elif kind == "python rows":
-                    from autodiff_cli.compiler.rows import PythonRows
-
-                    made = PythonRows(self._program, prepared, kinds_of(inputs), ask)
-                else:
-                    from autodiff_cli.compiler.native import Native
-                    from autodiff_cli.compiler.rows import NativeRows
-
-                    maker = self._maker()
-                    assert maker is not None
-                    kinds = kinds_of(inputs)
-                    of_kind = NativeRows if kind.endswith("rows") else Native
-                    only_kept = kind.startswith("kept")
-                    made = of_kind(self._program, prepared, kinds, maker, only_kept, ask)
+                made = self._make(kind, key, inputs)
             except NotCompiled as error:
                 line = "" if error.where is None else f", in line {error.where.line}"
                 made = f"{error.what}{line}"
             self._compiled[kind, key] = made
         return self._compiled[kind, key]
+
+    def _make(self, kind: str, key: Key, inputs: Mapping[str, Any]) -> Any:
+        from autodiff_cli.compiler.engine import kinds_of
+
+        ask, by, unasked, of, _ = key
+        prepared = self._program.prepared(by, unasked, of, False, False)
+        kinds = kinds_of(inputs)
+        if kind == "python":
+            from autodiff_cli.compiler.compiled import compiled
+
+            return compiled(self._program, prepared, kinds, ask)
+        from autodiff_cli.compiler.rows import NativeRows, PythonRows
+
+        if kind == "python rows":
+            return PythonRows(self._program, prepared, kinds, ask)
+        from autodiff_cli.compiler.native import Native
+
+        maker = self._maker()
+        assert maker is not None
+        of_kind = NativeRows if kind.endswith("rows") else Native
+        return of_kind(self._program, prepared, kinds, maker, kind.startswith("kept"), ask)
 
     def _maker(self) -> Compiler | None:
         """The C compiler, which is looked for once."""

@@ -194,6 +194,7 @@ class JsonReader:
         text = self._rest + content[: len(content) - cut].decode(errors="surrogateescape")
         text = text.removeprefix("\ufeff")
         decode = _DECODER.raw_decode
+        may_be_broken = not text.isascii() or "\\u" in text
         at, end = 0, len(text)
         while True:
             while at < end and text[at] in " \t\r\n":
@@ -222,7 +223,7 @@ class JsonReader:
                 )
             elif type(value) is _Twice:
                 block.bad[len(block.objects)] = Bad("is there twice", value.key)
-            elif _has_surrogates(text, value):
+            elif may_be_broken and _has_surrogates(value):
                 block.bad[len(block.objects)] = Bad(
                     "holds text that is not Unicode", help="save it as UTF-8 text"
                 )
@@ -230,9 +231,9 @@ class JsonReader:
         self._rest = text[at:]
 
 
-def _has_surrogates(text: str, value: dict[str, Any]) -> bool:
+def _has_surrogates(value: dict[str, Any]) -> bool:
     """Whether a string holds a byte that is none of UTF-8, or half a pair of `\\ud8…` escapes."""
-    return not (text.isascii() and "\\u" not in text) and any(
+    return any(
         isinstance(one, str) and any("\ud800" <= c <= "\udfff" for c in one)
         for pair in value.items()
         for one in pair
