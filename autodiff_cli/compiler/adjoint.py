@@ -29,6 +29,7 @@ from autodiff_cli.compiler.form import (
     everything,
     reads,
     regions,
+    values_of,
     writes,
 )
 from autodiff_cli.compiler.pruning import prune
@@ -38,7 +39,7 @@ from autodiff_cli.compiler.tape import save_for_way_back
 from autodiff_cli.engine.primitives import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.form import Operand
     from autodiff_cli.language.source import Span
@@ -107,7 +108,7 @@ def _varied(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
     def follow(region: Region) -> None:  # recurses: the program's blocks
         for op in region.ops:
             if isinstance(op, Apply):
-                if op.primitive.kind != "constant" and not found.isdisjoint(_values(op.args)):
+                if op.primitive.kind != "constant" and not found.isdisjoint(values_of(op.args)):
                     found.add(op.out)
             elif isinstance(op, If):
                 follow(op.then)
@@ -148,7 +149,7 @@ def _useful(bodies: Sequence[Region], outputs: Sequence[Value]) -> set[Value]:
         for op in reversed(region.ops):
             if isinstance(op, Apply):
                 if op.out in found:
-                    found.update(_values(op.args))
+                    found.update(values_of(op.args))
             elif isinstance(op, If):
                 for way in (op.then, op.otherwise):
                     _pass(op.outs, way.yields)
@@ -182,9 +183,9 @@ def _useful(bodies: Sequence[Region], outputs: Sequence[Value]) -> set[Value]:
 
 def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
     """How often values are read, by operations and as what regions yield."""
-    uses = Counter(_values(region.yields))
+    uses = Counter(values_of(region.yields))
     for op in region.ops:
-        uses.update(_values(reads(op)))
+        uses.update(values_of(reads(op)))
         for inner in regions(op):
             uses.update(_uses(inner))
     return uses
@@ -227,10 +228,6 @@ def certain(function: Function, targets: Sequence[Value], results: Sequence[Oper
 
     follow(function.body)
     return set().union(*map(of, results))
-
-
-def _values(operands: Iterable[Operand]) -> list[Value]:
-    return [operand for operand in operands if isinstance(operand, Value)]
 
 
 class _Reverse:
@@ -519,13 +516,13 @@ def _outside(op: Any, active: set[Value]) -> list[Value]:
     read: dict[Value, None] = {}
     for region in regions(op):
         inside.update(region.params)
-        read.update(dict.fromkeys(_values(region.yields)))
+        read.update(dict.fromkeys(values_of(region.yields)))
         for inner in everything(region):
             inside.update(writes(inner))
             for part in regions(inner):
                 inside.update(part.params)
-                read.update(dict.fromkeys(_values(part.yields)))
-            read.update(dict.fromkeys(_values(reads(inner))))
+                read.update(dict.fromkeys(values_of(part.yields)))
+            read.update(dict.fromkeys(values_of(reads(inner))))
     if isinstance(op, Loop):
         inside.update(op.body.params)
     return [value for value in read if value in active and value not in inside]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff_cli.errors import AdiffError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
@@ -372,8 +372,13 @@ def is_array(operand: Operand) -> bool:
     return bool(operand.shape) if isinstance(operand, Value) else hasattr(operand, "dtype")
 
 
+def values_of(operands: Iterable[Operand]) -> list[Value]:
+    """The values among operands."""
+    return [operand for operand in operands if isinstance(operand, Value)]
+
+
 def values_in(held: Any) -> list[Value]:  # recurses: an argument
-    """The values among arguments."""
+    """The values among arguments, which may stand in tuples, lists, mappings and slices."""
     if isinstance(held, Value):
         return [held]
     if isinstance(held, slice):

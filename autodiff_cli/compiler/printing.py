@@ -19,6 +19,7 @@ from autodiff_cli.compiler.form import (
     everything,
     reads,
     regions,
+    values_of,
     writes,
 )
 
@@ -93,7 +94,7 @@ class Inlining:
         self._made: Counter[Value] = Counter(function.params)
         self._depth: dict[Value, int] = {}
         self._count(function.body)
-        self._uses.update(_values(function.body.yields))
+        self._uses.update(values_of(function.body.yields))
         for value in function.saved:
             self._uses[value] += 2
         self._choose(function.body)
@@ -105,19 +106,19 @@ class Inlining:
     def _count(self, region: Region) -> None:  # recurses: the program's blocks
         self._made.update(region.params)
         for op in region.ops:
-            self._uses.update(_values(reads(op)))
+            self._uses.update(values_of(reads(op)))
             self._made.update(writes(op))
             if isinstance(op, Apply) and op.primitive.name == "gated":
-                self._uses.update(_values(op.args[:1]))
+                self._uses.update(values_of(op.args[:1]))
             if isinstance(op, Loop):
-                self._made.update(_values([op.index]))
-                for value in _values([op.leave, *op.saved]):
+                self._made.update(values_of([op.index]))
+                for value in values_of([op.leave, *op.saved]):
                     self._uses[value] += 2
             if isinstance(op, Unwind):
                 self._made.update(op.loop.saved)
             for inner in regions(op):
                 self._count(inner)
-                self._uses.update(_values(inner.yields))
+                self._uses.update(values_of(inner.yields))
                 targets = op.body.params if isinstance(op, Loop) else getattr(op, "outs", [])
                 self._handed_on.update(
                     one
@@ -129,7 +130,7 @@ class Inlining:
         """An operation moves to its use only over what writes nothing that it reads."""
         ready: dict[Value, tuple[Any, set[Value]]] = {}
         for op in region.ops:
-            self._take(_values(reads(op)), ready)
+            self._take(values_of(reads(op)), ready)
             written = set(writes(op))
             for inner in regions(op):
                 self._choose(inner)
@@ -141,7 +142,7 @@ class Inlining:
                 del ready[value]
             if isinstance(op, (Apply, Move)) and self._may_move(op):
                 ready[op.out] = (op, self._read_by(op))
-        self._take(_values(region.yields), ready)
+        self._take(values_of(region.yields), ready)
 
     def _may_move(self, op: Any) -> bool:
         out = op.out
@@ -152,7 +153,7 @@ class Inlining:
             return False
         if out.shape:
             return False
-        depth = 1 + max([self._depth.get(arg, 0) for arg in _values(reads(op))], default=0)
+        depth = 1 + max([self._depth.get(arg, 0) for arg in values_of(reads(op))], default=0)
         self._depth[out] = depth
         if depth > DEEPEST:
             self._depth[out] = 0
@@ -162,7 +163,7 @@ class Inlining:
     def _read_by(self, op: Any) -> set[Value]:  # recurses: the program's blocks
         """The variables that an expression reads, and that are written more than once."""
         found: set[Value] = set()
-        for value in _values(reads(op)):
+        for value in values_of(reads(op)):
             if value in self.into:
                 found |= self._read_by(self.into[value])
             else:
@@ -173,10 +174,6 @@ class Inlining:
         for value in values:
             if value in ready:
                 self.into[value] = ready.pop(value)[0]
-
-
-def _values(operands: Iterable[Operand]) -> list[Value]:
-    return [operand for operand in operands if isinstance(operand, Value)]
 
 
 class Lines:
@@ -215,7 +212,7 @@ def unset_at_first(function: Function) -> list[Value]:
     found.update((value, None) for value in function.saved if value not in set_by_call)
     for op in everything(function.body):
         if isinstance(op, Loop):
-            set_by_turn = {*op.body.params, *_values([op.index])}
+            set_by_turn = {*op.body.params, *values_of([op.index])}
             for inner in op.body.ops:
                 set_by_turn.update(writes(inner))
             found.update((value, None) for value in op.saved if value not in set_by_turn)

@@ -21,11 +21,10 @@ from autodiff_cli.compiler.form import (
     reads,
     regions,
     replace_in,
+    values_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from autodiff_cli.compiler.form import Function, Operand
 
 
@@ -90,7 +89,7 @@ class _Again:
             if value not in wanted:
                 continue
             there.add(value)
-            if all(arg in there or arg not in self.made for arg in _values(maker.args)):
+            if all(arg in there or arg not in self.made for arg in values_of(maker.args)):
                 ops = again.setdefault(id(region), (region, []))[1]
                 ops.append(Apply(value, maker.primitive, maker.args, maker.span))
                 names[value] = Value(value.type, value.name)
@@ -115,11 +114,7 @@ def needs(region: Region) -> dict[Value, None]:  # recurses: the program's block
             made = made_by(loop)
             needed.update((value, None) for value in needs(op.body) if value not in made)
             continue
-        needed.update(dict.fromkeys(_values(reads(op))))
+        needed.update(dict.fromkeys(values_of(reads(op))))
         for inner in regions(op):
             needed.update(needs(inner))
     return needed
-
-
-def _values(operands: Iterable[Operand]) -> list[Value]:
-    return [operand for operand in operands if isinstance(operand, Value)]

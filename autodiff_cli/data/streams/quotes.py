@@ -29,17 +29,6 @@ def rows_of(content: bytes, separator: str, inside: bool = False) -> tuple[int, 
     return end, bool(cells) and cells[-1][2]
 
 
-def first_row(content: bytes, separator: str) -> int | None:
-    """Where the first row begins in what begins inside quotes; None where none does."""
-    place = 0
-    for start, stop, _ in _cells(content, separator, inside=True):
-        newline = content.find(b"\n", place, start)
-        if newline >= 0:
-            return newline + 1
-        place = stop
-    return content.find(b"\n", place) + 1 or None
-
-
 def _is_plain(content: bytes, separator: bytes, end: int) -> bool:
     """Whether the last quote before there tells by itself that none is open.
 
