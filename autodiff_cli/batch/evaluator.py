@@ -145,6 +145,11 @@ class Answer:
         odd[list(self.errors)] = False
         return odd
 
+    def refuse(self, row: int, error: AdiffError) -> None:
+        """Keeps what went wrong with a record, without what its run held: its graph too."""
+        error.__cause__ = error.__context__ = None
+        self.errors[row] = error.with_traceback(None)
+
     def put(self, label: Label, rows: Any, values: Any) -> None:
         """Sets the numbers of some records: values has a row for each of them."""
         values = np.asarray(values)
@@ -437,11 +442,11 @@ class Evaluator:
             except LimitError as error:
                 if error.what.startswith("--timeout"):
                     raise
-                answer.errors[row] = error
+                answer.refuse(row, error)
             except AdiffError as error:
                 if error.status in (2, 3):
                     raise
-                answer.errors[row] = error
+                answer.refuse(row, error)
 
     def single(self, inputs: Mapping[str, Any], engines: Any) -> list[Evaluation]:
         """One record by itself, with all there is to tell of it."""

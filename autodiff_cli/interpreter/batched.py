@@ -357,15 +357,34 @@ class RecordKinks(Kinks):
         kink = node.primitive.kink
         if kink is None:
             return derivative
-        values = [engine.value_of(arg) for arg in node.args]
         kinks = [kink] if callable(kink) else [kink[i] for i in node.positions if kink[i]]
         for one in kinks:
-            mask = np.logical_and(one(*values), engine.value_of(derivative))
+            at = one(*map(engine.value_of, node.args))
+            reached = engine.value_of(derivative) != 0
+            if np.ndim(at) == 0 and at:
+                # Whether some of an array tie is said of the whole: it is to be asked of each.
+                each = self._of_each(one, node) & _by_record(reached)
+                mask = each.reshape(len(each), *(1,) * (reached.ndim - 1))
+            else:
+                mask = np.logical_and(at, reached)
             if mask.any():
-                self.records |= mask.reshape(len(mask), -1).any(axis=1)
+                self.records |= _by_record(mask)
                 if self._makes_nan:
                     derivative = derivative * np.where(mask, np.nan, 1.0)
         return derivative
+
+    def _of_each(self, kink: Callable[..., Any], node: Node) -> Any:
+        """Which records are at a kink, each asked by itself, as an array of one record."""
+        count = len(self.records)
+        values = [(engine.value_of(arg), isinstance(arg, Node)) for arg in node.args]
+        found = np.zeros(count, dtype=bool)
+        for i in range(count):
+            found[i] = np.any(kink(*[v[i : i + 1] if is_node else v for v, is_node in values]))
+        return found
+
+
+def _by_record(flags: Any) -> Any:
+    return flags.reshape(len(flags), -1).any(axis=1)
 
 
 class BatchLowering(StatementLowering):

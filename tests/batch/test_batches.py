@@ -165,6 +165,32 @@ def test_a_function_of_columns_has_the_digits_that_it_has_of_a_record(name: str)
     np.testing.assert_array_max_ulp(found.columns["result"] * 1.0, np.array(want) * 1.0, ulps)
 
 
+AT_TIES = ["max([x, y, 2])", "min([x, 2 * y])", "median([x, y, 4])", "norm([x - 1, y - 2])"]
+
+
+@pytest.mark.parametrize("at_kink", ["subgradient", "nan"])
+@pytest.mark.parametrize("text", AT_TIES)
+def test_a_kink_of_an_array_is_its_record_s_own(text: str, at_kink: Any) -> None:
+    columns = {"x": np.arange(10) % 5.0, "y": np.full(10, 2.0)}
+    task = Task(load(Source("<test>", text)), None, None, Settings(), Question(at_kink=at_kink), {})
+    together = Evaluator(task).evaluate(columns, 10)
+    assert together.ways.together == 10
+    for i in range(10):
+        alone = Evaluator(task).evaluate({k: v[i : i + 1] for k, v in columns.items()}, 1)
+        assert together.kinks[i] == alone.kinks[0]
+        for name, column in alone.columns.items():
+            np.testing.assert_array_equal(together.columns[name][i], column[0])
+    assert 0 < together.kinks.sum() < 10
+
+
+def test_an_error_keeps_nothing_of_its_run() -> None:
+    question = Question(at_kink="error")
+    task = Task(load(Source("<test>", "abs(x)")), None, None, Settings(), question, {})
+    errors = Evaluator(task).evaluate({"x": np.zeros(10)}, 10).errors.values()
+    assert len(errors) == 10
+    assert not any(one.__traceback__ or one.__context__ or one.__cause__ for one in errors)
+
+
 @pytest.mark.parametrize("kind", ["hessian", "jvp", "jacobian"])
 def test_other_derivatives(kind: str) -> None:
     rng = np.random.default_rng(2)
