@@ -25,7 +25,7 @@ from autodiff_cli.batch.sums import Sum, sum_of
 from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.formats import SEPARATORS
-from autodiff_cli.data.streams.records import Bad, bind, refuse_twice
+from autodiff_cli.data.streams.records import Bad, array_of, bind, refuse_twice
 from autodiff_cli.data.streams.writers import as_arrow, csv_bytes, json_bytes, numbers
 from autodiff_cli.data.values import unknown_name
 from autodiff_cli.errors import AdiffError, NonFiniteError, UsageError
@@ -226,11 +226,11 @@ class Mapper:
         inputs = {}
         if not self._refused.keys().isdisjoint(given):
             return None
-        for name, ((key, *_), is_vector) in self.binding.items():
-            value: Any = given.get(key)
-            if is_vector or type(value) not in (int, float) or not abs(value) < EXACT_UP_TO:
+        for name, (keys, is_vector) in self.binding.items():
+            values = [_exact(given.get(key)) for key in keys]
+            if any(value is None or (is_vector and np.ndim(value)) for value in values):
                 return None
-            inputs[name] = float(value)
+            inputs[name] = np.array(values) if is_vector else values[0]
         try:
             evaluations = self.evaluator.single(inputs, self.evaluator.engines)
         except AdiffError:
@@ -458,6 +458,14 @@ def joined(answers: Sequence[Answer], count: int) -> Answer:
         whole.kinks[rows] = answer.kinks
         start += answer.count
     return whole
+
+
+def _exact(value: Any) -> Any:
+    """A value of JSON as a float or an array; None where there is more to say of it."""
+    if type(value) in (int, float):
+        return float(value) if abs(value) < EXACT_UP_TO else None
+    array = array_of(value) if type(value) is list else None
+    return array if array is not None and (np.abs(array) < EXACT_UP_TO).all() else None
 
 
 def as_json(cell: Any) -> Any:

@@ -35,6 +35,7 @@ JSON = [
     (b'{"n": "c"}', "t: is not there"),
     (b'{"t": null, "n": "d"}', "t: got null, want a number"),
     (b'{"t": [2], "n": "e"}', "t: got an array of shape (1,), want a number, as the first is"),
+    (b'{"t": ["2", "nan"], "n": "e"}', 't: got ["2", "nan"], want numbers'),
     (b'{"t": 3, "t": 4, "n": "f"}', "t: is there twice"),
     (b'{"t": 4, "n": "\xff"}', "holds text that is not Unicode"),
     (b'{"t": 4, "n": "\\ud800"}', "holds text that is not Unicode"),

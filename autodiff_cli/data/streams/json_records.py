@@ -9,7 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from autodiff_cli.data.numerals import is_rounded
-from autodiff_cli.data.streams.records import Bad, Header, Records, array_of, misshapen
+from autodiff_cli.data.remarks import EXACT_UP_TO
+from autodiff_cli.data.streams.records import (
+    NON_FINITE,
+    Bad,
+    Header,
+    Records,
+    array_of,
+    leaves,
+    misshapen,
+)
 from autodiff_cli.data.values import quoted
 from autodiff_cli.records import record
 
@@ -21,10 +30,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 BYTES = 2**19
+FAR = 4096
+"""Characters that are gone through for an error without it being seen in the time."""
 LONGEST_SHOWN = 60
 """Characters of a value in a message."""
-NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
-"""As JSON that adiff writes has them."""
 
 
 class JsonRecords(Records):
@@ -107,6 +116,9 @@ class JsonRecords(Records):
             except OverflowError:
                 return float("inf") if given > 0 else float("-inf")
         if isinstance(given, list) and (array := array_of(given)) is not None:
+            if (np.abs(array) >= EXACT_UP_TO).any():
+                whole = (str(one) for one in leaves(given) if type(one) is int)
+                self.rounded += filter(is_rounded, whole)
             return array
         want = "numbers" if isinstance(given, list) else "a number"
         self.bad[place] = Bad(f"got {_shown(given)}, want {want}", key)
@@ -175,7 +187,8 @@ class JsonReader:
         read = getattr(self._stream, "read1", self._stream.read) if self._at_once else None
         ended = False
         while not ended:
-            chunk = read(BYTES) if read else self._stream.read(BYTES)
+            # As much again as waits for its end: what is long is not gone through time and again.
+            chunk = read(BYTES) if read else self._stream.read(max(BYTES, len(self._rest)))
             ended = not chunk
             block = JsonBlock([], {})
             self._take(chunk, ended, block)
@@ -193,6 +206,9 @@ class JsonReader:
         self._undecoded = content[len(content) - cut :] if cut else b""
         text = self._rest + content[: len(content) - cut].decode(errors="surrogateescape")
         text = text.removeprefix("\ufeff")
+        if self._rest and not ended and not (b"}" in chunk or b"\n" in chunk):
+            self._rest = text  # the record that has begun cannot end in this
+            return
         decode = _DECODER.raw_decode
         may_be_broken = not text.isascii() or "\\u" in text
         at, end = 0, len(text)
@@ -206,15 +222,18 @@ class JsonReader:
             except (json.JSONDecodeError, RecursionError) as error:
                 place = getattr(error, "pos", at)
                 message = getattr(error, "msg", "nested too deep")
-                newline = text.find("\n", at)
-                whole = place < len(text.rstrip()) and not message.startswith("Unterminated")
-                if not ended and (newline < 0 or not whole):
+                # Before a newline all is whole: without one a number or a name may be cut.
+                if not ended and text.find("\n", place) < 0:
                     break
+                newline = text.find("\n", at)
                 line = text[at : newline if newline >= 0 else end]
                 reason = message[:1].lower() + message[1:]
                 block.bad[len(block.objects)] = Bad(f"not JSON: {reason}: {quoted(line)}")
                 block.objects.append(None)
                 at = newline + 1 if newline >= 0 else end
+                if at > FAR:  # an error counts the lines from the text's beginning
+                    text, at = text[at:], 0
+                    end = len(text)
                 continue
             if not isinstance(value, dict):
                 block.bad[len(block.objects)] = Bad(

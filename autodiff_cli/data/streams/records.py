@@ -16,11 +16,15 @@ from autodiff_cli.errors import UsageError
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from autodiff_cli.language.names import InputName
 
     Array = np.ndarray[Any, Any]
+
+
+NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+"""As JSON that adiff writes has them."""
 
 
 @record
@@ -200,15 +204,27 @@ def misshapen(got: tuple[int, ...], want: tuple[int, ...]) -> str:
 def array_of(values: list[Any]) -> Array | None:
     """Lists in lists as an array; None where they hold something else than numbers, or a gap."""
     try:
-        array: Array = np.array(values, dtype=np.float64)
+        array: Array = np.array(values)
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float64)
+        # Gaps, texts (NumPy would read them), or what is past 64 bits.
+        is_numbers = all(map(_is_number, leaves(values)))
+        return np.array(values, dtype=np.float64) if is_numbers else None
     except (TypeError, ValueError, OverflowError):
         return None
-    # A None has become a nan.
-    return None if np.isnan(array).any() and _has_gap(values) else array
 
 
-def _has_gap(value: Any) -> bool:  # recurses: an array's axes
-    return value is None or (isinstance(value, list) and any(map(_has_gap, value)))
+def _is_number(value: Any) -> bool:
+    return value in NON_FINITE if isinstance(value, str) else value is not None
+
+
+def leaves(value: Any) -> Iterator[Any]:  # recurses: an array's axes
+    """What is in lists in lists."""
+    if isinstance(value, list):
+        for one in value:
+            yield from leaves(one)
+    else:
+        yield value
 
 
 def floats(column: Any) -> Array:
