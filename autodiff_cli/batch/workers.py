@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from itertools import cycle
+from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,10 @@ class Workers:
         self._workers: list[Connection] = []
         self.processes: list[BaseProcess] = []
         self._at_work = False
+        # It frees the memory that is shared where a signal ends us, and would warn of it.
+        sys.warnoptions.append("ignore:resource_tracker")
+        resource_tracker.ensure_running()
+        sys.warnoptions.pop()
         context = multiprocessing.get_context("spawn")
         for _ in range(count):
             ours, theirs = context.Pipe()

@@ -109,12 +109,14 @@ def time_limit(allowed: float | None) -> Iterator[None]:
     def error(frame: FrameType | None) -> tuple[LimitError, bool]:
         failure = LimitError(
             f"--timeout: {allowed:g} seconds are over",
-            label="this was running",
             help="a larger --timeout allows more",
         )
         from autodiff_cli.interpreter.whereabouts import frames_above, place
 
-        return failure, place(failure, frames_above(frame))
+        is_whole = place(failure, frames_above(frame))
+        if failure.where is not None:  # it may have been reading, or writing
+            failure.label = "this was running"
+        return failure, is_whole
 
     def over(_: int, frame: FrameType | None) -> None:
         failure, is_whole = error(frame)

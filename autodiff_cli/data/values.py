@@ -65,8 +65,8 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 item`, `2 items`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 item`, `2,000 items`."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def unknown_name(where: str, noun: str, name: str, known: Sequence[str]) -> UsageError:

@@ -401,6 +401,64 @@ def test_each_line_is_answered_at_once() -> None:
         oracle.stdin.close()
 
 
+def test_vectors_are_answered_at_once_too() -> None:
+    """The shorter way of a record by itself gives what the longer one does."""
+    records = "\n".join(
+        json.dumps(one)
+        for one in (
+            {"x": [1, 2.5], "u": 3},
+            {"x": [[1, 2], [3, 4]], "u": 3, "v": 4},
+            {"x": [2**53 + 1], "u": 3},
+            {"x": ["1"], "u": 3},
+            {"x": [1, "nan"], "u": 3},
+            {"x": [1], "u": [3]},
+        )
+    )
+    for bound in ((), ("--bind", "y=u,u")):
+        words = ("map", "-e", "input x, y = [1, 2]; sum(x^2) * y[0]", *bound)
+        want = [
+            adiff(*words, "--from", "jsonl", "--to", "jsonl", "--on-error", "emit", stdin=one)
+            for one in records.splitlines()
+        ]
+        for one, line in zip(want, records.splitlines(), strict=True):
+            got = adiff(*words, "--line-buffered", "--on-error", "emit", stdin=line)
+            assert (got.out, got.err, got.status) == (one.out, one.err, one.status)
+    rounded = adiff(*words[:3], "y=[1, 2]", "--line-buffered", stdin=records.splitlines()[2])
+    assert f"the integer {2**53 + 1} is rounded" in rounded.err
+
+
+def test_a_signal_to_processes_that_share_memory_is_quiet() -> None:
+    with subprocess.Popen(
+        [*ADIFF, "map", "-e", "print(t); t", "--workers", "2", "--sum"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write("t,n\n" + f"3,{'-' * 2**17}\n" * 100)  # blocks that wait for their turn
+        running.stdin.flush()
+        assert running.stderr.readline() == "3.0\n"
+        running.send_signal(signal.SIGTERM)
+        assert "resource_tracker" not in running.stderr.read()  # to the end of all processes
+
+
+def test_a_time_that_is_over_while_it_reads_names_no_place() -> None:
+    with subprocess.Popen(
+        [*ADIFF, *SQUARE, "--timeout", "0.1"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        said = running.stderr.read()
+    assert said.startswith("error: --timeout: 0.1 seconds are over\n")
+    assert "this was running" not in said
+
+
 def test_a_signal_leaves_nothing_half_written(folder: Path) -> None:
     (folder / "out.jsonl").write_text("as it was")
     with subprocess.Popen(
