@@ -91,10 +91,10 @@ class ArrayForm(ExpressionForm):
     ) -> Array:
         ends: list[Any] = []
         for end in (part.start, part.stop, part.step):
-            at = None if end is None else self.settled(self.expression(end))
-            if isinstance(at, Value) or (at is not None and at != at // 1):
+            at = None if end is None else self._beforehand(end)
+            if end is not None and at is None:
                 raise NotCompiled("a slice that is not known beforehand", span)
-            ends.append(None if at is None else int(at))
+            ends.append(at)
         if ends[2] == 0:
             raise NotCompiled("a slice with the step 0", span)
         places = range(held.shape[0])[slice(*ends)]
@@ -105,12 +105,19 @@ class ArrayForm(ExpressionForm):
 
     def place(self, part: Any, array: Array, span: Span) -> int:  # recurses: the program's blocks
         """Which part of an array a subscript means."""
-        at = None if isinstance(part, syntax.Slice) else self.settled(self.expression(part))
-        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
+        at = None if isinstance(part, syntax.Slice) else self._beforehand(part)
+        if at is None:
             raise NotCompiled("a subscript that is not known beforehand", span)
         if not array.shape or not -array.shape[0] <= at < array.shape[0]:
             raise NotCompiled("a subscript that is out of range", span)
-        return int(at) % array.shape[0]
+        return at % array.shape[0]
+
+    def _beforehand(self, node: syntax.Expression) -> int | None:  # recurses: the program's blocks
+        """The whole number that an expression is beforehand, if it is one."""
+        at = self.settled(self.expression(node))
+        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
+            return None
+        return int(at)
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
@@ -131,6 +138,9 @@ class ArrayForm(ExpressionForm):
         elif name == "sum" and args[1:] == [None, False]:
             made = self._total(self._floats(args[0], span), span)
         elif name == "dot":
+            shapes = {arg.shape if isinstance(arg, Array) else () for arg in args}
+            if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+                raise NotCompiled("`dot` of what are no vectors of one length", span)
             products = [
                 self.apply(TABLE["mul"], pair, span)
                 for pair in zip(*(self._floats(arg, span) for arg in args), strict=True)
