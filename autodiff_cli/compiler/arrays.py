@@ -136,7 +136,7 @@ class ArrayForm(ExpressionForm):
         elif name == "concat" and args[-1] == 0:
             made = self._joined(args[:-1], span)
         elif name == "sum" and args[1:] == [None, False]:
-            made = self._total(self._floats(args[0], span), span)
+            made = self._total(self._floats(args[0], span), span, True)
         elif name == "dot":
             shapes = {arg.shape if isinstance(arg, Array) else () for arg in args}
             if len(shapes) > 1 or len(next(iter(shapes))) != 1:
@@ -145,7 +145,7 @@ class ArrayForm(ExpressionForm):
                 self.apply(TABLE["mul"], pair, span)
                 for pair in zip(*(self._floats(arg, span) for arg in args), strict=True)
             ]
-            made = self._total(products, span)
+            made = self._total(products, span, len(products) > 1)
         elif name == "norm" and args[1:] == [None, False]:
             items = self._floats(args[0], span)
             if len(items) == 1:
@@ -197,10 +197,13 @@ class ArrayForm(ExpressionForm):
             raise NotCompiled("a sum of what are no floats", span)
         return [self.firm(item) for item in items]
 
-    def _total(self, items: Sequence[Any], span: Span) -> Any:  # recurses: the program's blocks
+    def _total(  # recurses: the program's blocks
+        self, items: Sequence[Any], span: Span, from_0: bool = False
+    ) -> Any:
         if not items or (self.as_numpy and len(items) > MOST_TERMS):
             raise NotCompiled(f"a sum of {len(items)} numbers", span)
-        total = items[0]
+        # Where NumPy adds from 0 on, no sum is -0.
+        total = self.apply(TABLE["add"], (0.0, items[0]), span) if from_0 else items[0]
         for item in items[1:]:
             total = self.apply(TABLE["add"], (total, item), span)
         return total

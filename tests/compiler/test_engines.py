@@ -134,6 +134,7 @@ COMPILED = {
         "fn f(w) { if len(w) == 1 { w[0]^2 } else { w[0]*x + f(w[1:]) } }; f(w)",
         {"w": [1.0, 2.0, 3.0, 4.0], "x": 0.5},
     ),
+    "a sum of -0": ("atan2(sum(w), -1) + atan2(dot(w, [1, x]), -1)", {"w": [-0.0, -0.0], "x": 2.0}),
     "two results": (
         "fn f(n) { if n == 0 { return 1.5, 1 }; a, b = f(n - 1); return a*x, b + a }\n"
         "p, q = f(5); p*q",
