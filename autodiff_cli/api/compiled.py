@@ -153,7 +153,7 @@ def _jvp(run: Runs, question: Question) -> Iterator[Found]:
         part = numbers[:, start : start + prod(shape)]
         start += prod(shape)
         if question.kind == "jvp":
-            along = part.reshape(shape)
+            along = shaped(part[0], shape)
             yield along, dict.fromkeys(form.shapes, along), "", answers[0]
         else:
             found = _columns(form, part.T, shape)

@@ -91,10 +91,10 @@ class ArrayForm(ExpressionForm):
     ) -> Array:
         ends: list[Any] = []
         for end in (part.start, part.stop, part.step):
-            at = None if end is None else self.settled(self.expression(end))
-            if isinstance(at, Value) or (at is not None and at != at // 1):
+            at = None if end is None else self._beforehand(end)
+            if end is not None and at is None:
                 raise NotCompiled("a slice that is not known beforehand", span)
-            ends.append(None if at is None else int(at))
+            ends.append(at)
         if ends[2] == 0:
             raise NotCompiled("a slice with the step 0", span)
         places = range(held.shape[0])[slice(*ends)]
@@ -105,12 +105,19 @@ class ArrayForm(ExpressionForm):
 
     def place(self, part: Any, array: Array, span: Span) -> int:  # recurses: the program's blocks
         """Which part of an array a subscript means."""
-        at = None if isinstance(part, syntax.Slice) else self.settled(self.expression(part))
-        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
+        at = None if isinstance(part, syntax.Slice) else self._beforehand(part)
+        if at is None:
             raise NotCompiled("a subscript that is not known beforehand", span)
         if not array.shape or not -array.shape[0] <= at < array.shape[0]:
             raise NotCompiled("a subscript that is out of range", span)
-        return int(at) % array.shape[0]
+        return at % array.shape[0]
+
+    def _beforehand(self, node: syntax.Expression) -> int | None:  # recurses: the program's blocks
+        """The whole number that an expression is beforehand, if it is one."""
+        at = self.settled(self.expression(node))
+        if isinstance(at, bool) or not isinstance(at, (int, float)) or at != at // 1:
+            return None
+        return int(at)
 
     # ── operations ────────────────────────────────────────────────────────────────────
 
@@ -129,13 +136,16 @@ class ArrayForm(ExpressionForm):
         elif name == "concat" and args[-1] == 0:
             made = self._joined(args[:-1], span)
         elif name == "sum" and args[1:] == [None, False]:
-            made = self._total(self._floats(args[0], span), span)
+            made = self._total(self._floats(args[0], span), span, True)
         elif name == "dot":
+            shapes = {arg.shape if isinstance(arg, Array) else () for arg in args}
+            if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+                raise NotCompiled("`dot` of what are no vectors of one length", span)
             products = [
                 self.apply(TABLE["mul"], pair, span)
                 for pair in zip(*(self._floats(arg, span) for arg in args), strict=True)
             ]
-            made = self._total(products, span)
+            made = self._total(products, span, len(products) > 1)
         elif name == "norm" and args[1:] == [None, False]:
             items = self._floats(args[0], span)
             if len(items) == 1:
@@ -187,10 +197,13 @@ class ArrayForm(ExpressionForm):
             raise NotCompiled("a sum of what are no floats", span)
         return [self.firm(item) for item in items]
 
-    def _total(self, items: Sequence[Any], span: Span) -> Any:  # recurses: the program's blocks
+    def _total(  # recurses: the program's blocks
+        self, items: Sequence[Any], span: Span, from_0: bool = False
+    ) -> Any:
         if not items or (self.as_numpy and len(items) > MOST_TERMS):
             raise NotCompiled(f"a sum of {len(items)} numbers", span)
-        total = items[0]
+        # Where NumPy adds from 0 on, no sum is -0.
+        total = self.apply(TABLE["add"], (0.0, items[0]), span) if from_0 else items[0]
         for item in items[1:]:
             total = self.apply(TABLE["add"], (total, item), span)
         return total

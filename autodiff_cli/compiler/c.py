@@ -25,6 +25,7 @@ from autodiff_cli.compiler.form import (
     Uncall,
     Unwind,
     Value,
+    values_of,
 )
 from autodiff_cli.compiler.printing import (
     AND,
@@ -38,6 +39,7 @@ from autodiff_cli.compiler.printing import (
     SUM,
     Names,
     Printer,
+    is_quotient,
     phi_order,
 )
 from autodiff_cli.compiler.rules import emitted, simplified, symbols
@@ -150,6 +152,19 @@ static long long whole_floordiv(long long a, long long b)
 """,
 }
 """The same of integers, rounded down as Python does."""
+
+LARGEST_EXACT = 2**53
+"""Up to here every integer is a double."""
+BESIDE = """
+/* What has the sign of n - x: rounding keeps the order, but for what becomes equal. */
+static double beside(long long n, double x)
+{
+    double nearest = (double)n;
+    if (nearest != x)
+        return nearest - x;
+    return nearest < 9223372036854775808.0 ? (double)(n - (long long)x) : -1.0;
+}
+"""
 
 
 def in_library(primitive: Primitive) -> str:
@@ -292,6 +307,9 @@ class CPrinter(CalledInC):
             self.whole(op)
         if isinstance(op, Move) and op.out.type != _type(op.source):
             self.converting(op)
+        if is_quotient(op):
+            for one in values_of(op.args):
+                self.exact(one)
         if isinstance(op, Apply) and op.primitive.name == "add" and op.args[0] is op.out:
             self.add(f"{name} += {self.text_of(op.args[1])};")
         else:
@@ -312,8 +330,12 @@ class CPrinter(CalledInC):
         if op.out.type == "int" and source == "float":
             self.flag_if(f"!(fabs({self.text_of(op.source)}) < 9e18)")
         elif op.out.type == "float" and source == "int":
-            text = self.text_of(op.source, ATOM)
-            self.flag_if(f"{text} > 9007199254740992 || {text} < -9007199254740992")
+            self.exact(op.source)
+
+    def exact(self, whole: Operand) -> None:
+        """Flags an integer that is no double."""
+        text = self.text_of(whole, ATOM)
+        self.flag_if(f"{text} > {LARGEST_EXACT} || {text} < -{LARGEST_EXACT}")
 
     def flag_if(self, condition: str) -> None:
         self.add(f"if ({condition})")
@@ -471,8 +493,13 @@ class CPrinter(CalledInC):
         if isinstance(op, Move):
             return self.converted(op)
         name, sign, args = op.primitive.name, op.primitive.sign, op.args
+        if is_quotient(op):
+            return f"{self.as_double(args[0])} / {self.as_double(args[1])}", PRODUCT
         if sign in INFIX and len(args) == 2:
-            return self.infix(sign, INFIX[sign], *args)
+            binds = INFIX[sign]
+            return (
+                self.compared(sign, *args) if binds == COMPARED else self.infix(sign, binds, *args)
+            )
         if name == "neg":
             return f"-{self.text_of(args[0], SIGN + 1)}", SIGN
         if name == "logical_and":
@@ -493,6 +520,16 @@ class CPrinter(CalledInC):
             return self.on_integers(name, args)
         called = self.called(op.primitive)
         return f"{called}({', '.join(self.as_double(arg) for arg in args)})", ATOM
+
+    def compared(self, sign: str, a: Operand, b: Operand) -> tuple[str, int]:
+        """A comparison; of an integer with a double it is exact, as Python's."""
+        for one, other in ((a, b), (b, a)):
+            is_small = not isinstance(one, Value) and abs(one) <= LARGEST_EXACT
+            if (_type(one), _type(other)) == ("int", "float") and not is_small:
+                self.helpers["beside"] = BESIDE
+                text = f"beside({self.text_of(one)}, {self.text_of(other)})"
+                return f"{text} {sign} 0" if one is a else f"0 {sign} {text}", COMPARED
+        return self.infix(sign, COMPARED, a, b)
 
     def on_integers(self, name: str, args: Sequence[Operand]) -> tuple[str, int]:
         if name not in INTEGERS:

@@ -10,13 +10,14 @@ from autodiff_cli.compiler.c import CPrinter
 from autodiff_cli.compiler.c_calls import TYPES
 from autodiff_cli.compiler.exported import NO_LINES, body_of, is_array, line_of, plain, remark
 from autodiff_cli.compiler.form import Check, Loop, NotCompiled, Note, Value, called, everything
+from autodiff_cli.compiler.printing import COMPARED
 from autodiff_cli.compiler.special import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from autodiff_cli.compiler.exported import Exported
-    from autodiff_cli.compiler.form import Function, Move
+    from autodiff_cli.compiler.form import Function, Operand
     from autodiff_cli.engine.primitive import Primitive
     from autodiff_cli.language.source import Span
 
@@ -103,10 +104,12 @@ class CFile(CPrinter):
         self.add("    goto end;")
         self.add("}")
 
-    def converting(self, op: Move) -> None:
+    def exact(self, whole: Operand) -> None:
         # An integer becomes the double that is nearest, as everywhere.
-        if op.out.type == "int":
-            super().converting(op)
+        pass
+
+    def compared(self, sign: str, a: Operand, b: Operand) -> tuple[str, int]:
+        return self.infix(sign, COMPARED, a, b)
 
     def count_turn(self) -> None:
         pass

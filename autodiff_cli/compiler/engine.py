@@ -154,6 +154,8 @@ def _shape(held: Any) -> tuple[int, ...]:
 
 def _ask(ask: Ask, outputs: Mapping[str, tuple[int, ...]], count: int) -> Ask:
     """What is computed of outputs of these shapes, by so many numbers."""
+    if not count and ask in ("jvp", "hvp", "jacobian"):
+        raise NotCompiled("there is nothing to differentiate by")
     if ask == "jacobian":
         ways: set[Ask] = {
             "vjp" if swept(shape, count) == "reverse" else "jvp" for shape in outputs.values()
@@ -314,7 +316,8 @@ def answer(form: Form, found: Sequence[Any], limits: Limits) -> Answer:
     at, first = {}, 0
     for name, shape in form.shapes.items():
         end = first + math.prod(shape)
-        at[name] = shaped(rest[first:end], shape)
+        part = rest[first:end]
+        at[name] = np.array(part).reshape(shape) if shape else float(part[0])
         first = end
     derivatives = rest[first:]
     if not all(map(math.isfinite, derivatives)) or not all(map(math.isfinite, found[:start])):

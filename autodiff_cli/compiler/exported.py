@@ -190,7 +190,7 @@ def _checks(op: Apply, position: int, arg: Value) -> list[Any]:
     primitive = op.primitive
     if _differs(primitive.name, position, (inf, -inf)):
         return [Check(finite=arg, span=op.span)]
-    if _differs(primitive.name, position, (nan,)):
+    if arg.type == "float" and _differs(primitive.name, position, (nan,)):
         known = Value("bool")
         test = Apply(known, TABLE["equal"], (arg, arg), op.span)
         return [test, Check(holds=known, error="a number is nan", span=op.span)]

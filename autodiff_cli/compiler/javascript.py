@@ -29,7 +29,8 @@ function mod_of(a, b) {
 """,
     "floordiv": """
 function floordiv_of(a, b) {
-    return Math.round((a - mod_of(a, b)) / b);
+    const rest = a % b, whole = (a - rest) / b;
+    return Math.round(rest !== 0 && rest < 0 !== b < 0 ? whole - 1 : whole);
 }
 """,
 }
@@ -169,8 +170,7 @@ class ScriptFile(CFile):
             return f"Math.{primitive.name if primitive.c else name or 'hypot'}"
         name = f"{primitive.name}_of"
         if primitive.name in SCRIPTS:
-            for needed in ("mod", primitive.name):
-                self.helpers[f"{needed}_of"] = SCRIPTS[needed]
+            self.helpers[name] = SCRIPTS[primitive.name]
             return name
         return self.brought(primitive, "JavaScript")
 

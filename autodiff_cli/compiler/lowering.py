@@ -104,7 +104,10 @@ class ExpressionForm:
             active = False
         args = self._as_numbers(primitive, args, active, span)
         out = self._result(primitive, args, active)
-        if out.type == "float" and out.mixed is False and primitive.kind != "constant":
+        # An integer is the float that is nearest; a quotient of two is not that of such floats.
+        is_quotient = primitive.sign == "/" and all(type_of(arg) == "int" for arg in args)
+        is_float = out.type == "float" and out.mixed is False and not is_quotient
+        if is_float and primitive.kind != "constant":
             args = [as_float(arg, self.emit) if type_of(arg) == "int" else arg for arg in args]
         self.emit(Apply(out, primitive, tuple(args), span))
         self.record(active)

@@ -262,7 +262,9 @@ def load(
 
 def cache_folder() -> Path | None:
     """The folder of shared objects, which only the user can write; None where there is none."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(root):
+        root = os.path.expanduser("~/.cache")
     folder = Path(root) / "adiff" / "native"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

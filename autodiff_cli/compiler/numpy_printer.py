@@ -121,14 +121,17 @@ class ArrayText(PythonPrinter):
         shape, source = op.out.shape, op.source
         if not shape:
             return super().converted(op)
-        if isinstance(source, Value) and source.type != op.out.type:
-            return f"{self.text_of(source)}.astype({op.out.type})", ATOM
         if isinstance(source, (int, float)):
             made = "zeros" if source == 0 else "full"
             return f"np.{made}({shape}{'' if source == 0 else f', {source!r}'})", ATOM
+        text, binds = self.operand(source)
+        if isinstance(source, Value) and source.type != op.out.type:
+            kind, binds = op.out.type, ATOM
+            made = f"{self.text_of(source, ATOM)}.astype({kind})"
+            text = made if source.shape else f"{kind}({text})"
         if source.shape != shape:
-            return f"np.broadcast_to({self.text_of(source)}, {shape})", ATOM
-        return self.operand(source)
+            return f"np.broadcast_to({text}, {shape})", ATOM
+        return text, binds
 
     writers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         **PythonPrinter.writers,

@@ -147,8 +147,9 @@ class Inlining:
     def _may_move(self, op: Any) -> bool:
         out = op.out
         is_kept = self._keep_named and out.name and out not in self._handed_on
-        # Whether an integer has left 64 bits is looked at where it is assigned.
+        # Whether an integer has left 64 bits, or is no double, is looked at where it is assigned.
         is_counted = isinstance(op, Apply) and out.type == "int" and op.span is not None
+        is_counted = is_counted or is_quotient(op)
         if self._uses[out] != 1 or self._made[out] != 1 or is_kept or is_counted:
             return False
         if out.shape:
@@ -174,6 +175,17 @@ class Inlining:
         for value in values:
             if value in ready:
                 self.into[value] = ready.pop(value)[0]
+
+
+def is_quotient(op: Any) -> bool:
+    """Whether it divides integers, which Python does exactly."""
+    if not isinstance(op, Apply) or op.primitive.sign != "/":
+        return False
+    return all(_kind(arg) == "int" for arg in op.args)
+
+
+def _kind(operand: Operand) -> str:
+    return operand.type if isinstance(operand, Value) else type(operand).__name__
 
 
 class Lines:

@@ -53,6 +53,8 @@ PROGRAMS = {
     "constant": ("A = [[1, 2], [3, 4]]; b = linspace(0, 1, 2); sum(A @ b * x)", {"x": 0.5}),
     "default": ("input w, y\ninput k = [1, 2, 3, 4]\nsum(w * k) * y[0]", {"w": w, "y": y}),
     "detached": ("sum(w * detach(exp(w)))", {"w": w}),
+    "a truth": ("b = w[0] < 9; sum(X * b + (not b)) + sum(w)", {"X": X, "w": w}),
+    "a truth that is given": ("sum(X * b)", {"X": X, "b": True}),
 }
 
 

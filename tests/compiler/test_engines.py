@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from random import Random
 
@@ -133,6 +134,7 @@ COMPILED = {
         "fn f(w) { if len(w) == 1 { w[0]^2 } else { w[0]*x + f(w[1:]) } }; f(w)",
         {"w": [1.0, 2.0, 3.0, 4.0], "x": 0.5},
     ),
+    "a sum of -0": ("atan2(sum(w), -1) + atan2(dot(w, [1, x]), -1)", {"w": [-0.0, -0.0], "x": 2.0}),
     "two results": (
         "fn f(n) { if n == 0 { return 1.5, 1 }; a, b = f(n - 1); return a*x, b + a }\n"
         "p, q = f(5); p*q",
@@ -175,6 +177,11 @@ TOLD = {
     "assert": ('for i in range(9) { x = x*2; assert x < 100, "too large" }; x', {"x": 1.0}),
     "steps": ("while x > 0 { x = x + 1 }; x", {"x": 1.0}),
     "unset": ("for i in range(0) { y = x }; y", {"x": 1.0}),
+    "dot of what differ": ("dot([w, w], [x, 1, x, 1])", {"w": [1.0, 2.0], "x": 1.0}),
+    "dot of matrices": ("dot([w, w], [w, w])", {"w": [1.0, 2.0]}),
+    "dot of numbers": ("dot(x, x)", {"x": 1.0}),
+    "a slice from an array": ("sum(w[w:])", {"w": [1.0, 2.0]}),
+    "a slice from a function": ("sum(w[sin:])", {"w": [1.0, 2.0]}),
     "index": ("s = 0; for i in range(4) { s += w[i] }; s", {"w": [1.0, 2.0]}),
     "step 0": ("n = x; for i in range(1, n, n - 2) { x += 1 }; x", {"x": 2.0}),
     "fraction": ("for i in range(x) { x += 1 }; x", {"x": 2.5}),
@@ -196,6 +203,16 @@ TOLD = {
     "a kink in a recursion": (
         "fn f(n) { if n < 1 { x } else { abs(f(n - 1) - 1) } }; f(4)",
         {"x": 1.0},
+    ),
+    "a quotient of integers that are no doubles": (
+        "n = 9007199254740988; for i in range(5) { n = n + 1 }; n/3 + x",
+        {"x": 1.5},
+    ),
+    "an integer beside the double that is nearest": (
+        "n = 9007199254740988; for i in range(5) { n = n + 1 }\n"
+        "if n > 9007199254740992.0 { x += 1 }; if y < n { x += 2 }; if y == 9007199254740993 "
+        "{ x += 4 }; m = n * 1023 + n; if m < 9.3e18 { x += 8 }; x + y",
+        {"x": 1.0, "y": 9007199254740992.0},
     ),
     "integer": ("s = 0; for i in range(x) { s = s + x }; s", {"x": 0.0}),
 }
@@ -303,6 +320,25 @@ def test_what_there_is_to_tell_is_told(name, engine):
     else:
         np.testing.assert_equal(numbers(got[0]), numbers(want[0]))
         assert got[1:] == want[1:]
+
+
+def test_an_input_of_minus_zero_stays_one(engine):
+    got, *_ = outcome(engine, "x + 1", {"x": -0.0})
+    assert got.engine.startswith(engine)
+    assert math.copysign(1, got.at["x"]) == -1
+
+
+@pytest.mark.parametrize("ask", ["jacobian", "hessian"])
+def test_there_may_be_nothing_to_differentiate_by(ask, engine):
+    f = Program(Source("p.ad", "input x\nif x { 2 } else { 3 }"), engine=engine)
+    found = getattr(f, ask)(x=True)
+    assert found.value == 2
+    assert getattr(found, ask) == {}
+
+
+def test_a_derivative_along_a_direction_is_a_number(engine):
+    f = Program(Source("p.ad", "input x\nx^2"), engine=engine)
+    assert repr(f.jvp({"x": 1.0}, x=-0.0).evaluation.found) == "0.0"
 
 
 @pytest.mark.parametrize("by", ["auto", "python", "native"])

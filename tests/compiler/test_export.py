@@ -64,6 +64,12 @@ PROGRAMS = {
         {"x": 1.21},
         None,
     ),
+    "a choice of an integer": (
+        "input x; for i in range(4) { if min(x, i) >= 1 { x = x*i + max(i, x) } }; x",
+        {"x": 1.21},
+        None,
+    ),
+    "a quotient of an endless number": ("x * ((-x) // inf) + x % inf", {"x": 1.21}, None),
     "the tail of erfc": ("erfc(x) + normal_cdf(-x) * 1e3 + gelu(x)", {"x": 3.7}, None),
     "no step": (
         "input x, y; for i in range(5) { x = hypot(x, 1); y = max(y, x^2) }; x = -x; x*y",

@@ -85,6 +85,15 @@ def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch):
     assert run().engine.startswith("native")
 
 
+def test_a_cache_at_no_certain_place_is_the_usual_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert run().engine.startswith("native")
+    assert not (tmp_path / "relative").exists()
+    assert kept(tmp_path / "home" / ".cache" / "adiff" / "native")
+
+
 def fake(tmp_path, script):
     path = tmp_path / "compiler"
     path.write_text(f"#!/bin/sh\n{script}\n")
