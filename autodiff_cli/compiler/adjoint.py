@@ -324,6 +324,8 @@ class _Reverse:
         doubtful = op.out in self._doubtful
         primitive = op.primitive
         live = [i for i, arg in enumerate(op.args) if isinstance(arg, Value) and arg in self.active]
+        if self.careful and not isinstance(g, Value) and g == 0:
+            return
         if op.is_of_arrays:
             self._arrays.back(op, live)
             return

@@ -290,6 +290,15 @@ def test_a_nan_is_not_lost_in_a_choice(tmp_path):
     assert space["value_and_gradient"](1.0, float("inf")) == (float("inf"), (0.0, 1.0))
 
 
+@pytest.mark.parametrize("text", ["sqrt(x) * 0 + y", "if y > 0 { y } else { log(x) }"])
+def test_an_adjoint_of_0_contributes_0(text):
+    f = Program(Source("p.ad", f"input x, y\n{text}"), engine="graph")
+    space: dict = {}
+    exec(export(f, {}, "python"), space)
+    gradient = space["value_and_gradient"](0.0, 1.0)[1]
+    assert gradient == tuple(f(x=0.0, y=1.0).gradient.values()) == (0.0, 1.0)
+
+
 def test_the_head_tells_of_recursion():
     f = Program(Source("p.ad", "input x\n" + COMPILED["only its value is used"][0]))
     for language in ("python", "c", "js"):
