@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 from importlib.util import find_spec
+from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +37,20 @@ class Row:
 def interleaved(
     subjects: Mapping[str, Callable[[], Any]], rounds: int, warm_up: bool = True
 ) -> dict[str, list[float]]:
-    """Seconds of every subject in every round; each round runs all of them, A B C A B C.
+    """Seconds of every subject in every round; each round runs all of them, in an order of its own.
 
-    What else the machine does then falls on all of them alike.
+    What else the machine does then falls on all of them alike, and so does what the one before has
+    left in the processor's caches.
     """
+    shuffled = Random(0)
     if warm_up:
         for subject in subjects.values():
             subject()
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(rounds):
-        for name, subject in subjects.items():
+        for name in shuffled.sample(list(subjects), len(subjects)):
             start = perf_counter()
-            subject()
+            subjects[name]()
             seconds[name].append(perf_counter() - start)
     return seconds
 
