@@ -559,7 +559,7 @@ class _Run:
         self._machine.graph.number()
         self._machine.graph.nodes = []
         self._machine.journal = None
-        self._open.__exit__()
+        self._open.__exit__(None)  # the session goes on, and its garbage is collected
 
 
 class _Change:

@@ -141,7 +141,8 @@ def main() -> None:
         failure = as_adiff_error(error)
         ENDING.is_told = True
         show_error(failure, arguments)
-        status = failure.status
+        # In here, so that what the error holds, a tape say, is not taken apart first.
+        sys.exit(failure.status)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -324,10 +324,10 @@ class _Reverse:
         doubtful = op.out in self._doubtful
         primitive = op.primitive
         live = [i for i, arg in enumerate(op.args) if isinstance(arg, Value) and arg in self.active]
-        if self.careful and not isinstance(g, Value) and g == 0:
-            return
         if op.is_of_arrays:
             self._arrays.back(op, live)
+            return
+        if self.careful and not isinstance(g, Value) and g == 0:
             return
         if primitive.has_edges:
             # A sweep that is recorded meets a kink with an adjoint of 0 too.

@@ -388,9 +388,9 @@ class Open:
         self._collection.__enter__()
         self._numpy.__enter__()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._numpy.__exit__()
-        self._collection.__exit__()
+        self._collection.__exit__(kind)
         DEEP_RECURSION.__exit__()
         CURRENT.reset(self._token)
 

@@ -74,6 +74,10 @@ class no_garbage_collection:  # noqa: N801
         self._enabled = gc.isenabled()
         gc.disable()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._enabled:
+            if kind is not None and not issubclass(kind, Exception):
+                # Stopped from outside: millions of objects, which the error's frames still hold,
+                # are not to be gone through before it is told.
+                gc.freeze()
             gc.enable()
