@@ -52,6 +52,7 @@ class Ending:
         """Makes the process ours: until a command runs, Ctrl-C ends it in silence."""
         self.is_ours = True
         self.in_silence()
+        sys.unraisablehook = _unraisable
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -103,6 +104,12 @@ class Ending:
         text = self.text(error)
         if sys.stderr is not None and select([], [2], [], WRITABLE)[1]:
             os.write(2, text.encode(errors="backslashreplace"))
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Says nothing of what a signal raised where Python hands nothing on: it is heard again."""
+    if isinstance(unraisable.exc_value, Exception):
+        sys.__unraisablehook__(unraisable)
 
 
 class heard:  # noqa: N801
