@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.compiler.engine import shaped
+from autodiff_cli.compiler.engine import parts, shaped, size_of
 from autodiff_cli.compiler.form import Flag
 from autodiff_cli.engine.lazy import np
 from autodiff_cli.engine.primitive import shape_of
@@ -118,10 +118,8 @@ def _gradient(run: Runs, question: Question) -> Iterator[Found]:
 def _vjp(run: Runs, question: Question) -> Iterator[Found]:
     """A run for each output, or for each of its numbers."""
     form = run.code.form
-    sizes = [prod(shape) for shape in form.outputs.values()]
-    start = 0
-    for shape, size in zip(form.outputs.values(), sizes, strict=True):
-        rows = np.eye(size, sum(sizes), start)
+    identity = np.eye(size_of(form.outputs))
+    for _, shape, rows in parts(form.outputs, identity):
         if question.kind == "jacobian":
             answers = [run(row.tolist()) for row in rows]
             found = _columns(form, [answer.found for answer in answers], shape)
@@ -129,7 +127,6 @@ def _vjp(run: Runs, question: Question) -> Iterator[Found]:
             answers = [run((_cotangent(question, shape) @ rows).tolist())]
             found = _by_name(form, answers[0].found)
         yield found, found, "reverse" if question.kind == "jacobian" else "", answers[0]
-        start += size
 
 
 def _cotangent(question: Question, shape: tuple[int, ...]) -> Any:
@@ -146,23 +143,20 @@ def _jvp(run: Runs, question: Question) -> Iterator[Found]:
     if question.kind == "jvp":
         answers = [run(_tangents(form, question))]
     else:
-        answers = [run(row.tolist()) for row in np.eye(_size(form))]
+        answers = [run(row.tolist()) for row in np.eye(size_of(form.shapes))]
     numbers = np.array([answer.found for answer in answers])
-    start = 0
-    for shape in form.outputs.values():
-        part = numbers[:, start : start + prod(shape)]
-        start += prod(shape)
+    for _, shape, part in parts(form.outputs, numbers.T):
         if question.kind == "jvp":
-            along = shaped(part[0], shape)
+            along = shaped(part.T[0], shape)
             yield along, dict.fromkeys(form.shapes, along), "", answers[0]
         else:
-            found = _columns(form, part.T, shape)
+            found = _columns(form, part, shape)
             yield found, found, "forward", answers[0]
 
 
 def _hvp(run: Runs, question: Question) -> Iterator[Found]:
     form = run.code.form
-    size = _size(form)
+    size = size_of(form.shapes)
     directions = np.eye(size).tolist()
     if question.kind == "hvp":
         directions = [_tangents(form, question)]
@@ -175,17 +169,12 @@ def _hvp(run: Runs, question: Question) -> Iterator[Found]:
             found: dict[str, Any] = _by_name(form, moved[0].tolist())
         else:
             found = {}
-            for name, shape, rows in _parts(form, moved.T):
+            for name, shape, rows in parts(form.shapes, moved.T):
                 found[name] = _columns(form, rows, shape)
         yield found, gradient, "", answers[0]
 
 
 _FINDERS = {"gradient": _gradient, "vjp": _vjp, "jvp": _jvp, "hvp": _hvp}
-
-
-def _size(form: Form) -> int:
-    """How many numbers are differentiated by."""
-    return sum(map(prod, form.shapes.values()))
 
 
 def _tangents(form: Form, question: Question) -> list[float]:
@@ -201,25 +190,16 @@ def _tangents(form: Form, question: Question) -> list[float]:
     return numbers
 
 
-def _parts(form: Form, numbers: Any) -> Iterator[tuple[str, tuple[int, ...], Any]]:
-    """What of a sequence belongs to each name that is differentiated by."""
-    start = 0
-    for name, shape in form.shapes.items():
-        end = start + prod(shape)
-        yield name, shape, numbers[start:end]
-        start = end
-
-
 def _by_name(form: Form, numbers: Sequence[float]) -> dict[str, Any]:
-    return {name: shaped(part, shape) for name, shape, part in _parts(form, numbers)}
+    return {name: shaped(part, shape) for name, shape, part in parts(form.shapes, numbers)}
 
 
 def _columns(form: Form, rows: Any, shape: tuple[int, ...]) -> dict[str, Any]:
     """A matrix by the names of its columns; shape: that of the rows, then the name's."""
-    matrix = np.array(rows).reshape(prod(shape), _size(form))
+    matrix = np.array(rows).reshape(prod(shape), size_of(form.shapes))
     return {
         name: np.array(part.T).reshape(shape + inner)
-        for name, inner, part in _parts(form, matrix.T)
+        for name, inner, part in parts(form.shapes, matrix.T)
     }
 
 

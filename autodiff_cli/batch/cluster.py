@@ -11,7 +11,7 @@ from functools import lru_cache
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals
+from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals, add_up
 from autodiff_cli.batch.workers import say
 from autodiff_cli.data.streams.partitions import can_part, parts_of
 from autodiff_cli.errors import AdiffError, RunError, UsageError
@@ -195,8 +195,7 @@ def added(one: Any, other: Any) -> dict[Any, Totals]:
     """The totals of both, in an order that does not depend on who adds them up when."""
     found: dict[Any, Totals] = {}
     for part in (one, other):
-        for key, totals in totals_of(part).items():
-            found.setdefault(key, Totals()).add(totals)
+        add_up(found, totals_of(part))
     return found
 
 

@@ -120,6 +120,12 @@ class Totals:
         return {name: total.value / divisor for name, total in self.sums.items()}
 
 
+def add_up(groups: dict[Any, Totals], more: Mapping[Any, Totals]) -> None:
+    """Adds the totals of more records to those of each group."""
+    for key, totals in more.items():
+        groups.setdefault(key, Totals()).add(totals)
+
+
 class Mapper:
     """A plan at work on blocks whose columns have the same names."""
 
@@ -166,20 +172,23 @@ class Mapper:
         return list(wrt)
 
     def _refuse_new(self, kept: Sequence[str]) -> None:
-        new = [label.text for label in self._expected()]
-        if self.plan.on_error == "emit":
-            if "error" in new:
-                raise UsageError(
-                    "--on-error emit: the program has an output `error` itself",
-                    help="give it another name",
-                )
-            new.append("error")
+        new = self._new_names()
+        if new.count("error") > 1:
+            raise UsageError(
+                "--on-error emit: the program has an output `error` itself",
+                help="give it another name",
+            )
         for name in kept:
             if name in new:
                 raise UsageError(
                     f"the data have a column `{name}`, as the output has",
                     help="--only-new leaves the data's columns out; or give it another name",
                 )
+
+    def _new_names(self) -> list[str]:
+        """What is written of a record besides what it had."""
+        errors = ["error"] if self.plan.on_error == "emit" else []
+        return [label.text for label in self._expected()] + errors
 
     def _expected(self) -> list[Any]:
         """The labels of what a record comes to, before one has."""
@@ -197,10 +206,7 @@ class Mapper:
 
     def empty(self) -> Piece:
         """What no records come to: a header."""
-        new = [label.text for label in self._expected()]
-        if self.plan.on_error == "emit":
-            new.append("error")
-        names = [*self._kept, *new]
+        names = [*self._kept, *self._new_names()]
         piece = Piece(0, names)
         if self.plan.form in ("arrow", "parquet"):
             piece.content = pa.table({name: pa.array([], pa.float64()) for name in names})

@@ -7,7 +7,7 @@ from threading import Thread
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals, as_json
+from autodiff_cli.batch.mapping import Mapper, Piece, Plan, Totals, add_up, as_json
 from autodiff_cli.batch.ways import Ways
 from autodiff_cli.data.remarks import EXACT_UP_TO
 from autodiff_cli.data.streams.broken import unbroken
@@ -171,8 +171,7 @@ class Stream:
 
     def _take(self, piece: Piece) -> None:
         if self.plan.reduce:
-            for key, totals in piece.totals.items():
-                self._totals.setdefault(key, Totals()).add(totals)
+            add_up(self._totals, piece.totals)
         else:
             self._write(piece)
         for kind, (count, place, findings) in piece.told.items():

@@ -7,7 +7,7 @@ A program becomes a form, the form gets its adjoint, and a printer writes that d
 - `rules`: a primitive's partials, kink and scalar body, which its entry gives, as code.
 - `tangent`: forward mode, of a form or of one that has its reverse pass, by the same rules.
 - `adjoint`: the reverse pass of a form. `tape`: what of the forward pass is kept for it.
-- `simplifying`: what is computed twice is computed once.
+- `dependence`: what depends on what. `simplifying`: what is computed twice is computed once.
 - `counting`: how many nodes and steps the interpreter would have counted.
 - `pruning`: what nothing uses is dropped. `finite`: where a nan or an inf must be looked for.
 - `whole_arrays`: arrays as values of the form. `shaped`: the shapes of results. `array_rules`: the

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.array_rules import ArrayRules
+from autodiff_cli.compiler.dependence import needed, reached
 from autodiff_cli.compiler.form import (
     AddAt,
     Apply,
@@ -90,7 +91,7 @@ def add_reverse(
     body = function.body
     outputs = [output for output, _ in seeds if isinstance(output, Value)]
     bodies = [body, *(one.body for one in called(body))]
-    active = _varied(bodies, set(targets)) & _useful(bodies, outputs)
+    active = reached(bodies, targets, _varies) & needed(bodies, outputs)
     reverse = _Reverse(active, sum(map(_uses, bodies), Counter()), careful, lean, again)
     for output, seed in seeds:
         reverse.start(output, seed)
@@ -101,84 +102,11 @@ def add_reverse(
     return gradient
 
 
-def _varied(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
-    """What depends on the seeds, in a program and the functions that it calls."""
-    found = set(seeds)
-
-    def follow(region: Region) -> None:  # recurses: the program's blocks
-        for op in region.ops:
-            if isinstance(op, Apply):
-                if op.primitive.kind != "constant" and not found.isdisjoint(values_of(op.args)):
-                    found.add(op.out)
-            elif isinstance(op, If):
-                follow(op.then)
-                follow(op.otherwise)
-                _pass(op.then.yields, op.outs)
-                _pass(op.otherwise.yields, op.outs)
-            elif isinstance(op, Loop):
-                _pass(op.inits, op.body.params)
-                while True:
-                    size = len(found)
-                    follow(op.body)
-                    _pass(op.body.yields, op.body.params)
-                    if len(found) == size:
-                        break
-                _pass(op.body.params, op.outs)
-            elif isinstance(op, Call):
-                _pass(op.args, op.function.params)
-                _pass(op.function.body.yields, op.outs)
-
-    def _pass(sources: Sequence[Operand], to: Sequence[Value]) -> None:
-        for source, value in zip(sources, to, strict=True):
-            if isinstance(source, Value) and source in found and value.type == "float":
-                found.add(value)
-
-    while True:
-        size = len(found)
-        for body in bodies:
-            follow(body)
-        if len(found) == size:
-            return found
-
-
-def _useful(bodies: Sequence[Region], outputs: Sequence[Value]) -> set[Value]:
-    """What the outputs depend on, in a program and the functions that it calls."""
-    found = set(outputs)
-
-    def follow(region: Region) -> None:  # recurses: the program's blocks
-        for op in reversed(region.ops):
-            if isinstance(op, Apply):
-                if op.out in found:
-                    found.update(values_of(op.args))
-            elif isinstance(op, If):
-                for way in (op.then, op.otherwise):
-                    _pass(op.outs, way.yields)
-                    follow(way)
-            elif isinstance(op, Loop):
-                _pass(op.outs, op.body.yields)
-                _pass(op.outs, op.body.params)
-                while True:
-                    size = len(found)
-                    follow(op.body)
-                    _pass(op.body.params, op.body.yields)
-                    if len(found) == size:
-                        break
-                _pass(op.body.params, op.inits)
-            elif isinstance(op, Call):
-                _pass(op.outs, op.function.body.yields)
-                _pass(op.function.params, op.args)
-
-    def _pass(values: Sequence[Operand], to: Sequence[Operand]) -> None:
-        for value, source in zip(values, to, strict=True):
-            if value in found and isinstance(source, Value):
-                found.add(source)
-
-    while True:
-        size = len(found)
-        for body in bodies:
-            follow(body)
-        if len(found) == size:
-            return found
+def _varies(op: Apply | Move, found: set[Value]) -> bool:
+    """Whether what an operation computes varies with those found."""
+    if not isinstance(op, Apply) or op.primitive.kind == "constant":
+        return False
+    return not found.isdisjoint(values_of(op.args))
 
 
 def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
@@ -189,45 +117,6 @@ def _uses(region: Region) -> Counter[Value]:  # recurses: the program's blocks
         for inner in regions(op):
             uses.update(_uses(inner))
     return uses
-
-
-def certain(function: Function, targets: Sequence[Value], results: Sequence[Operand]) -> set[Value]:
-    """Those of `targets` on which one of the results depends, whichever way the program goes."""
-    known: dict[Any, frozenset[Value]] = {target: frozenset((target,)) for target in targets}
-    nothing: frozenset[Value] = frozenset()
-
-    def of(operand: Operand) -> frozenset[Value]:
-        return known.get(operand, nothing) if isinstance(operand, Value) else nothing
-
-    def follow(region: Region) -> None:  # recurses: the program's blocks
-        for op in region.ops:
-            if isinstance(op, Apply) and op.primitive.kind != "constant":
-                found = nothing.union(*map(of, op.args))
-                known[op.out] = found | known.get(op.out, nothing) if op.out in targets else found
-            elif isinstance(op, If):
-                follow(op.then)
-                follow(op.otherwise)
-                for out, a, b in zip(op.outs, op.then.yields, op.otherwise.yields, strict=True):
-                    known[out] = of(a) & of(b)
-            elif isinstance(op, Loop):
-                loop(op)
-
-    def loop(op: Loop) -> None:  # recurses: the program's blocks
-        body = op.body
-        for param, init in zip(body.params, op.inits, strict=True):
-            known[param] = of(init)
-        while True:
-            follow(body)
-            now = [of(p) & of(y) for p, y in zip(body.params, body.yields, strict=True)]
-            if now == [of(param) for param in body.params]:
-                break
-            known.update(zip(body.params, now, strict=True))
-        goes_round = op.leave is False and bool(op.turns)
-        for out, param, end in zip(op.outs, body.params, body.yields, strict=True):
-            known[out] = of(end) if goes_round else of(param)
-
-    follow(function.body)
-    return set().union(*map(of, results))
 
 
 class _Reverse:

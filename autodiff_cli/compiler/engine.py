@@ -6,7 +6,8 @@ import math
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal
 
-from autodiff_cli.compiler.adjoint import add_reverse, certain, finished
+from autodiff_cli.compiler.adjoint import add_reverse, finished
+from autodiff_cli.compiler.dependence import certain
 from autodiff_cli.compiler.finite import add_checks
 from autodiff_cli.compiler.form import Flag, Long, NotCompiled, TooLong, Value, everything
 from autodiff_cli.compiler.lowering import MOST_OPERATIONS
@@ -25,7 +26,7 @@ from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collecti
 from autodiff_cli.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from autodiff_cli.compiler.form import Function, Operand
     from autodiff_cli.compiler.statements import Lowered
@@ -127,7 +128,7 @@ def _form_of(
     targets: list[Value] = [one for name in shapes for one in flat(lowered.targets[name])]
     outputs = {name: _shape(held) for name, held in lowered.outputs.items()}
     ask = _ask(ask, outputs, len(targets))
-    count = sum(map(math.prod, outputs.values()))
+    count = size_of(outputs)
     function.body.yields += targets
     prune(function)
     seen = add_checks(function, raises, count)
@@ -270,7 +271,12 @@ class Compiled:
 
 def turns_within(limits: Limits) -> int:
     """How many turns all loops may take, so that no tape outgrows what the graph may take."""
-    return int(min(limits.steps, limits.nodes, limits.memory / BYTES_OF_A_NODE))
+    return int(min(limits.steps, nodes_within(limits)))
+
+
+def nodes_within(limits: Limits) -> float:
+    """How many nodes a graph may have."""
+    return min(limits.nodes, limits.memory / BYTES_OF_A_NODE)
 
 
 def given(form: Form, inputs: Mapping[str, Any], limits: Limits) -> list[Any]:
@@ -304,25 +310,38 @@ def answer(form: Form, found: Sequence[Any], limits: Limits) -> Answer:
         Flag: the interpreter has something to tell of them: one is not finite, or it would
             have met a limit.
     """
-    values, start = {}, 0
-    for name, shape in form.outputs.items():
-        end = start + math.prod(shape)
-        numbers = found[start:end]
-        values[name] = np.array(numbers).reshape(shape) if shape else numbers[0]
-        start = end
-    nodes, steps, *rest = found[start:]
-    if steps > limits.steps or nodes > min(limits.nodes, limits.memory / BYTES_OF_A_NODE):
+    count = size_of(form.outputs)
+    nodes, steps, *rest = found[count:]
+    if steps > limits.steps or nodes > nodes_within(limits):
         raise Flag
-    at, first = {}, 0
-    for name, shape in form.shapes.items():
-        end = first + math.prod(shape)
-        part = rest[first:end]
-        at[name] = np.array(part).reshape(shape) if shape else float(part[0])
-        first = end
-    derivatives = rest[first:]
-    if not all(map(math.isfinite, derivatives)) or not all(map(math.isfinite, found[:start])):
+    derivatives = rest[size_of(form.shapes) :]
+    if not all(map(math.isfinite, derivatives)) or not all(map(math.isfinite, found[:count])):
         raise Flag
+    values = {
+        name: np.array(part).reshape(shape) if shape else part[0]
+        for name, shape, part in parts(form.outputs, found)
+    }
+    at = {
+        name: np.array(part).reshape(shape) if shape else float(part[0])
+        for name, shape, part in parts(form.shapes, rest)
+    }
     return Answer(values, derivatives, at, nodes, form.lowered.leaves, steps)
+
+
+def parts(
+    shapes: Mapping[str, tuple[int, ...]], numbers: Any
+) -> Iterator[tuple[str, tuple[int, ...], Any]]:
+    """What of a sequence belongs to each name, with its shape."""
+    start = 0
+    for name, shape in shapes.items():
+        end = start + math.prod(shape)
+        yield name, shape, numbers[start:end]
+        start = end
+
+
+def size_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """How many numbers they are together."""
+    return sum(map(math.prod, shapes.values()))
 
 
 def shaped(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:

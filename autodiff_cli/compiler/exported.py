@@ -21,6 +21,7 @@ from autodiff_cli.compiler.form import (
     called,
     everything,
     regions,
+    with_ways_back,
 )
 from autodiff_cli.compiler.pruning import prune
 from autodiff_cli.compiler.rules import emitted, simplified, symbols
@@ -133,10 +134,11 @@ def prepare(lowered: Lowered, prepared: Prepared, name: str, lean: bool) -> Expo
     kinks = _kinks(bodies)
     gradient = add_adjoint(function, targets, careful=True, lean=lean)
     function.body.yields += gradient
-    for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
+    bodies = [function.body, *(one.body for one in with_ways_back(functions))]
+    for body in bodies:
         _keep_errors(body)
     prune(function)
-    for body in (*bodies, *(one.back.body for one in functions if one.back is not None)):
+    for body in bodies:
         _check_orders(body)
     return Exported(name, function, lowered.inputs, output.name, by, gradient, kinks, prints)
 

@@ -452,3 +452,15 @@ def called(region: Region) -> list[Function]:
                 found[op.function] = None
                 pending.append(op.function.body)
     return list(found)
+
+
+def with_ways_back(functions: Iterable[Function]) -> list[Function]:
+    """The same functions, each with its way back behind it where it has one."""
+    return [each for one in functions for each in (one, one.back) if each is not None]
+
+
+def callee(op: Call | Uncall) -> Function:
+    """The function that a call runs, or that its way back is."""
+    function = op.function if isinstance(op, Call) else op.call.function.back
+    assert function is not None
+    return function

@@ -20,6 +20,7 @@ from autodiff_cli.compiler.form import (
     reads,
     regions,
     values_of,
+    with_ways_back,
     writes,
 )
 
@@ -224,7 +225,7 @@ def unset_at_first(function: Function) -> list[Value]:
     found.update((value, None) for value in function.saved if value not in set_by_call)
     for op in everything(function.body):
         if isinstance(op, Loop):
-            set_by_turn = {*op.body.params, *values_of([op.index])}
+            set_by_turn = {*defined_by(op)}
             for inner in op.body.ops:
                 set_by_turn.update(writes(inner))
             found.update((value, None) for value in op.saved if value not in set_by_turn)
@@ -262,10 +263,8 @@ class Printer(Lines):
     def name_callees(self) -> list[Function]:
         """Names the functions that the program calls; gives them, without their ways back."""
         functions = called(self.function.body)
-        for one in functions:
-            for each in (one, one.back):
-                if each is not None:
-                    self.callees[each] = self.names.fresh(each.name)
+        for each in with_ways_back(functions):
+            self.callees[each] = self.names.fresh(each.name)
         return functions
 
     def inside(self, function: Function, names: Names | None = None) -> Any:

@@ -21,8 +21,10 @@ from autodiff_cli.compiler.form import (
     Unwind,
     Value,
     called,
+    callee,
     reads,
     regions,
+    with_ways_back,
 )
 from autodiff_cli.compiler.tape import needs
 
@@ -36,7 +38,7 @@ def prune(function: Function, also: Sequence[Any] = ()) -> None:
     Args:
         also: what is kept besides.
     """
-    functions = [one for f in called(function.body) for one in (f, f.back) if one is not None]
+    functions = with_ways_back(called(function.body))
     live = _Live(function, functions)
     live.need(function.body.yields)
     live.need(also)
@@ -91,7 +93,7 @@ class _Live:
                     self._made(out, op, k)
             elif isinstance(op, (Call, Uncall)):
                 self._roots.append(op)
-                self.calls[_callee(op)].append(op)
+                self.calls[callee(op)].append(op)
                 for k, out in enumerate(op.outs):
                     self._made(out, op, k)
             elif isinstance(op, Loop):
@@ -123,7 +125,7 @@ class _Live:
                 if isinstance(op, If):
                     self.need([op.then.yields[k], op.otherwise.yields[k]])
                 elif isinstance(op, (Call, Uncall)):
-                    self.need([_callee(op).body.yields[k]])
+                    self.need([callee(op).body.yields[k]])
                 elif isinstance(op, Function):
                     self.need(call.args[k] for call in self.calls[op])
                 elif isinstance(op, Loop) and k >= 0:
@@ -152,14 +154,6 @@ class _Live:
         around = self._around[op]
         if around is not None:
             self._keep(around)
-
-
-def _callee(op: Any) -> Function:
-    """The function that a call runs, or a call's way back."""
-    if isinstance(op, Call):
-        return op.function
-    assert op.call.function.back is not None
-    return op.call.function.back  # type: ignore[no-any-return]
 
 
 def _narrow(function: Function, live: _Live) -> None:

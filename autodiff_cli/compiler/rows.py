@@ -7,12 +7,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from autodiff_cli.compiler.c import CPrinter
-from autodiff_cli.compiler.engine import Compiled, form_of, turns_within
+from autodiff_cli.compiler.engine import (
+    Compiled,
+    form_of,
+    nodes_within,
+    parts,
+    size_of,
+    turns_within,
+)
 from autodiff_cli.compiler.form import Flag, Long, NotCompiled, Print, everything
 from autodiff_cli.compiler.native import Calls, load
 from autodiff_cli.compiler.variables import type_of
 from autodiff_cli.engine.lazy import np, quiet_numpy
-from autodiff_cli.interpreter.machine import BYTES_OF_A_NODE
 from autodiff_cli.interpreter.process import deep_recursion, no_garbage_collection
 from autodiff_cli.records import record
 
@@ -131,7 +137,7 @@ class NativeRows:
             *_places(given, steps),
             *_places(found, [array.size // count for array in found]),
             ctypes.c_void_p(flags.ctypes.data),
-            ctypes.c_double(most_nodes_within(limits)),
+            ctypes.c_double(nodes_within(limits)),
             ctypes.c_double(limits.steps),
         )
         flagged = flags != 0
@@ -172,31 +178,24 @@ class PythonRows:
             held_numbers = np.asarray(value, kind).reshape(len(value), -1)
             flagged |= ~np.isfinite(held_numbers).all(axis=1)
             given += [np.broadcast_to(one, count).tolist() for one in held_numbers.T]
-        sizes = [math.prod(shape) for shape in form.shapes.values()]
-        nothing = 0.0, (0.0,) * sum(sizes)
-        most_nodes, budget = most_nodes_within(limits), (turns_within(limits), limits.depth)
+        size = size_of(form.shapes)
+        nothing = 0.0, (0.0,) * size
+        most_nodes, budget = nodes_within(limits), (turns_within(limits), limits.depth)
         found = []
         with no_garbage_collection(), quiet_numpy(), deep_recursion():
             for row, numbers in enumerate(zip(*given, strict=True)):
                 answer = None if flagged[row] else self._code.row(numbers, *budget)
                 flagged[row] = answer is None or answer[1] > most_nodes or answer[2] > limits.steps
                 found.append(
-                    nothing if answer is None else (answer[0], answer[len(answer) - sum(sizes) :])
+                    nothing if answer is None else (answer[0], answer[len(answer) - size :])
                 )
             value = np.array([value for value, _ in found], _type_of_value(form))
-            parts = np.array([part for _, part in found]).reshape(count, -1)
-            flagged |= ~np.isfinite(value) | ~np.isfinite(parts).all(axis=1)
-        ends = np.cumsum(sizes)[:-1]
-        gradient = (
-            {
-                name: part.reshape(count, *shape)
-                for (name, shape), part in zip(
-                    form.shapes.items(), np.split(parts, ends, axis=1), strict=True
-                )
-            }
-            if sizes
-            else {}
-        )
+            partials = np.array([part for _, part in found]).reshape(count, -1)
+            flagged |= ~np.isfinite(value) | ~np.isfinite(partials).all(axis=1)
+        gradient = {
+            name: part.T.reshape(count, *shape)
+            for name, shape, part in parts(form.shapes, partials.T)
+        }
         return RowsAnswer(value, gradient, flagged)
 
 
@@ -207,10 +206,6 @@ class _Row(Compiled):
             return self._run(*numbers, turns, depth, None)
         except (Flag, Long, ArithmeticError, ValueError, MemoryError, RecursionError):
             return None
-
-
-def most_nodes_within(limits: Limits) -> float:
-    return min(limits.nodes, limits.memory / BYTES_OF_A_NODE)
 
 
 def _type_of_value(form: Form) -> Any:
@@ -232,7 +227,7 @@ def _places(arrays: Sequence[Any], steps: Sequence[int]) -> tuple[Any, Any]:
 def _loop(form: Form) -> str:
     """The loop over rows, for the function of one."""
     inputs, outputs = len(form.lowered.function.params), len(form.lowered.function.body.yields)
-    first = outputs - sum(math.prod(shape) for shape in form.shapes.values())
+    first = outputs - size_of(form.shapes)
     written = [0, *range(first, outputs)]
     return ROWS.format(
         inputs=max(inputs, 1),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from autodiff_cli.compiler.adjoint import check_edges
+from autodiff_cli.compiler.dependence import reached
 from autodiff_cli.compiler.form import (
     Apply,
     Call,
@@ -25,7 +26,8 @@ from autodiff_cli.compiler.form import (
     Unwind,
     Value,
     called,
-    everything,
+    callee,
+    with_ways_back,
 )
 from autodiff_cli.compiler.rules import emitted, is_nothing, partial
 from autodiff_cli.engine.primitives import TABLE
@@ -55,8 +57,8 @@ def add_tangents(
     Raises:
         NotCompiled: an operation has no tangent here.
     """
-    functions = [f for one in called(function.body) for f in (one, one.back) if f is not None]
-    moving = _moving([function.body, *(one.body for one in functions)], set(seeds))
+    functions = with_ways_back(called(function.body))
+    moving = reached([function.body, *(one.body for one in functions)], seeds, _moves)
     given = {param: seeds[param] for param in function.params if param in seeds}
     forward = _Forward(moving, given, seeds, checks)
     forward.ends = {one: _Ends(one, moving) for one in functions}
@@ -66,44 +68,14 @@ def add_tangents(
     return [forward.tangent(result) for result in results]
 
 
-def _moving(bodies: Sequence[Region], seeds: set[Value]) -> set[Value]:
-    """What moves with the seeds, in some turn or on some way."""
-    found = set(seeds)
-
-    def hand_on(sources: Sequence[Operand], to: Sequence[Value]) -> None:
-        for source, value in zip(sources, to, strict=True):
-            if value.type == "float" and isinstance(source, Value) and source in found:
-                found.add(value)
-
-    ops = [op for body in bodies for op in everything(body)]
-    size = 0
-    while len(found) != size:
-        size = len(found)
-        for op in ops:
-            if isinstance(op, Apply):
-                if _live(op, found):
-                    found.add(op.out)
-            elif isinstance(op, Move):
-                if not op.detaches:
-                    hand_on([op.source], [op.out])
-            elif isinstance(op, If):
-                hand_on(op.then.yields, op.outs)
-                hand_on(op.otherwise.yields, op.outs)
-            elif isinstance(op, Loop):
-                hand_on(op.inits, op.body.params)
-                hand_on(op.body.yields, op.body.params)
-                hand_on(op.body.params, op.outs)
-            elif isinstance(op, (Call, Uncall)):
-                function = _callee(op)
-                hand_on(op.args, function.params)
-                hand_on(function.body.yields, op.outs)
-    return found
-
-
-def _callee(op: Call | Uncall) -> Function:
-    function = op.function if isinstance(op, Call) else op.call.function.back
-    assert function is not None
-    return function
+def _moves(op: Apply | Move, found: set[Value]) -> bool:
+    """Whether what an operation computes moves with those found."""
+    if isinstance(op, Apply):
+        return bool(_live(op, found))
+    source = op.source
+    return (
+        not op.detaches and op.out.type == "float" and isinstance(source, Value) and source in found
+    )
 
 
 class _Ends:
@@ -257,7 +229,7 @@ class _Forward:
         self._keep(op)
 
     def _call(self, op: Call | Uncall) -> None:
-        ends = self.ends[_callee(op)]
+        ends = self.ends[callee(op)]
         op.args += [self.tangent(op.args[k]) for k in ends.taken]
         others = [out for k, out in enumerate(op.outs) if k not in ends.given]
         op.outs += [self.tangent(op.outs[k]) for k in ends.given]
